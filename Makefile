@@ -1,0 +1,56 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## Say what can be made.
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/installed .env ## Serve on http://localhost:8000 with a database of its own.
+	@$(BIN)/flask db upgrade
+	@echo
+	@echo '  API    http://localhost:8000/api/tasks'
+	@echo '  docs   http://localhost:8000/docs'
+	@echo '  token  $(BIN)/flask token demo'
+	@echo
+	@exec $(BIN)/flask run
+
+test: .venv/installed ## Run the tests on a PostgreSQL of their own, or on TEST_DATABASE_URL.
+	@$(BIN)/pytest
+
+check: .venv/installed ## What CI runs: lint, format, types, tests with coverage.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
+
+format: .venv/installed ## Mend lint and format.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+migration: .venv/installed .env ## Write a migration from the models: make migration m="add priority".
+	@$(BIN)/flask db upgrade
+	@$(BIN)/flask db migrate -m "$(m)"
+
+openapi: .venv/installed .env ## Write openapi.json anew.
+	@$(BIN)/flask openapi write openapi.json
+
+
+lock: .venv/installed ## Pin the packages of pyproject.toml anew.
+	@$(LOCK) requirements.txt
+	@$(LOCK) requirements-dev.txt --extra dev
+
+LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade \
+	--no-emit-index-url --no-emit-find-links pyproject.toml \
+	--custom-compile-command 'make lock' --output-file
+
+.venv/installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.13")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.env:
+	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
+	@echo 'made .env with a random BETTER_AUTH_SECRET'
+
+.PHONY: help run test check format migration openapi lock

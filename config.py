@@ -1,0 +1,125 @@
+"""The settings of a process. Nothing else reads the environment."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+EMBEDDED = "embedded"
+"""The `DATABASE_URL` that asks for the PostgreSQL of development."""
+
+POOL_SIZE = 10
+"""Database connections, and so request threads, of one process."""
+
+MAX_BODY_BYTES = 128 * 1024
+
+MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key at least as long as the hash
+
+# What Better Auth falls back to and what its guides print: everyone knows these.
+PUBLIC_SECRET = re.compile(
+    r"better-auth-secret(-\d+)?|(your|change|replace|example|development|my)[-_ ].*", re.I
+)
+# PyJWT takes no such text for an HMAC key, and would say so at the first request only.
+ASYMMETRIC_KEY = re.compile(r"-----BEGIN |(ssh|ecdsa|sk)-")
+POSTGRES_SCHEME = re.compile(r"postgres(ql)?(\+psycopg2)?://")
+ORIGIN = re.compile(r"https?://[a-z0-9_.-]+(:[0-9]{1,5})?", re.I)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class ConfigError(ValueError):
+    """A setting that the service refuses to start with. Names the variable, never its value."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings, checked when made; raises `ConfigError`. Times are in seconds."""
+
+    better_auth_secret: str = field(repr=False)
+    database_url: str = field(repr=False)
+    better_auth_secret_previous: str | None = field(default=None, repr=False)
+    database_url_unpooled: str | None = field(default=None, repr=False)
+    jwt_audience: str | None = None
+    jwt_issuer: str | None = None
+    frontend_origins: tuple[str, ...] = ("http://localhost:3000",)
+    log_level: str = "INFO"
+    pool_size: int = POOL_SIZE
+    pool_timeout: float = 5
+    pool_recycle: int = 3600
+    connect_timeout: int = 10
+    statement_timeout: float = 5
+
+    def __post_init__(self) -> None:
+        check_secret("BETTER_AUTH_SECRET", self.better_auth_secret)
+        if self.better_auth_secret_previous is not None:
+            check_secret("BETTER_AUTH_SECRET_PREVIOUS", self.better_auth_secret_previous)
+        check_database_url("DATABASE_URL", self.database_url)
+        if self.database_url_unpooled is not None:
+            check_database_url("DATABASE_URL_UNPOOLED", self.database_url_unpooled)
+        for origin in self.frontend_origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ConfigError(
+                    "FRONTEND_URL must be origins such as https://app.example.com, separated by "
+                    "commas: a scheme, a host and a port if there is one; no path, no *"
+                )
+        if self.log_level not in LOG_LEVELS:
+            raise ConfigError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
+        """Read the settings from the environment; an empty variable counts as unset."""
+
+        def optional(name: str) -> str | None:
+            return environ.get(name) or None
+
+        def database_url(name: str) -> str:
+            return POSTGRES_SCHEME.sub("postgresql+psycopg2://", environ.get(name, ""), count=1)
+
+        origins = environ.get("FRONTEND_URL", "").split(",")
+        return cls(
+            better_auth_secret=environ.get("BETTER_AUTH_SECRET", ""),
+            better_auth_secret_previous=optional("BETTER_AUTH_SECRET_PREVIOUS"),
+            database_url=database_url("DATABASE_URL"),
+            database_url_unpooled=database_url("DATABASE_URL_UNPOOLED") or None,
+            jwt_audience=optional("JWT_AUDIENCE"),
+            jwt_issuer=optional("JWT_ISSUER"),
+            frontend_origins=tuple(o.strip().rstrip("/") for o in origins if o.strip())
+            or cls.frontend_origins,
+            log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
+        )
+
+    @property
+    def token_keys(self) -> tuple[bytes, ...]:
+        """The HMAC keys a token may be signed with, the current one first."""
+        secrets = (self.better_auth_secret, self.better_auth_secret_previous)
+        return tuple(secret.encode() for secret in secrets if secret)
+
+
+def check_secret(name: str, secret: str) -> None:
+    if not secret:
+        raise ConfigError(f"{name} is not set: it must be the secret of your Better Auth server")
+    if secret != secret.strip():
+        raise ConfigError(f"{name} has white space around it: Better Auth would sign with it")
+    if len(secret.encode(errors="surrogateescape")) < MIN_SECRET_BYTES:
+        raise ConfigError(f"{name} is shorter than {MIN_SECRET_BYTES} bytes")
+    if PUBLIC_SECRET.fullmatch(secret):
+        raise ConfigError(f"{name} is a published default or placeholder: make a random one")
+    if ASYMMETRIC_KEY.match(secret) or not secret.isprintable():
+        raise ConfigError(f"{name} must be plain text, not a PEM or SSH key")
+
+
+def check_database_url(name: str, url: str) -> None:
+    if url == EMBEDDED:
+        return
+    if not POSTGRES_SCHEME.match(url):
+        raise ConfigError(f"{name} must be set to a postgresql:// URL")
+    try:
+        parts = urlsplit(url)
+        sound = parts.port is None or parts.port > 0
+    except ValueError:
+        sound = False
+    if not sound or parts.netloc.count("@") > 1 or not parts.path.strip("/"):
+        raise ConfigError(
+            f"{name} is not a valid URL: postgresql://user:password@host:port/database, "
+            "with the special characters of user and password percent-encoded"
+        )

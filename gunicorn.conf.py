@@ -1,0 +1,44 @@
+"""How gunicorn runs the service. It reads PORT and WEB_CONCURRENCY by itself."""
+
+from gunicorn.glogging import Logger
+from pythonjsonlogger.json import JsonFormatter
+
+from config import MAX_BODY_BYTES, POOL_SIZE
+
+
+class JsonLogger(Logger):
+    """Writes gunicorn's own lines as the service writes its lines.
+
+    A `logconfig_dict` would do too, but turns on an access log, query strings and all.
+    """
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        formatter = JsonFormatter(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger", "message": "event"},
+            timestamp="time",
+        )
+        for handler in self.error_log.handlers:
+            handler.setFormatter(formatter)
+
+
+def pre_request(_worker, request):
+    """Close the connection after a request whose body the service refuses to read.
+
+    gunicorn drops the `Connection: close` of an application, and would read the body to its end.
+    """
+    headers = dict(request.headers)
+    length = headers.get("CONTENT-LENGTH", "0")
+    if "TRANSFER-ENCODING" in headers or int(length) > MAX_BODY_BYTES:
+        request.force_close()
+
+
+wsgi_app = "wsgi:app"
+worker_class = "gthread"
+threads = POOL_SIZE  # one more would wait for a database connection
+preload_app = False  # the workers would share the connections opened before they were forked
+keepalive = 75  # longer than load balancers keep idle connections, which closed ones take by surprise
+graceful_timeout = 30
+control_socket_disable = True
+logger_class = JsonLogger

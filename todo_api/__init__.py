@@ -1,0 +1,36 @@
+"""The task back end: `create_app` puts the parts together."""
+
+from pathlib import Path
+
+from flask import Flask
+from flask_cors import CORS
+from flask_migrate import Migrate
+
+from config import MAX_BODY_BYTES, Config
+from todo_api import cli, db, health, logs, models, openapi, tasks
+
+
+def create_app(config: Config) -> Flask:
+    """Make the WSGI application. It connects to no database before a request needs one."""
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        SETTINGS=config, MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROPAGATE_EXCEPTIONS=False
+    )
+    app.url_map.merge_slashes = False
+    logs.init_app(app, config)
+    CORS(
+        app,
+        origins=list(config.frontend_origins),
+        supports_credentials=True,
+        methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        allow_headers=["Authorization", "Content-Type", "Accept", "X-Request-ID"],
+        expose_headers=["Link", "ETag", "Retry-After", "X-Request-ID"],
+        max_age=600,
+    )
+    database = db.init_app(app, config, models.metadata)
+    Migrate(app, database, directory=str(Path(__file__).parents[1] / "migrations"))
+    api = openapi.init_app(app)
+    api.register_blueprint(tasks.blp)
+    api.register_blueprint(health.blp)
+    cli.init_app(app)
+    return app

@@ -1,0 +1,244 @@
+"""flask-smorest bent to this API: how a request is read, and the one place that writes errors."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import wraps
+from http import HTTPStatus
+from itertools import islice
+from json import JSONDecodeError
+from typing import Any, NoReturn
+
+import flask_smorest
+import orjson
+from flask import Flask, Request, after_this_request, current_app, g, request
+from flask.json.provider import JSONProvider
+from marshmallow import RAISE, Schema, ValidationError, fields
+from webargs.flaskparser import FlaskParser, is_json_request
+from webargs.multidictproxy import MultiDictProxy
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    LengthRequired,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+from werkzeug.routing import BaseConverter
+from werkzeug.routing import ValidationError as NoMatch
+from werkzeug.wrappers import Response
+
+from todo_api.schemas import MAX_ID, Error
+
+ERROR_TYPES = {
+    400: "validation_error",
+    401: "authentication_error",
+    404: "not_found_error",
+    405: "method_not_allowed_error",
+    409: "conflict_error",
+    411: "length_required_error",
+    412: "precondition_failed_error",
+    413: "payload_too_large_error",
+    415: "unsupported_media_type_error",
+    422: "unprocessable_error",
+    500: "internal_server_error",
+    503: "service_unavailable_error",
+}
+
+# marshmallow tells what kind of error it found by the message alone.
+INPUT_ERROR_TYPES = {
+    fields.Field.default_error_messages["required"]: "missing",
+    fields.Field.default_error_messages["null"]: "null",
+    Schema._default_error_messages["unknown"]: "unknown",
+}
+MAX_INPUT_ERRORS = 20  # a body of 20,000 unknown fields is not worth an answer ten times its size
+
+INTERNAL = "An internal error; the log has it under the X-Request-ID of this answer."
+
+View = Callable[..., Any]
+
+
+class Api(flask_smorest.Api):
+    """Registers what holds for every route: JSON, preflights, bodies and errors."""
+
+    ERROR_SCHEMA = Error
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def init_app(self, app: Flask, **options: Any) -> None:
+        app.json = Json(app)
+        app.before_request(answer_preflight)
+        app.before_request(refuse_unsound_body)
+        app.after_request(forbid_caching_and_sniffing)
+        super().init_app(app, **options)
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """Write the body of ``error``, keeping the headers that come with it."""
+        response = error.get_response()
+        status = response.status_code
+        g.error_type = ERROR_TYPES.get(status) or f"{HTTPStatus(status).name.lower()}_error"
+        body = {
+            "detail": INTERNAL if status == 500 else error.description,
+            "status_code": status,
+            "error_type": g.error_type,
+        }
+        if isinstance(error, InvalidInput):
+            body["errors"] = error.errors
+        response.set_data(current_app.json.dumps(body))
+        response.content_type = "application/json"
+        return response
+
+
+class Json(JSONProvider):
+    """Writes UTC timestamps as they are, ending in Z."""
+
+    def dumps(self, obj: Any, **options: Any) -> str:
+        indent = orjson.OPT_INDENT_2 if options.get("indent") else 0
+        return orjson.dumps(obj, option=orjson.OPT_UTC_Z | indent).decode()
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        return orjson.loads(s)
+
+
+class InvalidInput(BadRequest):
+    """A 400 that says what is wrong and where."""
+
+    def __init__(self, location: str, messages: Any) -> None:
+        self.errors = list(islice(input_errors([location], messages), MAX_INPUT_ERRORS))
+        first = self.errors[0]
+        super().__init__(f"{'.'.join(first['loc'])}: {first['msg']}")
+
+
+class Parser(FlaskParser):
+    """Reads a request strictly: each name known and given once, JSON as RFC 8259 has it."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
+
+    def load_json(self, req: Request, _schema: Schema) -> Any:
+        body = req.get_data()
+        if not body:
+            raise ValidationError("A JSON object is required.")
+        if not is_json_request(req):
+            raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json")
+        try:
+            return json.loads(body.decode(), object_pairs_hook=unique, parse_constant=refuse)
+        except (ValueError, RecursionError) as error:
+            problem = str(error) if type(error) is JSONDecodeError else "it cannot be read"
+            raise ValidationError(f"Not valid JSON: {problem}.") from None
+
+    def load_querystring(self, req: Request, schema: Schema) -> MultiDictProxy:
+        twice = {name for name, values in req.args.lists() if len(values) > 1}
+        if twice:
+            raise ValidationError({name: ["Given more than once."] for name in twice})
+        parameters: MultiDictProxy = super().load_querystring(req, schema)
+        return parameters
+
+    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
+        ((location, messages),) = error.messages_dict.items()
+        raise InvalidInput("body" if location == "json" else location, messages)
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """flask-smorest's, with views that take nothing they do not know of."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def arguments(
+        self, schema: type[Schema], *, required: bool = True, **options: Any
+    ) -> Callable[[View], View]:
+        """As flask-smorest's; where ``required`` is false, no body is None for the view."""
+        parse = super().arguments(schema, required=required, **options)
+
+        def decorator(view: View) -> View:
+            parsed: View = parse(view)
+
+            @wraps(parsed)
+            def optional(*args: Any, **kwargs: Any) -> Any:
+                return parsed(*args, **kwargs) if request.get_data() else view(None, **kwargs)
+
+            return parsed if required else optional
+
+        return decorator
+
+    @staticmethod
+    def no_query(view: View) -> View:
+        """Refuse query parameters: for a view that takes none."""
+
+        @wraps(view)
+        def strict(*args: Any, **kwargs: Any) -> Any:
+            if request.args:
+                unknown = Schema._default_error_messages["unknown"]
+                raise InvalidInput("query", {name: [unknown] for name in request.args})
+            return view(*args, **kwargs)
+
+        return strict
+
+
+class TaskId(BaseConverter):
+    """A positive bigint written in the one plain way; anything else is no such task."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        if int(value) > MAX_ID:
+            raise NoMatch
+        return int(value)
+
+
+def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
+    """Flatten marshmallow's messages, which nest as the input does."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            yield from input_errors(loc if name == "_schema" else [*loc, str(name)], inner)
+    else:
+        for message in messages:
+            yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object, refusing a name that stands twice or cannot be shown in an answer."""
+    names = {name.encode() for name, _ in pairs}
+    if len(names) < len(pairs):
+        raise JSONDecodeError("A name stands twice in an object", "", 0)
+    return dict(pairs)
+
+
+def refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def answer_preflight() -> Response | None:
+    """Answer a browser's preflight on every path: on a 404 the page would never see the error."""
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        return current_app.response_class(status=HTTPStatus.NO_CONTENT)
+    return None
+
+
+def refuse_unsound_body() -> None:
+    """Refuse a body whose length is unknown or too large, without reading it.
+
+    Werkzeug cuts a chunked body at the limit without a word, and the front may parse.
+    """
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    error: HTTPException | None = None
+    if "Transfer-Encoding" in request.headers:
+        error = LengthRequired("Send the body with a Content-Length, not a Transfer-Encoding.")
+    elif (request.content_length or 0) > limit:
+        error = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
+    if error:
+        after_this_request(close_connection)
+        raise error
+
+
+def close_connection(response: Response) -> Response:
+    """Say that the connection ends: its next bytes are the body that nobody read.
+
+    gunicorn drops this header; its `pre_request` hook in gunicorn.conf.py makes it close.
+    """
+    response.headers["Connection"] = "close"
+    return response
+
+
+def forbid_caching_and_sniffing(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path.startswith("/api/"):
+        response.headers["Cache-Control"] = "no-store"
+    return response

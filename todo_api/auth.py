@@ -1,0 +1,92 @@
+"""Who is asking: the rules that a token must meet, and the guard of every task endpoint."""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import jwt
+from flask import current_app, g, request
+from werkzeug.exceptions import Unauthorized
+
+from config import Config
+from todo_api.models import MAX_USER_ID
+
+LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one
+SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID}}}", re.DOTALL)
+NUMERIC_DATES = ("exp", "iat", "nbf")
+
+
+class Unauthenticated(Unauthorized):
+    """A 401 with the challenge of RFC 6750, section 3: no `error` where no token came."""
+
+    def __init__(self, reason: str, detail: str = "A valid bearer token is required") -> None:
+        g.auth_failure = reason
+        super().__init__(detail)
+        self.challenge = "Bearer" if reason == "missing" else 'Bearer error="invalid_token"'
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        return [*super().get_headers(*args, **kwargs), ("WWW-Authenticate", self.challenge)]
+
+
+def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a view run for the subject of a valid token only, which it finds in `g.user`."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        g.user = subject(bearer_token(), current_app.config["SETTINGS"])
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def bearer_token() -> str:
+    """Return the token of the Authorization header (RFC 6750, section 2.1); its only place."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("missing")
+    return token
+
+
+def subject(token: str, settings: Config) -> str:
+    """Return the user of a token that meets every rule; raise `Unauthenticated` otherwise."""
+    try:
+        claims = decode(token, settings)
+    except jwt.ExpiredSignatureError:
+        raise Unauthenticated("ExpiredSignatureError", "Token expired") from None
+    except (jwt.InvalidTokenError, RecursionError) as error:
+        raise Unauthenticated(type(error).__name__) from None
+    user: str = claims["sub"]
+    if not SUBJECT.fullmatch(user):
+        raise Unauthenticated("InvalidSubjectError")
+    # PyJWT calls int() on these, which takes "9999999999" and true as well.
+    if any(type(claims.get(name, 0)) is not int for name in NUMERIC_DATES):
+        raise Unauthenticated("InvalidDateError")
+    return user
+
+
+def decode(token: str, settings: Config) -> dict[str, Any]:
+    """Return the verified claims, signed with the current secret or the previous one."""
+    *others, last = settings.token_keys
+    for key in others:
+        try:
+            return verify(token, key, settings)
+        except jwt.InvalidSignatureError:
+            continue
+    return verify(token, last, settings)
+
+
+def verify(token: str, key: bytes, settings: Config) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        key,
+        algorithms=["HS256"],
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        leeway=LEEWAY,
+        options={
+            "require": ["sub", "exp", "iat"],
+            "verify_aud": settings.jwt_audience is not None,
+        },
+    )
+    return claims

@@ -1,0 +1,146 @@
+"""The engine, the session of a request, and what a client is told when the database fails."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from select import select
+from typing import Any, NamedTuple
+
+import psycopg2.extensions
+from flask import Flask, current_app, g
+from sqlalchemy import Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+    TimeoutError,
+)
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.wrappers import Response
+
+from config import EMBEDDED, Config
+from todo_api import embedded
+
+EMBEDDED_FOLDER = Path(__file__).parents[1] / "instance" / "postgres"
+RETRY_AFTER = 1  # seconds
+OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+
+# For libpq, unless DATABASE_URL says otherwise. A dead network ends a wait after about 9 seconds.
+CONNECTION_DEFAULTS = {
+    "application_name": "todo_api",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "8000",
+}
+
+UTC_TIMESTAMPTZ = psycopg2.extensions.new_type(
+    psycopg2.extensions.PYDATETIMETZ.values,
+    "UTC_TIMESTAMPTZ",
+    lambda text, _: datetime.fromisoformat(str(text)).astimezone(UTC),
+)
+
+
+class Database(NamedTuple):
+    """What Flask-Migrate and the session of a request work on."""
+
+    engine: Engine
+    metadata: MetaData
+
+
+def init_app(app: Flask, config: Config, metadata: MetaData) -> Database:
+    database = Database(make_engine(config), metadata)
+    app.extensions["database"] = database
+    app.teardown_appcontext(close_session)
+    app.register_error_handler(DBAPIError, answer_failure)
+    app.register_error_handler(TimeoutError, answer_failure)
+    return database
+
+
+def session() -> Session:
+    """Return the session of this request, on a connection that commits each statement by itself."""
+    if "session" not in g:
+        g.session = Session(current_app.extensions["database"].engine)
+    opened: Session = g.session
+    return opened
+
+
+def close_session(_: BaseException | None) -> None:
+    if "session" in g:
+        g.pop("session").close()
+
+
+def answer_failure(error: SQLAlchemyError) -> Response:
+    """Answer 503 where the database cannot: gone, slow, full, read-only, out of connections."""
+    if isinstance(error, OUR_MISTAKES):
+        raise error
+    current_app.logger.error("database unavailable", exc_info=error)
+    unavailable = ServiceUnavailable(
+        "The database cannot answer now; try again.", retry_after=RETRY_AFTER
+    )
+    return current_app.make_response(current_app.handle_http_exception(unavailable))
+
+
+def make_engine(config: Config) -> Engine:
+    """Make an engine on which a statement costs one round trip and waits a bounded time."""
+    url = make_url(resolve_url(config.database_url))
+    defaults = CONNECTION_DEFAULTS | {"connect_timeout": str(config.connect_timeout)}
+    engine = create_engine(
+        url.set(query=defaults | dict(url.query)),
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_size=config.pool_size,
+        max_overflow=0,
+        pool_timeout=config.pool_timeout,
+        pool_recycle=config.pool_recycle,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        use_native_hstore=False,
+    )
+    ping_only_if_readable(engine)
+    limit_statements(engine, config.statement_timeout)
+    event.listen(engine, "connect", read_timestamps_as_utc)
+    return engine
+
+
+def resolve_url(url: str) -> str:
+    """Return ``url``; where it asks for the embedded PostgreSQL, start that and return its URL."""
+    return embedded.start(EMBEDDED_FOLDER) if url == EMBEDDED else url
+
+
+def ping_only_if_readable(engine: Engine) -> None:
+    """Make the pool's ping free: an idle PostgreSQL connection says nothing unless it ends.
+
+    One that is readable gets the real ping, which reads what came (a notice, a TLS session ticket)
+    or finds that the server hung up.
+    """
+    ping = engine.dialect.do_ping
+
+    def ping_if_readable(connection: Any) -> bool:
+        return not select([connection], [], [], 0)[0] or ping(connection)
+
+    engine.dialect.do_ping = ping_if_readable  # type: ignore[assignment, method-assign]
+
+
+def limit_statements(engine: Engine, seconds: float) -> None:
+    """Send each statement with a timeout of its own, in the same message.
+
+    psycopg2 speaks the simple query protocol, where one message is one transaction: SET LOCAL ends
+    with it. Neon's pooler refuses the timeout as a start-up option, and a plain SET would stay on
+    the server connection for whoever gets it next.
+    """
+    prefix = f"SET LOCAL statement_timeout = {int(seconds * 1000)}; "
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def limit(
+        _connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool
+    ) -> tuple[str, Any]:
+        return prefix + statement, values
+
+
+def read_timestamps_as_utc(connection: Any, _: Any) -> None:
+    """Make timestamps UTC whatever the time zone of the server, role or database is set to."""
+    psycopg2.extensions.register_type(UTC_TIMESTAMPTZ, connection)

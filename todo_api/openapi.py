@@ -1,0 +1,131 @@
+"""The OpenAPI document and its page: what holds for every operation is written here, once."""
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import flask_swagger_ui
+from apispec import APISpec, BasePlugin
+from flask import Blueprint, Flask
+from werkzeug.routing import Rule
+
+from todo_api.api import ERROR_TYPES, INTERNAL, Api, TaskId
+from todo_api.schemas import MAX_ID, Error
+
+SETTINGS = {
+    "API_TITLE": "todo_api",
+    "API_VERSION": "1.0.0",
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": "/",
+    "OPENAPI_SWAGGER_UI_PATH": "/docs",
+    "OPENAPI_SWAGGER_UI_URL": "/docs/assets/",
+    "OPENAPI_SWAGGER_UI_CONFIG": {"persistAuthorization": True, "displayRequestDuration": True},
+    "API_SPEC_OPTIONS": {
+        "info": {
+            "description": "Tasks over REST, each visible to the user of the token alone. Every "
+            "answer carries `X-Request-ID`: yours if you sent one of `[A-Za-z0-9._-]{1,64}`.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+    },
+}
+
+# What an operation may answer besides its success, and an example of what the error then says.
+ERRORS = {
+    400: "body.title: Missing data for required field.",
+    401: "A valid bearer token is required",
+    404: "Task not found",
+    411: "Send the body with a Content-Length, not a Transfer-Encoding.",
+    413: "The body is larger than 131072 bytes.",
+    415: "The body must be JSON, with Content-Type: application/json",
+    500: INTERNAL,
+    503: "The database cannot answer now; try again.",
+}
+HEADERS = {
+    401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
+    503: ("Retry-After", "integer", 1),
+}
+
+
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "An HS256 token signed with the secret of Better Auth; `sub` is the user.",
+}
+TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+
+
+def init_app(app: Flask) -> Api:
+    app.config.update(SETTINGS)
+    app.url_map.converters["task_id"] = TaskId
+    api = Api(app, spec_kwargs={"extra_plugins": [Conventions()]})
+    api.register_converter(TaskId, lambda _: TASK_ID)
+    assets = Path(flask_swagger_ui.__file__).parent / "dist"
+    app.register_blueprint(
+        Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
+    )
+    return api
+
+
+class Conventions(BasePlugin):
+    """Gives each operation its id, its security and every error that it can answer."""
+
+    def init_spec(self, spec: APISpec) -> None:
+        super().init_spec(spec)
+        spec.components.security_scheme("bearer", BEARER)
+        for status, detail in ERRORS.items():
+            spec.components.response(error_name(status), describe_error(status, detail))
+
+    def operation_helper(
+        self, path: str | None = None, operations: dict[Any, Any] | None = None, **known: Any
+    ) -> None:
+        rule: Rule = known["rule"]
+        for operation in (operations or {}).values():
+            operation["operationId"] = camel_case(rule.endpoint.rpartition(".")[2])
+            if rule.rule.startswith("/api/"):
+                operation["security"] = [{"bearer": []}]
+            errors = {status: error_name(status) for status in possible_errors(rule, operation)}
+            operation["responses"] = dict(sorted((operation["responses"] | errors).items()))
+
+
+def possible_errors(rule: Rule, operation: dict[str, Any]) -> set[int]:
+    """Return the statuses of the errors that an operation can answer."""
+    errors = {411, 413, 500}
+    if rule.rule.startswith("/api/"):
+        errors |= {400, 401, 503}
+    if rule.arguments:
+        errors |= {404}
+    if "requestBody" in operation:
+        errors |= {415}
+    if rule.rule == "/ready":
+        errors |= {503}
+    return errors
+
+
+def describe_error(status: int, detail: str) -> dict[str, Any]:
+    example: dict[str, Any] = {
+        "detail": detail,
+        "status_code": status,
+        "error_type": ERROR_TYPES[status],
+    }
+    if status == HTTPStatus.BAD_REQUEST:
+        example["errors"] = [
+            {"loc": ["body", "title"], "msg": detail.partition(": ")[2], "type": "missing"}
+        ]
+    response: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/json": {"schema": Error, "example": example}},
+    }
+    if status in HEADERS:
+        name, type_, shown = HEADERS[status]
+        response["headers"] = {name: {"schema": {"type": type_}, "example": shown}}
+    return response
+
+
+def error_name(status: int) -> str:
+    return camel_case(f"_{ERROR_TYPES[status]}")
+
+
+def camel_case(snake_case: str) -> str:
+    first, *others = snake_case.split("_")
+    return first + "".join(word.capitalize() for word in others)
