@@ -72,15 +72,12 @@ class Config:
         def optional(name: str) -> str | None:
             return environ.get(name) or None
 
-        def database_url(name: str) -> str:
-            return POSTGRES_SCHEME.sub("postgresql+psycopg2://", environ.get(name, ""), count=1)
-
         origins = environ.get("FRONTEND_URL", "").split(",")
         return cls(
             better_auth_secret=environ.get("BETTER_AUTH_SECRET", ""),
             better_auth_secret_previous=optional("BETTER_AUTH_SECRET_PREVIOUS"),
-            database_url=database_url("DATABASE_URL"),
-            database_url_unpooled=database_url("DATABASE_URL_UNPOOLED") or None,
+            database_url=environ.get("DATABASE_URL", ""),
+            database_url_unpooled=optional("DATABASE_URL_UNPOOLED"),
             jwt_audience=optional("JWT_AUDIENCE"),
             jwt_issuer=optional("JWT_ISSUER"),
             frontend_origins=tuple(o.strip().rstrip("/") for o in origins if o.strip())

@@ -38,7 +38,9 @@ wsgi_app = "wsgi:app"
 worker_class = "gthread"
 threads = POOL_SIZE  # one more would wait for a database connection
 preload_app = False  # the workers would share the connections opened before they were forked
-keepalive = 75  # longer than load balancers keep idle connections, which closed ones take by surprise
+keepalive = (
+    75  # longer than load balancers keep idle connections, which closed ones take by surprise
+)
 graceful_timeout = 30
 control_socket_disable = True
 logger_class = JsonLogger

@@ -5,7 +5,7 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import URL, NullPool, create_engine, text
 
 from todo_api.db import resolve_url
 from todo_api.models import metadata
@@ -27,8 +27,8 @@ def main() -> None:
         run_online(url)
 
 
-def run_online(url: str) -> None:
-    if "-pooler" in url:
+def run_online(url: URL) -> None:
+    if "-pooler" in (url.host or ""):
         logger.warning(
             "DATABASE_URL_UNPOOLED is not set: migrating through a pooler, which can break"
         )

@@ -26,6 +26,7 @@ def create_app(config: Config) -> Flask:
         allow_headers=["Authorization", "Content-Type", "Accept", "X-Request-ID"],
         expose_headers=["Link", "ETag", "Retry-After", "X-Request-ID"],
         max_age=600,
+        always_send=False,
     )
     database = db.init_app(app, config, models.metadata)
     Migrate(app, database, directory=str(Path(__file__).parents[1] / "migrations"))

@@ -19,11 +19,11 @@ from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
     LengthRequired,
+    NotFound,
     RequestEntityTooLarge,
     UnsupportedMediaType,
 )
 from werkzeug.routing import BaseConverter
-from werkzeug.routing import ValidationError as NoMatch
 from werkzeug.wrappers import Response
 
 from todo_api.schemas import MAX_ID, Error
@@ -179,7 +179,7 @@ class TaskId(BaseConverter):
 
     def to_python(self, value: str) -> int:
         if int(value) > MAX_ID:
-            raise NoMatch
+            raise NotFound("Task not found")  # werkzeug's ValidationError can end as a 405
         return int(value)
 
 

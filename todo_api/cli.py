@@ -5,6 +5,7 @@ from time import time
 import click
 import jwt
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 
 from todo_api.auth import SUBJECT
 
@@ -16,6 +17,7 @@ def init_app(app: Flask) -> None:
 @click.command()
 @click.argument("user")
 @click.option("--minutes", default=60, show_default=True, help="How long it is valid.")
+@with_appcontext
 def token(user: str, minutes: int) -> None:
     """Print a token of USER for curl, as Better Auth would sign it."""
     if not SUBJECT.fullmatch(user):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg2.extensions
 from flask import Flask, current_app, g
-from sqlalchemy import Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import URL, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -86,7 +86,7 @@ def answer_failure(error: SQLAlchemyError) -> Response:
 
 def make_engine(config: Config) -> Engine:
     """Make an engine on which a statement costs one round trip and waits a bounded time."""
-    url = make_url(resolve_url(config.database_url))
+    url = resolve_url(config.database_url)
     defaults = CONNECTION_DEFAULTS | {"connect_timeout": str(config.connect_timeout)}
     engine = create_engine(
         url.set(query=defaults | dict(url.query)),
@@ -106,9 +106,13 @@ def make_engine(config: Config) -> Engine:
     return engine
 
 
-def resolve_url(url: str) -> str:
-    """Return ``url``; where it asks for the embedded PostgreSQL, start that and return its URL."""
-    return embedded.start(EMBEDDED_FOLDER) if url == EMBEDDED else url
+def resolve_url(url: str) -> URL:
+    """Return where to connect to, starting the embedded PostgreSQL where ``url`` asks for it.
+
+    The driver is named: SQLAlchemy takes `postgresql` for psycopg 3, and `postgres` for nothing.
+    """
+    given = make_url(embedded.start(EMBEDDED_FOLDER) if url == EMBEDDED else url)
+    return given.set(drivername="postgresql+psycopg2")
 
 
 def ping_only_if_readable(engine: Engine) -> None:

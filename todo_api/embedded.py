@@ -25,6 +25,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+STATE = Path("/var/lib/todo_api")
 
 
 @functools.cache
@@ -37,15 +38,15 @@ def start(folder: Path, *options: str) -> str:
     """
     home = own_folder(folder.absolute())
     with exclusive(home / "start.lock"):
-        users = (home / "users.lock").open("w")
-        fcntl.flock(users, fcntl.LOCK_SH)
         programs = find_programs(home)
         if not is_running(programs, home):
             start_server(programs, home, options)
+        users = (home / "users.lock").open("w")
+        fcntl.flock(users, fcntl.LOCK_SH)
     atexit.register(leave, programs, home, users)
     exit_on_signals()
     socket_folder = (home / "data/postmaster.pid").read_text().splitlines()[4]
-    return f"postgresql+psycopg2://postgres@/postgres?host={quote(socket_folder, safe='')}"
+    return f"postgresql://postgres@/postgres?host={quote(socket_folder, safe='')}"
 
 
 def own_folder(folder: Path) -> Path:
@@ -56,7 +57,7 @@ def own_folder(folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if is_root() and not open_to_all(folder):
-        folder = Path("/var/lib/todo_api") / hashlib.sha256(bytes(folder)).hexdigest()[:16]
+        folder = STATE / hashlib.sha256(bytes(folder)).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
         folder.parent.chmod(0o755)
         folder.chmod(0o755)

@@ -21,19 +21,19 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_tasks"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
         sa.CheckConstraint(
             "char_length(user_id) BETWEEN 1 AND 255 AND btrim(user_id) <> ''",
-            name="ck_tasks_user_id",
+            name=op.f("ck_tasks_user_id"),
         ),
         sa.CheckConstraint(
             "char_length(title) BETWEEN 1 AND 200 AND title = btrim(title, E' \\t\\n\\r\\f\\v')",
-            name="ck_tasks_title",
+            name=op.f("ck_tasks_title"),
         ),
-        sa.CheckConstraint("char_length(description) <= 10000", name="ck_tasks_description"),
+        sa.CheckConstraint("char_length(description) <= 10000", name=op.f("ck_tasks_description")),
     )
     op.create_index(
-        "ix_tasks_user_id_created_at_id",
+        op.f("ix_tasks_user_id_created_at_id"),
         "tasks",
         ["user_id", sa.text("created_at DESC"), sa.text("id DESC")],
     )

@@ -1,0 +1,113 @@
+"""A real PostgreSQL a run, a database a worker made by the real migrations, a new user a test."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import time
+from typing import Any
+
+import flask_migrate
+import jwt
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from config import Config
+from todo_api import create_app, db, embedded
+
+SECRET = "test-only-secret-0123456789abcdefghij"
+ROOT = Path(__file__).parents[1]
+FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
+
+Token = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def server() -> str:
+    """The URL of the PostgreSQL to test on; the database that it names is left alone."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    url = db.resolve_url(given) if given else embedded.start(ROOT / "instance/test-postgres", *FAST)
+    return sa.make_url(url).set(drivername="postgresql+psycopg2").render_as_string(False)
+
+
+@pytest.fixture(scope="session")
+def new_database(server: str) -> Callable[[], Any]:
+    """Make an empty database for the length of a `with`, which gives its URL."""
+
+    @contextmanager
+    def make() -> Iterator[str]:
+        admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        name = f"test_{uuid.uuid4().hex}"
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def database_url(new_database: Callable[[], Any]) -> Iterator[str]:
+    """A database with the schema that the migrations make."""
+    with new_database() as url:
+        app = create_app(Config(SECRET, url))
+        with app.app_context():
+            flask_migrate.upgrade()
+        yield url
+        app.extensions["database"].engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def config(database_url: str) -> Config:
+    return Config(SECRET, database_url)
+
+
+@pytest.fixture(scope="session")
+def app(config: Config) -> Iterator[Flask]:
+    app = create_app(config)
+    yield app
+    app.extensions["database"].engine.dispose()
+
+
+@pytest.fixture
+def user() -> str:
+    return f"user-{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def token() -> Token:
+    """Sign a token of ``user``; a claim given as None is left out."""
+
+    def sign(
+        user: object, /, *, key: str = SECRET, algorithm: str = "HS256", **claims: object
+    ) -> str:
+        now = int(time())
+        claims = {"sub": user, "iat": now, "exp": now + 900} | claims
+        present = {name: claim for name, claim in claims.items() if claim is not None}
+        return jwt.encode(present, key, algorithm=algorithm)
+
+    return sign
+
+
+@pytest.fixture
+def anonymous(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def client_of(app: Flask, token: Token) -> Callable[[str], FlaskClient]:
+    def make(user: str) -> FlaskClient:
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
+        return client
+
+    return make
+
+
+@pytest.fixture
+def client(client_of: Callable[[str], FlaskClient], user: str) -> FlaskClient:
+    return client_of(user)

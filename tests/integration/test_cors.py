@@ -1,0 +1,113 @@
+"""What a browser on another origin may do, and that it can read every answer."""
+
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+
+from config import Config
+from todo_api import create_app
+
+ORIGIN = "http://localhost:3000"
+PREFLIGHT = {
+    "Origin": ORIGIN,
+    "Access-Control-Request-Method": "PATCH",
+    "Access-Control-Request-Headers": "authorization, content-type",
+}
+
+
+def names(header: str) -> set[str]:
+    return {name.strip().lower() for name in header.split(",")}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/tasks",
+        "/api/tasks/1",
+        "/api/tasks/1/complete",
+        "/api/tasks/1-nope",
+        "/api/tasks/0",
+        "/api/x",
+    ],
+)
+def test_preflight_is_answered_without_a_token(anonymous: FlaskClient, path: str) -> None:
+    answer = anonymous.options(path, headers=PREFLIGHT)
+    assert answer.status_code == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+    assert answer.headers["Access-Control-Max-Age"] == "600"
+    assert names(answer.headers["Access-Control-Allow-Headers"]) == {
+        "authorization",
+        "content-type",
+    }
+    assert names(answer.headers["Access-Control-Allow-Methods"]) == {
+        "get", "post", "put", "patch", "delete", "options",
+    }  # fmt: skip
+
+
+def test_preflight_allows_the_headers_of_the_contract_alone(anonymous: FlaskClient) -> None:
+    asked = "accept, authorization, content-type, x-request-id, x-evil"
+    headers = PREFLIGHT | {"Access-Control-Request-Headers": asked}
+    allowed = anonymous.options("/api/tasks", headers=headers).headers[
+        "Access-Control-Allow-Headers"
+    ]
+    assert names(allowed) == names(asked) - {"x-evil"}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example.com", "http://localhost:3001", "http://localhost:30000", "null"],
+)
+def test_other_origin_is_allowed_nothing(client: FlaskClient, origin: str) -> None:
+    for answer in (
+        client.options("/api/tasks", headers=PREFLIGHT | {"Origin": origin}),
+        client.get("/api/tasks", headers={"Origin": origin}),
+    ):
+        assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
+
+
+def test_answer_without_an_origin_allows_nothing(client: FlaskClient) -> None:
+    assert "Access-Control-Allow-Origin" not in client.get("/api/tasks").headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "status"),
+    [
+        ("GET", "/api/tasks", {}, None, 200),
+        ("POST", "/api/tasks", {}, b"{}", 400),
+        ("GET", "/api/tasks", {"Authorization": "Bearer x"}, None, 401),
+        ("GET", "/api/tasks/1-nope", {}, None, 404),
+        ("DELETE", "/api/tasks", {}, None, 405),
+        ("POST", "/api/tasks", {"Transfer-Encoding": "chunked"}, b"{}", 411),
+        ("POST", "/api/tasks", {}, b" " * 131_073, 413),
+        ("POST", "/api/tasks", {"Content-Type": "text/plain"}, b"x", 415),
+    ],
+)
+def test_every_answer_can_be_read_by_the_page(
+    client: FlaskClient, method: str, path: str, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    headers = {"Origin": ORIGIN, "Content-Type": "application/json"} | headers
+    answer = client.open(path, method=method, headers=headers, data=body)
+    assert answer.status_code == status
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert names(answer.headers["Access-Control-Expose-Headers"]) == {
+        "link", "etag", "retry-after", "x-request-id",
+    }  # fmt: skip
+
+
+def test_unavailable_database_can_be_read_by_the_page(config: Config, client: FlaskClient) -> None:
+    app = create_app(replace(config, database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db"))
+    other = app.test_client()
+    other.environ_base = client.environ_base
+    answer = other.get("/api/tasks", headers={"Origin": ORIGIN})
+    assert answer.status_code == 503
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
+def test_several_origins_are_told_apart(config: Config) -> None:
+    app = create_app(replace(config, frontend_origins=("https://a.example.com", ORIGIN)))
+    for origin in ("https://a.example.com", ORIGIN):
+        answer = app.test_client().get("/health", headers={"Origin": origin})
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        assert answer.headers["Vary"] == "Origin"

@@ -1,0 +1,276 @@
+"""Every error has the one shape, whoever raises it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.exceptions import ImATeapot
+
+from config import Config
+from todo_api import create_app, db
+
+KIB_128 = 128 * 1024
+
+
+def post(client: FlaskClient, body: bytes, content_type: str = "application/json") -> Any:
+    return client.post("/api/tasks", data=body, content_type=content_type)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/api", "/api/", "/api/tasks/", "/api//tasks", "/api/tasks/x", "/nope", "/api/tasks/1/"],
+)
+def test_unknown_path_is_not_found(anonymous: FlaskClient, path: str) -> None:
+    answer = anonymous.get(path)
+    assert answer.status_code == 404
+    assert answer.content_type == "application/json"
+    assert answer.json == {
+        "detail": answer.json["detail"],
+        "status_code": 404,
+        "error_type": "not_found_error",
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("DELETE", "/api/tasks", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("POST", "/api/tasks/1", {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}),
+        ("GET", "/api/tasks/1/complete", {"OPTIONS", "PATCH"}),
+        ("POST", "/health", {"GET", "HEAD", "OPTIONS"}),
+        ("TRACE", "/api/tasks", {"GET", "HEAD", "OPTIONS", "POST"}),
+    ],
+)
+def test_wrong_method_names_the_right_ones(
+    client: FlaskClient, method: str, path: str, allow: set[str]
+) -> None:
+    answer = client.open(path, method=method)
+    assert answer.status_code == 405
+    assert set(answer.allow) == {name.lower() for name in allow} or set(answer.allow) == allow
+    assert answer.json == {
+        "detail": answer.json["detail"],
+        "status_code": 405,
+        "error_type": "method_not_allowed_error",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "A JSON object is required."),
+        (b"{", "Not valid JSON: "),
+        (b"{'title': 'x'}", "Not valid JSON: "),
+        (b'{"title": "x",}', "Not valid JSON: "),
+        (b'{"title": "x"} x', "Not valid JSON: "),
+        (b'{"title": "x", "title": "y"}', "Not valid JSON: A name stands twice in an object"),
+        (b'{"title": "x", "completed": NaN}', "Not valid JSON: "),
+        (b'{"title": "x", "completed": Infinity}', "Not valid JSON: "),
+        (b'{"title": "\xff"}', "Not valid JSON: "),
+        (b'\xef\xbb\xbf{"title": "x"}', "Not valid JSON: "),
+        ('{"title": "x"}'.encode("utf-16"), "Not valid JSON: "),
+        (b'{"title": ' + b"9" * 5_000 + b"}", "Not valid JSON: "),
+        (b'{"title": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", "Not valid JSON: "),
+        (b'{"\\ud800": 1}', "Not valid JSON: "),
+        (b"null", "Must be a JSON object."),
+        (b"[]", "Must be a JSON object."),
+        (b'"title"', "Must be a JSON object."),
+        (b"7", "Must be a JSON object."),
+    ],
+)
+def test_what_is_no_json_object_is_refused(client: FlaskClient, body: bytes, message: str) -> None:
+    answer = post(client, body)
+    assert answer.status_code == 400
+    told = answer.json["errors"][0]["msg"]
+    assert told.startswith(message)
+    assert answer.json == {
+        "detail": f"body: {told}",
+        "status_code": 400,
+        "error_type": "validation_error",
+        "errors": [{"loc": ["body"], "msg": told, "type": "invalid"}],
+    }
+    assert client.get("/api/tasks").json == []
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/xml",
+    ],
+)
+def test_body_of_another_type_is_refused(client: FlaskClient, content_type: str) -> None:
+    answer = post(client, b'{"title": "x"}', content_type)
+    assert (answer.status_code, answer.json) == (
+        415,
+        {
+            "detail": "The body must be JSON, with Content-Type: application/json",
+            "status_code": 415,
+            "error_type": "unsupported_media_type_error",
+        },
+    )
+
+
+def test_charset_of_json_is_accepted(client: FlaskClient) -> None:
+    body = '{"title": "é"}'.encode()
+    assert post(client, body, "application/json; charset=utf-8").status_code == 201
+
+
+def padded(size: int) -> bytes:
+    body = json.dumps({"title": "x"}).encode()
+    return body + b" " * (size - len(body))
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [(KIB_128 - 1, 201), (KIB_128, 201), (KIB_128 + 1, 413)]
+)
+def test_body_may_have_128_kib(client: FlaskClient, size: int, status: int) -> None:
+    assert post(client, padded(size)).status_code == status
+
+
+def test_larger_body_is_refused_unread(client: FlaskClient) -> None:
+    answer = post(client, padded(KIB_128 + 1))
+    assert answer.headers["Connection"] == "close"
+    assert (answer.status_code, answer.json) == (
+        413,
+        {
+            "detail": "The body is larger than 131072 bytes.",
+            "status_code": 413,
+            "error_type": "payload_too_large_error",
+        },
+    )
+    assert client.get("/api/tasks").json == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "PUT", "DELETE"])
+def test_body_of_unknown_length_is_refused(client: FlaskClient, method: str) -> None:
+    answer = client.open(
+        "/api/tasks/1", method=method, headers={"Transfer-Encoding": "chunked"}, data=b"{}"
+    )
+    assert answer.headers["Connection"] == "close"
+    assert (answer.status_code, answer.json) == (
+        411,
+        {
+            "detail": "Send the body with a Content-Length, not a Transfer-Encoding.",
+            "status_code": 411,
+            "error_type": "length_required_error",
+        },
+    )
+
+
+def test_status_without_a_name_of_its_own_gets_one(app: Flask) -> None:
+    with app.test_request_context():
+        response = app.make_response(app.handle_http_exception(ImATeapot()))
+    assert response.json["error_type"] == "im_a_teapot_error"
+
+
+def test_unplanned_exception_tells_nothing(config: Config) -> None:
+    app = create_app(config)
+
+    @app.get("/broken")
+    def broken() -> str:
+        raise RuntimeError("the secret is hunter2")
+
+    answer = app.test_client().get("/broken", headers={"Origin": "http://localhost:3000"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
+    assert (answer.status_code, answer.json) == (
+        500,
+        {
+            "detail": "An internal error; the log has it under the X-Request-ID of this answer.",
+            "status_code": 500,
+            "error_type": "internal_server_error",
+        },
+    )
+
+
+UNAVAILABLE = {
+    "detail": "The database cannot answer now; try again.",
+    "status_code": 503,
+    "error_type": "service_unavailable_error",
+}
+
+
+def assert_unavailable(answer: Any) -> None:
+    assert (answer.status_code, answer.json) == (503, UNAVAILABLE)
+    assert answer.headers["Retry-After"] == "1"
+
+
+@pytest.fixture
+def with_client(config: Config, client: FlaskClient) -> Callable[..., FlaskClient]:
+    """Make a client of a service with other settings."""
+
+    def make(**settings: Any) -> FlaskClient:
+        other = create_app(replace(config, **settings)).test_client()
+        other.environ_base = client.environ_base
+        return other
+
+    return make
+
+
+def test_absent_database_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
+    client = with_client(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
+    assert_unavailable(client.get("/api/tasks"))
+    assert_unavailable(client.get("/ready"))
+    assert client.get("/health").json == {"status": "ok"}
+
+
+def test_slow_statement_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
+    client = with_client(statement_timeout=0.05)
+
+    @client.application.get("/slow")
+    def slow() -> str:
+        db.session().execute(sa.text("SELECT pg_sleep(5)"))
+        return "never"
+
+    assert_unavailable(client.get("/slow"))
+    assert client.get("/ready").status_code == 200
+
+
+def test_connections_all_in_use_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
+    client = with_client(pool_size=1, pool_timeout=0.05)
+    engine = client.application.extensions["database"].engine
+    with engine.connect():
+        assert_unavailable(client.get("/api/tasks"))
+        assert client.get("/health").status_code == 200
+    assert client.get("/api/tasks").status_code == 200
+
+
+def test_read_only_database_answers_reads_alone(
+    with_client: Callable[..., FlaskClient], config: Config
+) -> None:
+    url = sa.make_url(config.database_url).update_query_dict(
+        {"options": "-c default_transaction_read_only=on"}
+    )
+    client = with_client(database_url=url.render_as_string(hide_password=False))
+    assert client.get("/api/tasks").status_code == 200
+    assert_unavailable(client.post("/api/tasks", json={"title": "x"}))
+
+
+def test_terminated_connections_are_replaced_unseen(
+    with_client: Callable[..., FlaskClient], server: str
+) -> None:
+    client = with_client(pool_size=1)
+    engine = client.application.extensions["database"].engine
+    with engine.connect() as connection:
+        backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with sa.create_engine(server, poolclass=sa.NullPool).connect() as connection:
+        connection.execute(sa.text("SELECT pg_terminate_backend(:pid, 2000)"), {"pid": backend})
+    assert client.get("/api/tasks").status_code == 200
+
+
+def test_our_own_mistake_is_not_the_databases(with_client: Callable[..., FlaskClient]) -> None:
+    client = with_client()
+
+    @client.application.get("/mistake")
+    def mistake() -> str:
+        db.session().execute(sa.text("SELECT no_such_column"))
+        return "never"
+
+    assert client.get("/mistake").status_code == 500

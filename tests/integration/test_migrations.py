@@ -1,0 +1,168 @@
+"""The migrations make what the models say, and unmake it."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from config import Config
+from tests.conftest import SECRET
+from todo_api import create_app
+from todo_api.models import metadata, tasks
+
+
+@pytest.fixture
+def empty(new_database: Callable[[], Any]) -> Iterator[Flask]:
+    """The service with a database that holds nothing yet."""
+    with new_database() as url:
+        app = create_app(Config(SECRET, url))
+        with app.app_context():
+            yield app
+        app.extensions["database"].engine.dispose()
+
+
+def tables(app: Flask) -> set[str]:
+    with app.extensions["database"].engine.connect() as connection:
+        return set(sa.inspect(connection).get_table_names())
+
+
+def test_migrations_equal_the_models_and_can_be_undone(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    flask_migrate.check()
+    assert tables(empty) == {"alembic_version", *metadata.tables}
+    flask_migrate.downgrade(revision="base")
+    assert tables(empty) == {"alembic_version"}
+    flask_migrate.upgrade()
+    flask_migrate.check()
+
+
+def test_drift_is_noticed(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    with empty.extensions["database"].engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE tasks ALTER COLUMN completed SET DEFAULT true")
+    with pytest.raises(SystemExit):
+        flask_migrate.check()
+
+
+def test_constraints_and_index_have_their_names(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    with empty.extensions["database"].engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        checks = {
+            check["name"]: check["sqltext"] for check in inspector.get_check_constraints("tasks")
+        }
+        (index,) = inspector.get_indexes("tasks")
+        assert inspector.get_pk_constraint("tasks")["name"] == "pk_tasks"
+    assert set(checks) == {"ck_tasks_user_id", "ck_tasks_title", "ck_tasks_description"}
+    assert index["name"] == "ix_tasks_user_id_created_at_id"
+    assert index["column_names"] == ["user_id", "created_at", "id"]
+    assert index["column_sorting"] == {
+        "created_at": ("desc",),
+        "id": ("desc",),
+    }
+
+
+def test_constraints_of_the_tables_are_those_of_the_models(empty: Flask) -> None:
+    """Alembic compares no CHECKs: let PostgreSQL write down both and compare that."""
+    flask_migrate.upgrade()
+    definition = sa.text(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name"
+    )
+    checks = [item for item in tasks.constraints if isinstance(item, sa.CheckConstraint)]
+    assert len(checks) == 3
+    with empty.extensions["database"].engine.connect() as connection:
+        for check in checks:
+            connection.exec_driver_sql(
+                f"ALTER TABLE tasks ADD CONSTRAINT model CHECK ({check.sqltext})"
+            )
+            modelled = connection.execute(definition, {"name": "model"}).scalar_one()
+            migrated = connection.execute(definition, {"name": check.name}).scalar_one()
+            connection.exec_driver_sql("ALTER TABLE tasks DROP CONSTRAINT model")
+            assert migrated == modelled
+
+
+@pytest.mark.parametrize(
+    ("row", "constraint"),
+    [
+        ({"title": ""}, "ck_tasks_title"),
+        ({"title": "x" * 201}, "ck_tasks_title"),
+        ({"title": " x"}, "ck_tasks_title"),
+        ({"title": "x\n"}, "ck_tasks_title"),
+        ({"description": "x" * 10_001}, "ck_tasks_description"),
+        ({"user_id": ""}, "ck_tasks_user_id"),
+        ({"user_id": "  "}, "ck_tasks_user_id"),
+        ({"user_id": "x" * 256}, "ck_tasks_user_id"),
+    ],
+)
+def test_database_holds_each_limit_too(app: Flask, row: dict[str, str], constraint: str) -> None:
+    with (
+        app.extensions["database"].engine.connect() as connection,
+        pytest.raises(sa.exc.IntegrityError) as refusal,
+    ):
+        connection.execute(sa.insert(tasks), {"user_id": "u", "title": "x"} | row)
+    assert refusal.value.orig.diag.constraint_name == constraint
+
+
+def test_first_page_is_an_index_scan_without_a_sort(app: Flask, user: str) -> None:
+    with app.extensions["database"].engine.connect() as connection:
+        connection.execute(
+            sa.insert(tasks), [{"user_id": user, "title": "x"} for _ in range(2_000)]
+        )
+        connection.exec_driver_sql("ANALYZE tasks")
+        plan = "\n".join(
+            connection.exec_driver_sql(
+                "EXPLAIN SELECT * FROM tasks WHERE user_id = %(user)s"
+                " AND (created_at, id) < (now(), 9) ORDER BY created_at DESC, id DESC LIMIT 101",
+                {"user": user},
+            ).scalars()
+        )
+    assert "Index Scan using ix_tasks_user_id_created_at_id" in plan
+    assert "Sort" not in plan
+
+
+def test_unpooled_url_is_the_one_migrated(new_database: Callable[[], Any], config: Config) -> None:
+    absent = "postgresql+psycopg2://u:p@127.0.0.1:1/db"
+    with new_database() as url:
+        app = create_app(replace(config, database_url=absent, database_url_unpooled=url))
+        with app.app_context():
+            flask_migrate.upgrade()
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            assert sa.inspect(connection).has_table("tasks")
+
+
+def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    url = "postgresql+psycopg2://u:p@ep-x-pooler.invalid/db"
+    app = create_app(replace(config, database_url=url))
+    logging.getLogger().addHandler(caplog.handler)
+    with app.app_context(), pytest.raises(sa.exc.OperationalError):
+        flask_migrate.upgrade()
+    assert "migrating through a pooler" in caplog.text
+
+
+def test_migration_does_not_wait_for_a_lock_for_long(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    engine = empty.extensions["database"].engine
+    with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
+        connection.exec_driver_sql("LOCK TABLE tasks IN ACCESS SHARE MODE")
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+            flask_migrate.downgrade(revision="base")
+    assert "tasks" in tables(empty)
+
+
+def test_loggers_outlive_a_migration(empty: Flask) -> None:
+    logger = logging.getLogger("todo_api.logs")
+    flask_migrate.upgrade()
+    assert not logger.disabled
+    assert not empty.logger.disabled
+
+
+def test_sql_can_be_printed_instead(empty: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+    flask_migrate.upgrade(sql=True)
+    assert "CREATE TABLE tasks" in capsys.readouterr().out
+    assert tables(empty) == set()

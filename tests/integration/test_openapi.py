@@ -1,0 +1,124 @@
+"""The document says what the service does, and the page shows it without the internet."""
+
+import json
+import re
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.conftest import ROOT
+from todo_api.models import tasks
+
+OPERATIONS = {
+    ("get", "/api/tasks"): ("listTasks", {200, 400, 401, 411, 413, 500, 503}),
+    ("post", "/api/tasks"): ("createTask", {201, 400, 401, 411, 413, 415, 500, 503}),
+    ("get", "/api/tasks/{task_id}"): ("getTask", {200, 400, 401, 404, 411, 413, 500, 503}),
+    ("patch", "/api/tasks/{task_id}"): (
+        "updateTask",
+        {200, 400, 401, 404, 411, 413, 415, 500, 503},
+    ),
+    ("put", "/api/tasks/{task_id}"): (
+        "replaceTask",
+        {200, 400, 401, 404, 411, 413, 415, 500, 503},
+    ),
+    ("delete", "/api/tasks/{task_id}"): ("deleteTask", {204, 400, 401, 404, 411, 413, 500, 503}),
+    ("patch", "/api/tasks/{task_id}/complete"): (
+        "toggleTaskComplete",
+        {200, 400, 401, 404, 411, 413, 415, 500, 503},
+    ),
+    ("get", "/health"): ("getHealth", {200, 411, 413, 500}),
+    ("get", "/ready"): ("getReady", {200, 411, 413, 500, 503}),
+}
+
+
+def document(client: FlaskClient) -> dict[str, Any]:
+    answer = client.get("/openapi.json")
+    assert (answer.status_code, answer.content_type) == (200, "application/json")
+    built: dict[str, Any] = answer.json
+    return built
+
+
+def test_committed_document_is_the_built_one(anonymous: FlaskClient) -> None:
+    assert json.loads((ROOT / "openapi.json").read_text()) == document(anonymous), "make openapi"
+
+
+def test_every_operation_has_its_id_and_its_statuses(anonymous: FlaskClient) -> None:
+    built = document(anonymous)
+    assert built["openapi"] == "3.1.0"
+    found = {
+        (method, path): (operation["operationId"], {int(code) for code in operation["responses"]})
+        for path, item in built["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    }
+    assert found == OPERATIONS
+
+
+def test_every_route_is_in_the_document(app: Flask, anonymous: FlaskClient) -> None:
+    paths = document(anonymous)["paths"]
+    for rule in app.url_map.iter_rules():
+        if not rule.endpoint.startswith(("docs.", "api-docs.")):
+            path = re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule)
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                assert method.lower() in paths[path]
+
+
+def test_task_operations_alone_need_a_bearer(anonymous: FlaskClient) -> None:
+    built = document(anonymous)
+    assert built["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    for path, item in built["paths"].items():
+        for method, operation in item.items():
+            if method != "parameters":
+                expected = [{"bearer": []}] if path.startswith("/api/") else None
+                assert operation.get("security") == expected
+
+
+def test_schemas_have_the_limits_of_the_validators(anonymous: FlaskClient) -> None:
+    schemas = document(anonymous)["components"]["schemas"]
+    for name in ("NewTask", "TaskChanges"):
+        properties = schemas[name]["properties"]
+        assert (properties["title"]["minLength"], properties["title"]["maxLength"]) == (1, 200)
+        assert properties["title"]["type"] == "string"
+        assert properties["description"]["type"] == ["string", "null"]
+        assert properties["description"]["maxLength"] == 10_000
+        assert properties["completed"]["type"] == "boolean"
+        assert schemas[name]["additionalProperties"] is False
+    assert schemas["NewTask"]["required"] == ["title"]
+    assert "required" not in schemas["TaskChanges"]
+    parameters = document(anonymous)["paths"]["/api/tasks"]["get"]["parameters"]
+    assert {parameter["name"]: parameter["schema"] for parameter in parameters} == {
+        "status": {
+            "type": "string",
+            "enum": ["all", "active", "pending", "completed"],
+            "default": "all",
+        },
+        "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
+        "cursor": {"type": "string"},
+    }
+
+
+def test_task_has_the_columns_of_its_table(anonymous: FlaskClient) -> None:
+    schema = document(anonymous)["components"]["schemas"]["Task"]
+    assert list(schema["properties"]) == [column.name for column in tasks.columns]
+    assert sorted(schema["required"]) == sorted(schema["properties"])
+    for column in tasks.columns:
+        assert ("null" in schema["properties"][column.name]["type"]) is column.nullable
+
+
+def test_toggle_needs_no_body(anonymous: FlaskClient) -> None:
+    paths = document(anonymous)["paths"]
+    assert paths["/api/tasks/{task_id}/complete"]["patch"]["requestBody"]["required"] is False
+    assert paths["/api/tasks"]["post"]["requestBody"]["required"] is True
+
+
+def test_page_needs_nothing_from_elsewhere(anonymous: FlaskClient) -> None:
+    page = anonymous.get("/docs")
+    assert page.status_code == 200
+    links = re.findall(r'(?:href|src)="([^"]+)"', page.text)
+    assert len(links) >= 3
+    for link in links:
+        assert link.startswith("/docs/assets/")
+        with anonymous.get(link) as asset:
+            assert asset.status_code == 200
+    assert "/openapi.json" in page.text

@@ -1,0 +1,148 @@
+"""The list: its order, its filters, and that its pages put together are the whole of it."""
+
+from base64 import urlsafe_b64encode
+from struct import pack
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from todo_api.models import tasks
+
+
+def add(app: Flask, user: str, count: int, **columns: Any) -> None:
+    """Add tasks in one statement, so that all have the same creation time."""
+    rows = [{"user_id": user, "title": f"task {number}"} | columns for number in range(count)]
+    with app.extensions["database"].engine.connect() as connection:
+        connection.execute(sa.insert(tasks), rows)
+
+
+def pages(client: FlaskClient, path: str) -> list[list[dict[str, Any]]]:
+    """Follow `Link` to the end."""
+    found = []
+    while path:
+        answer = client.get(path)
+        assert answer.status_code == 200
+        found.append(answer.json)
+        link = answer.headers.get("Link", "")
+        assert link == "" or link.endswith('>; rel="next"')
+        path = link.removeprefix("<").removesuffix('>; rel="next"')
+    return found
+
+
+def test_empty_list(client: FlaskClient) -> None:
+    answer = client.get("/api/tasks")
+    assert (answer.status_code, answer.json) == (200, [])
+    assert "Link" not in answer.headers
+
+
+def test_list_is_newest_first(client: FlaskClient) -> None:
+    created = [client.post("/api/tasks", json={"title": str(n)}).json for n in range(3)]
+    assert client.get("/api/tasks").json == created[::-1]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 20, 21])
+def test_pages_together_are_the_whole_list(
+    app: Flask, client: FlaskClient, user: str, limit: int
+) -> None:
+    for _ in range(3):
+        add(app, user, 7)
+    whole = client.get("/api/tasks").json
+    assert len(whole) == 21
+    assert whole == sorted(whole, key=lambda task: (task["created_at"], task["id"]), reverse=True)
+    found = pages(client, f"/api/tasks?limit={limit}")
+    assert [task for page in found for task in page] == whole
+    assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
+    assert 1 <= len(found[-1]) <= limit
+
+
+def test_page_is_capped_but_never_silently(app: Flask, client: FlaskClient, user: str) -> None:
+    add(app, user, 501)
+    for path, size in (("/api/tasks", 100), ("/api/tasks?limit=500", 500)):
+        answer = client.get(path)
+        assert len(answer.json) == size
+        assert "Link" in answer.headers
+
+
+def test_link_leads_on_within_the_filter(app: Flask, client: FlaskClient, user: str) -> None:
+    add(app, user, 3, completed=True)
+    add(app, user, 4)
+    link = client.get("/api/tasks?status=completed&limit=2").headers["Link"]
+    assert link.startswith("</api/tasks?status=completed&limit=2&cursor=")
+    found = pages(client, "/api/tasks?status=completed&limit=2")
+    assert [len(page) for page in found] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("all", {True, False}), ("active", {False}), ("pending", {False}), ("completed", {True})],
+)
+def test_status_filters(
+    app: Flask, client: FlaskClient, user: str, status: str, expected: set[bool]
+) -> None:
+    add(app, user, 2, completed=True)
+    add(app, user, 2, completed=False)
+    listed = client.get(f"/api/tasks?status={status}").json
+    assert len(listed) == 2 * len(expected)
+    assert {task["completed"] for task in listed} == expected
+
+
+def test_deleted_row_does_not_break_the_page_after_it(
+    app: Flask, client: FlaskClient, user: str
+) -> None:
+    add(app, user, 5)
+    whole = client.get("/api/tasks").json
+    link = client.get("/api/tasks?limit=2").headers["Link"]
+    client.delete(f"/api/tasks/{whole[1]['id']}")
+    rest = client.get(link.removeprefix("<").partition(">")[0]).json
+    assert rest == whole[2:4]
+
+
+def encoded(text: bytes) -> str:
+    return urlsafe_b64encode(text).decode().rstrip("=")
+
+
+LIMIT = "Must be a whole number from 1 to 500."
+CURSOR = "Not a cursor that this service gave out."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        *(
+            ("limit", value, LIMIT)
+            for value in ("0", "501", "-1", "+5", "05", "1_0", "\u0661", "1.0")
+        ),
+        *(("limit", value, LIMIT) for value in ("", "%20", "abc", "9" * 5_000, "1%00")),
+        *(("status", value, None) for value in ("", "ALL", "done", "all%00", "active,completed")),
+        *(("cursor", value, CURSOR) for value in ("", "x", "AAAA", "é", "%00", "=" * 24)),
+        ("cursor", encoded(pack(">qq", 0, 1)) + "=", CURSOR),
+        ("cursor", encoded(pack(">qq", 0, 1))[:-1], CURSOR),
+        ("cursor", encoded(pack(">qq", 0, 1)) + "A", CURSOR),
+        ("cursor", encoded(pack(">qq", 0, 1))[:-1] + "B", CURSOR),
+        ("cursor", encoded(pack(">qq", 2**62, 1)), CURSOR),
+        ("cursor", encoded(pack(">qq", -(2**62), 1)), CURSOR),
+    ],
+)
+def test_bad_parameter_is_refused_by_name(
+    client: FlaskClient, name: str, value: str, message: str | None
+) -> None:
+    message = message or "Must be one of: all, active, pending, completed."
+    answer = client.get(f"/api/tasks?{name}={value}")
+    assert (answer.status_code, answer.json) == (
+        400,
+        {
+            "detail": f"query.{name}: {message}",
+            "status_code": 400,
+            "error_type": "validation_error",
+            "errors": [{"loc": ["query", name], "msg": message, "type": "invalid"}],
+        },
+    )
+
+
+def test_parameter_given_twice_is_refused(client: FlaskClient) -> None:
+    answer = client.get("/api/tasks?limit=1&limit=2")
+    assert answer.status_code == 400
+    assert answer.json["detail"] == "query.limit: Given more than once."

@@ -1,0 +1,321 @@
+"""The contract of each endpoint, as the README has it."""
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+TIMESTAMP = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
+NO_SUCH_TASK = {
+    "detail": "Task not found",
+    "status_code": 404,
+    "error_type": "not_found_error",
+}
+
+
+def create(client: FlaskClient, **task: Any) -> dict[str, Any]:
+    answer = client.post("/api/tasks", json={"title": "Buy milk"} | task)
+    assert answer.status_code == 201
+    created: dict[str, Any] = answer.json
+    return created
+
+
+def refused(name: str, message: str, type_: str = "invalid") -> dict[str, Any]:
+    """The whole body of a 400 about one thing in the body."""
+    loc = ["body", name] if name else ["body"]
+    return {
+        "detail": f"{'.'.join(loc)}: {message}",
+        "status_code": 400,
+        "error_type": "validation_error",
+        "errors": [{"loc": loc, "msg": message, "type": type_}],
+    }
+
+
+def test_created_task_is_answered_as_stored(client: FlaskClient, user: str) -> None:
+    answer = client.post("/api/tasks", json={"title": "Buy milk"})
+    task = answer.json
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"/api/tasks/{task['id']}"
+    assert TIMESTAMP.fullmatch(task["created_at"])
+    assert task == {
+        "id": task["id"],
+        "user_id": user,
+        "title": "Buy milk",
+        "description": None,
+        "completed": False,
+        "created_at": task["created_at"],
+        "updated_at": task["created_at"],
+    }
+    assert client.get(answer.headers["Location"]).json == task
+
+
+def test_created_task_keeps_what_it_was_given(client: FlaskClient) -> None:
+    description = "  kept as typed,\n\twith white space and 日本語 🥛  "
+    task = create(client, title="Milk", description=description, completed=True)
+    assert (task["title"], task["description"], task["completed"]) == ("Milk", description, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("  Buy milk\t\n", "Buy milk"),
+        ("\u2003Buy milk\u00a0\u0085", "Buy milk"),
+        ("x" * 200 + " ", "x" * 200),
+        ("🥛" * 200, "🥛" * 200),
+        ("two\nlines", "two\nlines"),
+    ],
+)
+def test_title_is_trimmed(client: FlaskClient, typed: str, stored: str) -> None:
+    assert create(client, title=typed)["title"] == stored
+
+
+def test_description_may_have_10_000_characters(client: FlaskClient) -> None:
+    assert create(client, description="é" * 10_000)["description"] == "é" * 10_000
+
+
+NOT_STORABLE = "Must hold no NUL character and no lone surrogate."
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ({"title": ""}, "Length must be between 1 and 200."),
+        ({"title": " \t\u2003"}, "Length must be between 1 and 200."),
+        ({"title": "x" * 201}, "Length must be between 1 and 200."),
+        ({"title": 7}, "Not a valid string."),
+        ({"title": ["x"]}, "Not a valid string."),
+        ({"title": "a\u0000b"}, NOT_STORABLE),
+        ({"title": "a\ud800b"}, NOT_STORABLE),
+        ({"description": "x" * 10_001}, "Longer than maximum length 10000."),
+        ({"description": 7}, "Not a valid string."),
+        ({"description": "\u0000"}, NOT_STORABLE),
+        ({"description": "\udfff"}, NOT_STORABLE),
+        ({"completed": 1}, "Not a valid boolean."),
+        ({"completed": 0}, "Not a valid boolean."),
+        ({"completed": "true"}, "Not a valid boolean."),
+    ],
+)
+def test_bad_value_is_refused_by_name(
+    client: FlaskClient, field: dict[str, Any], message: str
+) -> None:
+    task = create(client)
+    (name,) = field
+    for method, path, body in (
+        ("POST", "/api/tasks", {"title": "x"} | field),
+        ("PATCH", f"/api/tasks/{task['id']}", field),
+        ("PUT", f"/api/tasks/{task['id']}", field),
+    ):
+        text = json.dumps(body)  # unlike the test client, it writes half of a surrogate pair
+        answer = client.open(path, method=method, data=text, content_type="application/json")
+        assert (answer.status_code, answer.json) == (400, refused(name, message))
+    assert client.get("/api/tasks").json == [task]
+
+
+@pytest.mark.parametrize("name", ["title", "completed"])
+def test_null_is_refused_where_it_means_nothing(client: FlaskClient, name: str) -> None:
+    task = create(client)
+    expected = refused(name, "Field may not be null.", "null")
+    assert client.post("/api/tasks", json={"title": "x", name: None}).json == expected
+    assert client.patch(f"/api/tasks/{task['id']}", json={name: None}).json == expected
+    assert client.put(f"/api/tasks/{task['id']}", json={name: None}).json == expected
+
+
+@pytest.mark.parametrize("name", ["user_id", "userId", "id", "created_at", "done", ""])
+def test_unknown_field_is_refused_by_name(client: FlaskClient, name: str) -> None:
+    task = create(client)
+    body = {"title": "x", "completed": True, name: "mallory"}
+    expected = refused(name, "Unknown field.", "unknown")
+    expected["errors"][0]["loc"] = ["body", name]
+    expected["detail"] = f"body.{name}: Unknown field."
+    for method, path in (
+        ("POST", "/api/tasks"),
+        ("PATCH", f"/api/tasks/{task['id']}"),
+        ("PUT", f"/api/tasks/{task['id']}"),
+    ):
+        answer = client.open(path, method=method, json=body)
+        assert (answer.status_code, answer.json) == (400, expected)
+    assert client.get("/api/tasks").json == [task]
+
+
+def test_title_is_required(client: FlaskClient) -> None:
+    answer = client.post("/api/tasks", json={"description": "no title"})
+    expected = refused("title", "Missing data for required field.", "missing")
+    assert (answer.status_code, answer.json) == (400, expected)
+
+
+def test_all_that_is_wrong_is_told_at_once(client: FlaskClient) -> None:
+    answer = client.post("/api/tasks", json={"title": 1, "completed": 1, "x": 1})
+    assert {tuple(error["loc"]) for error in answer.json["errors"]} == {
+        ("body", "title"),
+        ("body", "completed"),
+        ("body", "x"),
+    }
+
+
+def test_errors_are_counted_out(client: FlaskClient) -> None:
+    answer = client.post("/api/tasks", json={str(number): 1 for number in range(5_000)})
+    assert answer.status_code == 400
+    assert len(answer.json["errors"]) == 20
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_absent_field_keeps_its_value(client: FlaskClient, method: str) -> None:
+    task = create(client, description="two litres")
+    path = f"/api/tasks/{task['id']}"
+    changed = client.open(path, method=method, json={"title": " Buy oat milk "}).json
+    assert changed == task | {"title": "Buy oat milk", "updated_at": changed["updated_at"]}
+    assert changed["updated_at"] > task["updated_at"]
+    changed = client.open(path, method=method, json={"completed": True}).json
+    assert (changed["title"], changed["completed"]) == ("Buy oat milk", True)
+    assert client.get(path).json == changed
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_null_clears_the_description(client: FlaskClient, method: str) -> None:
+    task = create(client, description="two litres")
+    path = f"/api/tasks/{task['id']}"
+    assert client.open(path, method=method, json={"description": None}).json["description"] is None
+    assert client.get(path).json["title"] == task["title"]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_no_changes_change_nothing(client: FlaskClient, method: str) -> None:
+    task = create(client)
+    assert client.open(f"/api/tasks/{task['id']}", method=method, json={}).json == task
+
+
+def test_toggle_without_a_body_flips(client: FlaskClient) -> None:
+    task = create(client)
+    path = f"/api/tasks/{task['id']}/complete"
+    flipped = client.patch(path)
+    assert flipped.status_code == 200
+    assert flipped.json == task | {"completed": True, "updated_at": flipped.json["updated_at"]}
+    assert client.patch(path, content_type="application/json").json["completed"] is False
+
+
+@pytest.mark.parametrize("completed", [True, False])
+def test_toggle_with_a_body_sets(client: FlaskClient, completed: bool) -> None:
+    task = create(client, completed=True)
+    path = f"/api/tasks/{task['id']}/complete"
+    assert client.patch(path, json={"completed": completed}).json["completed"] is completed
+    assert client.patch(path, json={"completed": completed}).json["completed"] is completed
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, refused("completed", "Missing data for required field.", "missing")),
+        ({"completed": None}, refused("completed", "Field may not be null.", "null")),
+        ({"completed": "yes"}, refused("completed", "Not a valid boolean.")),
+        ([], refused("", "Must be a JSON object.")),
+    ],
+)
+def test_toggle_refuses_a_body_that_says_nothing(
+    client: FlaskClient, body: Any, expected: dict[str, Any]
+) -> None:
+    task = create(client)
+    answer = client.patch(f"/api/tasks/{task['id']}/complete", json=body)
+    assert (answer.status_code, answer.json) == (400, expected)
+    assert client.get(f"/api/tasks/{task['id']}").json == task
+
+
+def test_deleted_task_is_gone(client: FlaskClient) -> None:
+    task = create(client)
+    path = f"/api/tasks/{task['id']}"
+    deleted = client.delete(path)
+    assert (deleted.status_code, deleted.data) == (204, b"")
+    assert client.delete(path).json == NO_SUCH_TASK
+    assert client.get(path).json == NO_SUCH_TASK
+    assert client.get("/api/tasks").json == []
+
+
+@pytest.mark.parametrize("id_", [2**63 - 1, 2**62])
+def test_absent_task_is_not_found(client: FlaskClient, id_: int) -> None:
+    for method, path, body in (
+        ("GET", f"/api/tasks/{id_}", None),
+        ("PATCH", f"/api/tasks/{id_}", {"title": "x"}),
+        ("PATCH", f"/api/tasks/{id_}", {}),
+        ("PUT", f"/api/tasks/{id_}", {"title": "x"}),
+        ("PATCH", f"/api/tasks/{id_}/complete", None),
+        ("DELETE", f"/api/tasks/{id_}", None),
+    ):
+        answer = client.open(path, method=method, json=body)
+        assert (answer.status_code, answer.json) == (404, NO_SUCH_TASK)
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
+        *("0", "-1", "+1", "01", "1.0", "1e3", "abc", "1%0A", "%201", "1_0", "\u0661", "0x1", "1;"),
+        *("null", str(2**63), "9" * 19, "9" * 5_000),
+    ],
+)
+def test_what_is_no_id_is_not_found(client: FlaskClient, id_: str) -> None:
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        answer = client.open(f"/api/tasks/{id_}", method=method)
+        assert (answer.status_code, answer.json["error_type"]) == (404, "not_found_error")
+    answer = client.patch(f"/api/tasks/{id_}/complete")
+    assert (answer.status_code, answer.json["error_type"]) == (404, "not_found_error")
+
+
+def test_unknown_query_parameter_is_refused_by_name(client: FlaskClient) -> None:
+    task = create(client)
+    path = f"/api/tasks/{task['id']}"
+    for method, target, body in (
+        ("GET", "/api/tasks", None),
+        ("POST", "/api/tasks", {"title": "x"}),
+        ("GET", path, None),
+        ("PATCH", path, {"title": "x"}),
+        ("PUT", path, {"title": "x"}),
+        ("PATCH", f"{path}/complete", None),
+        ("DELETE", path, None),
+    ):
+        answer = client.open(f"{target}?user_id=mallory", method=method, json=body)
+        assert (answer.status_code, answer.json) == (
+            400,
+            {
+                "detail": "query.user_id: Unknown field.",
+                "status_code": 400,
+                "error_type": "validation_error",
+                "errors": [
+                    {"loc": ["query", "user_id"], "msg": "Unknown field.", "type": "unknown"}
+                ],
+            },
+        )
+    assert client.get("/api/tasks").json == [task]
+
+
+def at_once(app: Flask, client: FlaskClient, times: int, **request: Any) -> list[int]:
+    """Send the same request from several threads and return the statuses."""
+
+    def send(_: int) -> int:
+        other = app.test_client()
+        other.environ_base = client.environ_base
+        return other.open(**request).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(send, range(times)))
+
+
+def test_toggles_at_once_are_all_counted(app: Flask, client: FlaskClient) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    assert at_once(app, client, 41, path=f"{path}/complete", method="PATCH") == [200] * 41
+    assert client.get(path).json["completed"] is True
+
+
+def test_one_of_several_deletes_at_once_succeeds(app: Flask, client: FlaskClient) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    assert sorted(at_once(app, client, 8, path=path, method="DELETE")) == [204] + [404] * 7
+
+
+def test_update_that_waited_is_dated_after_the_one_it_waited_for(
+    app: Flask, client: FlaskClient
+) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    at_once(app, client, 20, path=path, method="PATCH", json={"title": "x"})
+    before = client.get(path).json["updated_at"]
+    assert client.patch(path, json={"title": "y"}).json["updated_at"] > before

@@ -1,0 +1,143 @@
+"""What a request costs: one message to PostgreSQL, and nothing left behind in its connection."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+
+from config import Config
+from tests.conftest import Token
+from tests.wire import Recorder, recorded
+from todo_api import create_app
+from todo_api.db import resolve_url
+
+TIMEOUT = "SET LOCAL statement_timeout = 5000; "
+
+
+@pytest.fixture
+def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient, Recorder]]:
+    """A client of a service whose connection is in its steady state, and what it sends."""
+    with recorded(config.database_url) as (url, recorder):
+        app = create_app(replace(config, database_url=url, pool_size=1))
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
+        assert client.get("/api/tasks").status_code == 200
+        recorder.messages.clear()
+        yield client, recorder
+        app.extensions["database"].engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "verb"),
+    [
+        ("GET", "/api/tasks", None, 200, "SELECT"),
+        ("GET", "/api/tasks?status=active&limit=1", None, 200, "SELECT"),
+        ("POST", "/api/tasks", {"title": "x"}, 201, "INSERT"),
+        ("GET", "/api/tasks/{}", None, 200, "SELECT"),
+        ("PATCH", "/api/tasks/{}", {"title": "y"}, 200, "UPDATE"),
+        ("PATCH", "/api/tasks/{}", {}, 200, "SELECT"),
+        ("PUT", "/api/tasks/{}", {"description": "y"}, 200, "UPDATE"),
+        ("PATCH", "/api/tasks/{}/complete", None, 200, "UPDATE"),
+        ("PATCH", "/api/tasks/{}/complete", {"completed": True}, 200, "UPDATE"),
+        ("DELETE", "/api/tasks/{}", None, 204, "DELETE"),
+        ("GET", f"/api/tasks/{2**62}", None, 404, "SELECT"),
+        ("DELETE", f"/api/tasks/{2**62}", None, 404, "DELETE"),
+    ],
+)
+def test_request_is_one_statement_in_one_message(
+    wired: tuple[FlaskClient, Recorder], method: str, path: str, body: Any, status: int, verb: str
+) -> None:
+    client, recorder = wired
+    task = client.post("/api/tasks", json={"title": "x"}).json
+    recorder.messages.clear()
+    answer = client.open(path.format(task["id"]), method=method, json=body)
+    assert answer.status_code == status
+    ((kind, text),) = recorder.messages
+    assert kind == "Q"
+    assert text.startswith(TIMEOUT + verb)
+    assert ";" not in text.removeprefix(TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/health", {}, 200),
+        ("GET", "/api/tasks", {"Authorization": ""}, 401),
+        ("GET", "/api/tasks?limit=0", {}, 400),
+        ("GET", "/api/tasks/0", {}, 404),
+        ("OPTIONS", "/api/tasks", {"Access-Control-Request-Method": "GET"}, 204),
+    ],
+)
+def test_refused_request_never_asks_the_database(
+    wired: tuple[FlaskClient, Recorder],
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    status: int,
+) -> None:
+    client, recorder = wired
+    assert client.open(path, method=method, headers=headers).status_code == status
+    assert recorder.messages == []
+
+
+def test_timeout_ends_with_its_statement(config: Config) -> None:
+    engine = create_app(replace(config, pool_size=1)).extensions["database"].engine
+    with engine.connect() as connection:
+        held = connection.connection.dbapi_connection
+        show = sa.text("SHOW statement_timeout")
+        assert connection.execute(show).scalar_one() == "5s"
+        cursor = held.cursor()
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
+    url = resolve_url(
+        f"{scheme}://u:p%40ss@ep-x-pooler.neon.tech/db"
+        "?sslmode=require&channel_binding=require&options=endpoint%3Dep-x"
+    )
+    assert url.drivername == "postgresql+psycopg2"
+    assert (url.username, url.password, url.host) == ("u", "p@ss", "ep-x-pooler.neon.tech")
+    assert url.query == {
+        "sslmode": "require",
+        "channel_binding": "require",
+        "options": "endpoint=ep-x",
+    }
+
+
+def test_pool_is_as_the_settings_say(config: Config) -> None:
+    pool = create_app(config).extensions["database"].engine.pool
+    assert (pool.size(), pool._max_overflow, pool._recycle, pool._timeout) == (10, 0, 3600, 5)
+    assert pool._pre_ping
+
+
+def test_connection_parameters_of_the_url_win(config: Config) -> None:
+    url = sa.make_url(config.database_url).update_query_dict(
+        {"connect_timeout": "3", "application_name": "mine"}
+    )
+    other = replace(config, database_url=url.render_as_string(hide_password=False))
+    query = create_app(other).extensions["database"].engine.url.query
+    assert (query["connect_timeout"], query["application_name"]) == ("3", "mine")
+    assert query["tcp_user_timeout"] == "8000"
+
+
+def test_timestamps_are_utc_whatever_the_database_says(
+    config: Config, token: Token, user: str
+) -> None:
+    url = sa.make_url(config.database_url).update_query_dict(
+        {"options": "-c timezone=Asia/Kathmandu"}
+    )
+    app = create_app(replace(config, database_url=url.render_as_string(hide_password=False)))
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
+    there = client.post("/api/tasks", json={"title": "x"}).json
+    with create_app(config).test_client() as other:
+        other.environ_base = client.environ_base
+        assert other.get(f"/api/tasks/{there['id']}").json == there
+    assert there["created_at"].endswith("Z")
+    app.extensions["database"].engine.dispose()

@@ -1,0 +1,135 @@
+"""What the service refuses to start with, and what it makes of the environment."""
+
+import pytest
+
+from config import Config, ConfigError
+
+SECRET = "0123456789abcdefghijklmnopqrstuv"
+ENVIRON = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://u:p@host/db"}
+PEM = "-----BEGIN PUBLIC KEY-----MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"
+
+
+@pytest.mark.parametrize("name", ["BETTER_AUTH_SECRET", "BETTER_AUTH_SECRET_PREVIOUS"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        SECRET[:-1],
+        f" {SECRET}",
+        f"{SECRET}\n",
+        "better-auth-secret-12345678901234567890",
+        "better-auth-secret-123456789012345678901234567890",
+        "your-secret-key-goes-here-0123456789",
+        "change-me-change-me-change-me-change-me",
+        PEM,
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl",
+        f"{SECRET}\udcff",
+    ],
+)
+def test_unsafe_secret_is_refused_by_name_and_not_shown(name: str, secret: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} ") as refusal:
+        Config.from_env({**ENVIRON, name: secret})
+    assert secret.strip() not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["BETTER_AUTH_SECRET", "DATABASE_URL"])
+def test_required_variable_is_named_when_unset(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} "):
+        Config.from_env({**ENVIRON, name: ""})
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_URL_UNPOOLED"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///todo.db",
+        "mysql://u:hunter2@host/db",
+        "postgresql+psycopg://u:hunter2@host/db",
+        "postgresql://u:hunter2@host:port/db",
+        "postgresql://u:hunter2@host:0/db",
+        "postgresql://u:hunter2@host:99999/db",
+        "postgresql://u:hunt@er2@host/db",
+        "postgresql://u:hunter2@host",
+    ],
+)
+def test_unusable_database_url_is_refused_by_name_and_not_shown(name: str, url: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} ") as refusal:
+        Config.from_env({**ENVIRON, name: url})
+    assert "hunt" not in str(refusal.value)
+
+
+def test_embedded_database_is_kept_as_it_is_named() -> None:
+    assert Config.from_env({**ENVIRON, "DATABASE_URL": "embedded"}).database_url == "embedded"
+
+
+def test_defaults() -> None:
+    assert Config.from_env(ENVIRON) == Config(
+        better_auth_secret=SECRET,
+        better_auth_secret_previous=None,
+        database_url="postgresql://u:p@host/db",
+        database_url_unpooled=None,
+        jwt_audience=None,
+        jwt_issuer=None,
+        frontend_origins=("http://localhost:3000",),
+        log_level="INFO",
+        pool_size=10,
+        pool_timeout=5,
+        pool_recycle=3600,
+        connect_timeout=10,
+        statement_timeout=5,
+    )
+
+
+def test_every_variable_is_read() -> None:
+    config = Config.from_env(
+        {
+            "BETTER_AUTH_SECRET": SECRET,
+            "BETTER_AUTH_SECRET_PREVIOUS": SECRET[::-1],
+            "DATABASE_URL": "postgres://u@pooled/db",
+            "DATABASE_URL_UNPOOLED": "postgres://u@direct/db",
+            "JWT_AUDIENCE": "todo",
+            "JWT_ISSUER": "https://auth.example.com",
+            "FRONTEND_URL": "https://a.example.com/, http://b.example.com:8080",
+            "LOG_LEVEL": "warning",
+        }
+    )
+    assert config.token_keys == (SECRET.encode(), SECRET[::-1].encode())
+    assert config.database_url == "postgres://u@pooled/db"
+    assert config.database_url_unpooled == "postgres://u@direct/db"
+    assert (config.jwt_audience, config.jwt_issuer) == ("todo", "https://auth.example.com")
+    assert config.frontend_origins == ("https://a.example.com", "http://b.example.com:8080")
+    assert config.log_level == "WARNING"
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "*",
+        "https://*.example.com",
+        "example.com",
+        "https://example.com/app",
+        "https://a.com,*",
+        "null",
+    ],
+)
+def test_unusable_origin_is_refused(origins: str) -> None:
+    with pytest.raises(ConfigError, match=r"^FRONTEND_URL "):
+        Config.from_env({**ENVIRON, "FRONTEND_URL": origins})
+
+
+def test_unknown_log_level_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^LOG_LEVEL "):
+        Config.from_env({**ENVIRON, "LOG_LEVEL": "loud"})
+
+
+def test_secret_is_the_bytes_of_its_text() -> None:
+    secret = "passwörter-sind-keine-schlüssel!"
+    assert Config.from_env({**ENVIRON, "BETTER_AUTH_SECRET": secret}).token_keys == (
+        secret.encode(),
+    )
+
+
+def test_nothing_secret_is_in_the_repr() -> None:
+    config = Config.from_env({**ENVIRON, "BETTER_AUTH_SECRET_PREVIOUS": SECRET[::-1]})
+    assert SECRET not in repr(config)
+    assert SECRET[::-1] not in repr(config)
+    assert "u:p@host" not in repr(config)

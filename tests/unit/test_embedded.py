@@ -1,0 +1,205 @@
+"""The PostgreSQL of development: shared while it is used, gone with its last user."""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.conftest import FAST, ROOT
+from todo_api import embedded
+from todo_api.db import resolve_url
+
+USE = """
+import sys
+from pathlib import Path
+from todo_api import embedded
+print(embedded.start(Path(sys.argv[1]), "fsync=off"), flush=True)
+sys.stdin.read()
+"""
+
+
+class User:
+    """A process that uses the server of a folder until it is told to end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", USE, str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        self.url = self.process.stdout.readline().strip()
+
+    def end(self, number: int | None = None) -> int:
+        if number is not None:
+            self.process.send_signal(number)
+        self.process.communicate()
+        return self.process.returncode
+
+
+def ask(url: str, statement: str) -> Any:
+    engine = sa.create_engine(resolve_url(url), poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        result = connection.exec_driver_sql(statement)
+        return result.scalar_one() if result.returns_rows else None
+
+
+def is_up(url: str) -> bool:
+    try:
+        return bool(ask(url, "SELECT true"))
+    except sa.exc.OperationalError:
+        return False
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder that every user can reach, so that root keeps the server in it too."""
+    with tempfile.TemporaryDirectory() as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+def test_server_is_shared_and_stops_with_its_last_user(folder: Path) -> None:
+    first, second = User(folder), User(folder)
+    assert first.url == second.url
+    ask(first.url, "CREATE TABLE kept AS SELECT 42 AS answer")
+    assert first.end() == 0
+    assert is_up(second.url)
+    assert second.end() == 0
+    assert not is_up(second.url)
+    socket_folder = str(sa.make_url(second.url).query["host"])
+    assert not Path(socket_folder).exists()
+    again = User(folder)
+    assert ask(again.url, "SELECT answer FROM kept") == 42
+    again.end()
+
+
+def test_folders_do_not_disturb_each_other(folder: Path) -> None:
+    one, other = User(folder / "one"), User(folder / "other")
+    assert one.url != other.url
+    one.end()
+    assert is_up(other.url)
+    other.end()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signal_that_ends_the_process_stops_the_server(folder: Path, number: int) -> None:
+    only = User(folder)
+    only.end(number)
+    assert not is_up(only.url)
+
+
+def test_killed_process_does_not_keep_the_server(folder: Path) -> None:
+    killed = User(folder)
+    killed.end(signal.SIGKILL)
+    assert is_up(killed.url)
+    later = User(folder)
+    assert later.url == killed.url
+    later.end()
+    assert not is_up(later.url)
+
+
+def test_folder_with_a_long_path_works(folder: Path) -> None:
+    long = User(folder / ("deep" * 30))
+    assert is_up(long.url)
+    long.end()
+
+
+def test_interrupted_first_start_is_made_good(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "data/half").write_text("an initdb that was killed")
+    only = User(folder)
+    assert is_up(only.url)
+    only.end()
+
+
+def test_start_in_one_process_is_done_once(server: str) -> None:
+    if "TEST_DATABASE_URL" in os.environ:
+        pytest.skip("the run has a PostgreSQL of its own, so none is started")
+    url = embedded.start(ROOT / "instance/test-postgres", *FAST)
+    assert sa.make_url(url).query == sa.make_url(server).query
+
+
+def test_failure_shows_what_the_program_said(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "data/PG_VERSION").write_text("9.0")
+    with pytest.raises(RuntimeError, match=r"pg_ctl failed:\n(.|\n)*server.log"):
+        embedded.start(folder)
+
+
+def test_missing_wheel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(RuntimeError, match=r"requirements-dev\.txt"):
+        embedded.find_programs(tmp_path)
+
+
+def test_other_user_than_root_runs_everything_as_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "user" not in embedded.as_server_user()
+    owner = tmp_path.stat().st_uid
+    embedded.give_away(tmp_path)
+    assert tmp_path.stat().st_uid == owner
+    assert embedded.own_folder(tmp_path / "private/instance") == tmp_path / "private/instance"
+    assert embedded.find_programs(tmp_path).is_relative_to(sys.prefix)
+
+
+def test_root_runs_the_server_as_nobody_and_opens_no_folder_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Path] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(embedded.shutil, "chown", lambda path, _: given.append(path))
+    monkeypatch.setattr(embedded, "STATE", tmp_path / "state")
+    monkeypatch.setattr(embedded, "open_to_all", lambda _: False)
+    options = embedded.as_server_user()
+    assert options["user"] == "nobody"
+    assert options["group"] == pwd.getpwnam("nobody").pw_gid
+    home = embedded.own_folder(tmp_path / "instance")
+    assert home.parent == tmp_path / "state"
+    assert embedded.own_folder(tmp_path / "other") != home
+    programs = embedded.find_programs(home)
+    assert programs == home / "programs/bin"
+    assert (programs / "postgres").exists()
+    assert home / "programs.new/bin/postgres" in given
+    assert embedded.find_programs(home) == programs
+
+
+def test_folder_is_open_to_all_if_every_parent_is(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    inner = closed / "inner"
+    inner.mkdir(parents=True)
+    closed.chmod(0o700)
+    assert not embedded.open_to_all(inner)
+    assert embedded.open_to_all(Path("/usr"))
+
+
+def test_signal_handlers_are_set_in_the_main_thread_alone() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    thread = threading.Thread(target=embedded.exit_on_signals)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+def test_signal_handler_of_another_is_left_alone() -> None:
+    def other(*_: object) -> None: ...
+
+    before = signal.signal(signal.SIGHUP, other)
+    try:
+        embedded.exit_on_signals()
+        assert signal.getsignal(signal.SIGHUP) is other
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,129 @@
+"""What a log line holds, and what it never does."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+
+from config import Config
+from todo_api import create_app, db
+from todo_api.logs import JsonFormatter, is_no_access_line
+from todo_api.models import tasks
+
+
+class Lines(StringIO):
+    def parsed(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """What the service logs while the test runs."""
+    stream = Lines()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("todo_api")
+    logger.addHandler(handler)
+    yield stream
+    logger.removeHandler(handler)
+
+
+def test_request_is_one_line(lines: Lines, client: FlaskClient, user: str) -> None:
+    headers = {"X-Request-ID": "abc-1"}
+    task = client.post("/api/tasks", json={"title": "hush"}, headers=headers).json
+    client.get(f"/api/tasks/{task['id']}?limit=hush")
+    created, refused = lines.parsed()
+    assert created == {
+        "time": created["time"],
+        "level": "INFO",
+        "logger": "todo_api.logs",
+        "event": "request",
+        "request_id": "abc-1",
+        "method": "POST",
+        "route": "/api/tasks",
+        "status": 201,
+        "duration_ms": created["duration_ms"],
+        "user": created["user"],
+    }
+    assert re.fullmatch(r"[0-9a-f]{16}", created["user"])
+    assert refused["user"] == created["user"]
+    assert refused["route"] == "/api/tasks/<task_id:task_id>"
+    assert (refused["status"], refused["error_type"]) == (400, "validation_error")
+    assert "hush" not in lines.getvalue()
+    assert user not in lines.getvalue()
+
+
+def test_refused_token_is_logged_with_its_reason(lines: Lines, anonymous: FlaskClient) -> None:
+    anonymous.get("/api/tasks")
+    anonymous.get("/api/tasks", headers={"Authorization": "Bearer abc.def.ghi"})
+    assert [line["auth_failure"] for line in lines.parsed()] == ["missing", "DecodeError"]
+    assert "abc.def" not in lines.getvalue()
+
+
+@pytest.mark.parametrize("asked", ["a", "A-1_b.c", "x" * 64])
+def test_plain_request_id_is_kept(anonymous: FlaskClient, asked: str) -> None:
+    answer = anonymous.get("/health", headers={"X-Request-ID": asked})
+    assert answer.headers["X-Request-ID"] == asked
+
+
+@pytest.mark.parametrize("asked", ["", "x" * 65, "a b", "a/b", "é", '"', "a,b"])
+def test_other_request_id_is_replaced(anonymous: FlaskClient, asked: str) -> None:
+    answer = anonymous.get("/health", headers={"X-Request-ID": asked})
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
+
+
+def test_exception_is_logged_without_what_it_quotes(config: Config, lines: Lines) -> None:
+    app = create_app(config)
+    row = {"user_id": "ann", "title": " hush "}
+
+    @app.get("/broken")
+    def broken() -> str:
+        assert db.session() is db.session()
+        db.session().execute(sa.insert(tasks), row)
+        return "never"
+
+    assert app.test_client().get("/broken").status_code == 500
+    error, request = lines.parsed()
+    assert error["exc_info"].endswith("sqlalchemy.exc.IntegrityError: 23514\n")
+    assert "in broken" in error["exc_info"]
+    assert error["request_id"] == request["request_id"]
+    assert "hush" not in lines.getvalue()
+    assert "Failing row" not in lines.getvalue()
+
+
+def test_unreachable_database_is_logged_with_its_reason(lines: Lines) -> None:
+    url = "postgresql+psycopg2://ann:hunter2@127.0.0.1:1/db"
+    app = create_app(Config("0123456789abcdefghijklmnopqrstuv", url))
+    assert app.test_client().get("/ready").status_code == 503
+    error, request = lines.parsed()
+    assert "Connection refused" in error["exc_info"]
+    assert error["event"] == "database unavailable"
+    assert (request["status"], request["error_type"]) == (503, "service_unavailable_error")
+    assert "hunter2" not in lines.getvalue()
+
+
+def test_users_are_told_apart_but_not_told(lines: Lines, client_of: Any) -> None:
+    for user in ("ann", "bob", "ann"):
+        client_of(user).get("/api/tasks")
+    first, second, third = (line["user"] for line in lines.parsed())
+    assert first == third != second
+
+
+def test_line_outside_a_request_has_no_request_id(lines: Lines) -> None:
+    logging.getLogger("todo_api").warning("outside")
+    (line,) = lines.parsed()
+    assert line["event"] == "outside"
+    assert "request_id" not in line
+
+
+def test_development_server_logs_no_query_strings() -> None:
+    access = logging.makeLogRecord({"msg": '127.0.0.1 - - [now] "%s" %s %s'})
+    banner = logging.makeLogRecord({"msg": " * Running on http://127.0.0.1:8000"})
+    assert not is_no_access_line(access)
+    assert is_no_access_line(banner)
