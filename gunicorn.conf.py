@@ -22,6 +22,12 @@ class JsonLogger(Logger):
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter)
 
+    def warning(self, msg, *args, **kwargs):
+        """Leave out what gunicorn quotes of a malformed request: it may be a token."""
+        if msg.startswith("Invalid request from "):
+            msg = msg.partition(": ")[0]
+        super().warning(msg, *args, **kwargs)
+
 
 def pre_request(_worker, request):
     """Close the connection after a request whose body the service refuses to read.

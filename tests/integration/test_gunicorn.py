@@ -1,0 +1,235 @@
+"""The service as production runs it: gunicorn, real sockets, its own log."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config import MAX_BODY_BYTES, Config
+from tests.conftest import ROOT, SECRET, Token
+
+GUNICORN = [str(Path(sys.executable).with_name("gunicorn")), "wsgi:app"]
+
+
+class Server:
+    """A running gunicorn, its port and what it logs."""
+
+    def __init__(self, log: Path, database_url: str, **environ: str) -> None:
+        self.log = log
+        self.port = free_port()
+        settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": database_url}
+        settings |= {"PATH": os.environ["PATH"], "PORT": str(self.port)}
+        with log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                GUNICORN, cwd=ROOT, env=settings | environ, stderr=stderr
+            )
+
+    def connect(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def wait(self) -> None:
+        for _ in range(200):
+            try:
+                with socket.create_connection(("127.0.0.1", self.port)):
+                    return
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.05)
+        pytest.fail(self.log.read_text())
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("served") / "log", config.database_url)
+    server.wait()
+    yield server
+    server.process.terminate()
+    assert server.process.wait(10) == 0
+
+
+def ask(
+    connection: HTTPConnection, method: str, path: str, token: str, body: bytes | None = None
+) -> tuple[HTTPResponse, Any]:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    text = response.read()
+    return response, json.loads(text) if text else None
+
+
+def test_life_of_a_task_on_one_connection(served: Server, token: Token, user: str) -> None:
+    connection = served.connect()
+    signed = token(user)
+    response, task = ask(connection, "POST", "/api/tasks", signed, b'{"title": "Buy milk"}')
+    assert (response.status, task["title"]) == (201, "Buy milk")
+    path = response.headers["Location"]
+    opened = connection.sock
+    assert ask(connection, "GET", path, signed)[1] == task
+    assert ask(connection, "PATCH", f"{path}/complete", signed)[1]["completed"] is True
+    assert ask(connection, "PUT", path, signed, b'{"title": "Milk"}')[1]["title"] == "Milk"
+    assert ask(connection, "GET", "/api/tasks", signed)[0].status == 200
+    assert ask(connection, "DELETE", path, signed)[0].status == 204
+    assert ask(connection, "GET", path, signed)[0].status == 404
+    assert connection.sock is opened
+    connection.close()
+
+
+def test_toggle_without_any_length_has_no_body(served: Server, token: Token, user: str) -> None:
+    connection = served.connect()
+    signed = token(user)
+    path = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')[0].headers["Location"]
+    request = (
+        f"PATCH {path}/complete HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {signed}\r\nConnection: close\r\n\r\n"
+    )
+    status, _, body = exchange(served, request.encode())
+    assert (status, json.loads(body)["completed"]) == (200, True)
+    connection.close()
+
+
+def exchange(served: Server, request: bytes) -> tuple[int, str, bytes]:
+    """Send bytes, and return the status, the headers and the body of what comes until the end."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(request)
+        received = b""
+        while chunk := connection.recv(65_536):
+            received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]), head.decode(), body
+
+
+def head(token: str, *headers: str) -> bytes:
+    lines = ("POST /api/tasks HTTP/1.1", "Host: localhost", f"Authorization: Bearer {token}")
+    return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
+
+
+def test_chunked_body_is_refused_and_the_connection_closed(
+    served: Server, token: Token, user: str
+) -> None:
+    chunk = b'{"title": "x"}'
+    request = head(token(user), "Transfer-Encoding: chunked")
+    request += f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n0\r\n\r\n"
+    status, headers, body = exchange(served, request + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (status, json.loads(body)["error_type"]) == (411, "length_required_error")
+    assert "\r\nConnection: close" in headers
+
+
+def test_larger_body_is_refused_unread_and_the_connection_closed(
+    served: Server, token: Token, user: str
+) -> None:
+    request = head(token(user), f"Content-Length: {MAX_BODY_BYTES + 1}")
+    status, headers, body = exchange(served, request)
+    assert (status, json.loads(body)["error_type"]) == (413, "payload_too_large_error")
+    assert "\r\nConnection: close" in headers
+
+
+def test_body_that_nobody_read_is_not_taken_for_a_request(served: Server) -> None:
+    smuggled = b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = head("not-a-token", f"Content-Length: {len(smuggled)}") + smuggled
+    request += b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    status, _, body = exchange(served, request)
+    assert status == 401
+    assert body.count(b"HTTP/1.1 ") == 1
+    assert body.endswith(b'{"status":"ok"}')
+
+
+def test_preflight_and_error_can_be_read_by_the_page(served: Server) -> None:
+    connection = served.connect()
+    origin = {"Origin": "http://localhost:3000"}
+    asked = origin | {"Access-Control-Request-Method": "PATCH"}
+    for method, path, headers, status in (
+        ("OPTIONS", "/api/tasks/1-nope", asked, 204),
+        ("GET", "/api/tasks", origin, 401),
+    ):
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        response.read()
+        assert response.status == status
+        assert response.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+    connection.close()
+
+
+def test_every_log_line_is_json_and_none_tells_a_secret(
+    served: Server, token: Token, user: str
+) -> None:
+    connection = served.connect()
+    signed = token(user)
+    for method, path, body in (
+        ("POST", "/api/tasks", b'{"title": "hush-hush", "description": "hush-hush"}'),
+        ("POST", "/api/tasks", b'{"title": "hush-hush", "hush-hush": 1}'),
+        ("GET", "/api/tasks?cursor=hush-hush", None),
+        ("GET", "/api/hush-hush", None),
+        ("GET", f"/api/tasks?token={signed}", None),
+    ):
+        ask(connection, method, path, signed, body)
+    exchange(served, b"GET /hush-hush\x00 HTTP/1.1\r\nAuthorization: hush-hush\r\n\r\n")
+    connection.close()
+    lines = served.lines()
+    assert any(line["event"] == "request" and line.get("status") == 201 for line in lines)
+    assert all({"time", "level", "logger", "event"} <= set(line) for line in lines)
+    text = served.log.read_text()
+    for secret in ("hush-hush", SECRET, signed, user):
+        assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"BETTER_AUTH_SECRET": ""}, "BETTER_AUTH_SECRET is not set"),
+        ({"BETTER_AUTH_SECRET": "hush-hush"}, "BETTER_AUTH_SECRET is shorter than 32 bytes"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL must be set to a postgresql:// URL"),
+        ({"FRONTEND_URL": "*"}, "FRONTEND_URL must be origins"),
+    ],
+)
+def test_unusable_setting_stops_the_start_by_name(
+    tmp_path: Path, config: Config, environ: dict[str, str], named: str
+) -> None:
+    server = Server(tmp_path / "log", config.database_url, **environ)
+    assert server.process.wait(20) == 3
+    assert named in server.log.read_text()
+    assert "hush-hush" not in server.log.read_text()
+
+
+def test_absent_database_does_not_stop_the_start(tmp_path: Path) -> None:
+    server = Server(tmp_path / "log", "postgresql://u:p@127.0.0.1:1/db")
+    server.wait()
+    connection = server.connect()
+    assert ask(connection, "GET", "/health", "")[0].status == 200
+    assert ask(connection, "GET", "/ready", "")[0].status == 503
+    connection.close()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(10) == 0
+
+
+def test_no_control_socket_is_made(tmp_path: Path, config: Config) -> None:
+    server = Server(tmp_path / "log", config.database_url, HOME=str(tmp_path / "home"))
+    server.wait()
+    assert not (tmp_path / "home").exists()
+    server.process.terminate()
+    server.process.wait(10)
+
+
+def test_server_tells_no_version(served: Server) -> None:
+    connection = served.connect()
+    response, _ = ask(connection, "GET", "/health", "")
+    assert not re.search(r"\d", response.headers["Server"])
+    connection.close()
