@@ -1,6 +1,7 @@
 """A real PostgreSQL a run, a database a worker made by the real migrations, a new user a test."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,6 +72,14 @@ def app(config: Config) -> Iterator[Flask]:
     app = create_app(config)
     yield app
     app.extensions["database"].engine.dispose()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder that every user can reach, so that root keeps the server in it too."""
+    with tempfile.TemporaryDirectory() as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
 
 
 @pytest.fixture

@@ -68,6 +68,7 @@ class Api(flask_smorest.Api):
         app.before_request(refuse_unsound_body)
         app.after_request(forbid_caching_and_sniffing)
         super().init_app(app, **options)
+        del self.spec.components.schemas["PaginationMetadata"]  # flask-smorest's; used by nothing
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Write the body of ``error``, keeping the headers that come with it."""

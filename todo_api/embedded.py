@@ -95,11 +95,15 @@ def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
     socket_folder = Path(tempfile.mkdtemp(prefix="todo_api-"))
     give_away(socket_folder)
     settings = ("listen_addresses=''", f"unix_socket_directories={socket_folder}", *options)
-    run(
-        programs / "pg_ctl",
-        *("start", "-D", data, "-w", "-l", data / "server.log"),
-        *("-o", " ".join(f"-c {setting}" for setting in settings)),
-    )
+    try:
+        run(
+            programs / "pg_ctl",
+            *("start", "-D", data, "-w", "-l", data / "server.log"),
+            *("-o", " ".join(f"-c {setting}" for setting in settings)),
+        )
+    except RuntimeError:
+        shutil.rmtree(socket_folder)
+        raise
 
 
 def is_running(programs: Path, home: Path) -> bool:

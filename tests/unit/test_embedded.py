@@ -5,9 +5,7 @@ import pwd
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +58,6 @@ def is_up(url: str) -> bool:
         return bool(ask(url, "SELECT true"))
     except sa.exc.OperationalError:
         return False
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """An empty folder that every user can reach, so that root keeps the server in it too."""
-    with tempfile.TemporaryDirectory() as path:
-        Path(path).chmod(0o755)
-        yield Path(path)
 
 
 def test_server_is_shared_and_stops_with_its_last_user(folder: Path) -> None:

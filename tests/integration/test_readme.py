@@ -1,0 +1,125 @@
+"""The README on a copy of the checkout: its commands run, its table is whole."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+
+import pytest
+
+from config import Config
+from tests.conftest import ROOT, SECRET
+from tests.integration.test_gunicorn import free_port
+
+README = (ROOT / "README.md").read_text()
+
+
+class Recording(dict[str, str]):
+    """An environment that remembers which variables were asked for."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(environ)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def test_every_setting_stands_in_the_table() -> None:
+    environ = Recording({"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://h/db"})
+    Config.from_env(environ)
+    rows = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
+    assert rows == environ.asked | {"PORT", "WEB_CONCURRENCY"}
+    example = (ROOT / ".env.example").read_text()
+    assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == environ.asked
+
+
+@pytest.fixture
+def checkout(folder: Path) -> Path:
+    """What git has of this checkout, in a folder of its own, with the packages already there."""
+    if not (Path(sys.prefix) / "installed").exists():
+        pytest.skip("the packages were not installed by make")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in listed.stdout.splitlines():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+@contextmanager
+def make_run(checkout: Path) -> Iterator[int]:
+    """Run `make run`, give its port, and end it as Ctrl-C does."""
+    port = free_port()
+    log = checkout / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            ["make", "run"],
+            cwd=checkout,
+            env={"PATH": os.environ["PATH"], "FLASK_RUN_PORT": str(port)},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    while "Running on" not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        sleep(0.05)
+    yield port
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(30)
+
+
+def shell(script: str, checkout: Path, port: int) -> str:
+    return subprocess.run(
+        ["bash", "-euc", script.replace("localhost:8000", f"localhost:{port}")],
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"]},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def test_make_run_and_the_first_task_are_as_the_readme_has_them(checkout: Path) -> None:
+    (block,) = re.findall(r"^```sh\n(TOKEN=.*?)^```", README, re.MULTILINE | re.DOTALL)
+    postmaster = checkout / "instance/postgres/data/postmaster.pid"
+    token, create, complete, listing, delete = block.strip().split("\n\n")
+    with make_run(checkout) as port:
+        printed = shell(
+            "\n".join((token, create, "echo", complete, "echo", listing)), checkout, port
+        )
+        created, completed, listed = printed.splitlines()
+        assert '"id":1,"user_id":"demo","title":"Buy milk"' in created
+        assert '"completed":true' in completed
+        assert listed == f"[{completed}]"
+        assert postmaster.exists()
+        assert (checkout / ".env").stat().st_mode & 0o777 == 0o600
+        page = shell("curl -sf http://localhost:8000/docs", checkout, port)
+        assert "swagger-ui" in page
+    assert not postmaster.exists()
+    told = (checkout / "log").read_text()
+    assert "http://localhost:8000/docs" in told
+    assert "flask token demo" in told
+    with make_run(checkout) as port:
+        assert shell(f"{token}\n{listing}", checkout, port) == listed
+        assert shell(f"{token}\n{delete}\n{listing}", checkout, port) == "[]"
+
+
+def test_two_commands_are_those_of_the_makefile() -> None:
+    (block,) = re.findall(r"^```sh\n(make run\n.*?)^```", README, re.MULTILINE | re.DOTALL)
+    makefile = (ROOT / "Makefile").read_text()
+    for command in block.splitlines():
+        assert f"\n{command.removeprefix('make ')}:" in makefile
