@@ -1,12 +1,12 @@
 """The OpenAPI document and its page: what holds for every operation is written here, once."""
 
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import flask_swagger_ui
 from apispec import APISpec, BasePlugin
 from flask import Blueprint, Flask
+from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 
 from todo_api.api import ERROR_TYPES, INTERNAL, Api, TaskId
@@ -108,12 +108,12 @@ def describe_error(status: int, detail: str) -> dict[str, Any]:
         "status_code": status,
         "error_type": ERROR_TYPES[status],
     }
-    if status == HTTPStatus.BAD_REQUEST:
+    if status == 400:
         example["errors"] = [
             {"loc": ["body", "title"], "msg": detail.partition(": ")[2], "type": "missing"}
         ]
     response: dict[str, Any] = {
-        "description": HTTPStatus(status).phrase,
+        "description": HTTP_STATUS_CODES[status],
         "content": {"application/json": {"schema": Error, "example": example}},
     }
     if status in HEADERS:

@@ -124,7 +124,7 @@ def test_start_in_one_process_is_done_once(server: str) -> None:
 def test_failure_shows_what_the_program_said(folder: Path) -> None:
     (folder / "data").mkdir()
     (folder / "data/PG_VERSION").write_text("9.0")
-    with pytest.raises(RuntimeError, match=r"pg_ctl failed:\n.*pg_ctl: "):
+    with pytest.raises(RuntimeError, match=r"(?s)pg_ctl failed:\n.*pg_ctl: "):
         embedded.start(folder)
 
 
