@@ -28,10 +28,13 @@ class Server:
         self.log = log
         self.port = free_port()
         settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": database_url}
-        settings |= {"PATH": os.environ["PATH"], "PORT": str(self.port)}
+        settings |= {"PATH": os.environ["PATH"]}
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
-                GUNICORN, cwd=ROOT, env=settings | environ, stderr=stderr
+                [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"],
+                cwd=ROOT,
+                env=settings | environ,
+                stderr=stderr,
             )
 
     def connect(self) -> HTTPConnection:
