@@ -49,4 +49,6 @@ keepalive = (
 )
 graceful_timeout = 30
 control_socket_disable = True
+forwarder_headers = ""  # a client's SCRIPT_NAME and PATH_INFO headers are no setting of ours
+secure_scheme_headers = {}  # no answer depends on the scheme
 logger_class = JsonLogger

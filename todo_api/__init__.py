@@ -24,7 +24,7 @@ def create_app(config: Config) -> Flask:
         supports_credentials=True,
         methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=["Authorization", "Content-Type", "Accept", "X-Request-ID"],
-        expose_headers=["Link", "ETag", "Retry-After", "X-Request-ID"],
+        expose_headers=["Link", "Location", "ETag", "Retry-After", "X-Request-ID"],
         max_age=600,
         always_send=False,
     )

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 from functools import wraps
 from http import HTTPStatus
-from itertools import islice
 from json import JSONDecodeError
+from operator import itemgetter
 from typing import Any, NoReturn
 
 import flask_smorest
@@ -102,7 +102,8 @@ class InvalidInput(BadRequest):
     """A 400 that says what is wrong and where."""
 
     def __init__(self, location: str, messages: Any) -> None:
-        self.errors = list(islice(input_errors([location], messages), MAX_INPUT_ERRORS))
+        found = sorted(input_errors([location], messages), key=itemgetter("loc"))
+        self.errors = found[:MAX_INPUT_ERRORS]
         first = self.errors[0]
         super().__init__(f"{'.'.join(first['loc'])}: {first['msg']}")
 
@@ -114,10 +115,10 @@ class Parser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
 
     def load_json(self, req: Request, _schema: Schema) -> Any:
-        body = req.get_data()
+        body = read_body()
         if not body:
             raise ValidationError("A JSON object is required.")
-        if not is_json_request(req):
+        if not is_json_request(req) or "Content-Encoding" in req.headers:
             raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json")
         try:
             return json.loads(body.decode(), object_pairs_hook=unique, parse_constant=refuse)
@@ -153,7 +154,7 @@ class Blueprint(flask_smorest.Blueprint):
 
             @wraps(parsed)
             def optional(*args: Any, **kwargs: Any) -> Any:
-                return parsed(*args, **kwargs) if request.get_data() else view(None, **kwargs)
+                return parsed(*args, **kwargs) if read_body() else view(None, **kwargs)
 
             return parsed if required else optional
 
@@ -192,6 +193,14 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
     else:
         for message in messages:
             yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
+
+
+def read_body() -> bytes:
+    """Return the whole body; one that was cut short is refused, whatever the part of it says."""
+    body = request.get_data()
+    if len(body) != (request.content_length or 0):
+        raise InvalidInput("body", ["Shorter than its Content-Length."])
+    return body
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -240,6 +249,7 @@ def close_connection(response: Response) -> Response:
 
 def forbid_caching_and_sniffing(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
+    response.vary.add("Origin")  # an answer without an Origin carries no CORS headers
     if request.path.startswith("/api/"):
         response.headers["Cache-Control"] = "no-store"
     return response

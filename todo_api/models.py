@@ -42,7 +42,7 @@ tasks = Table(
     ),
     CheckConstraint(
         f"char_length(title) BETWEEN 1 AND {MAX_TITLE}"
-        " AND title = btrim(title, E' \\t\\n\\r\\f\\v')",
+        " AND title = btrim(title, E' \\t\\n\\x0B\\f\\r')",
         name="title",
     ),
     CheckConstraint(f"char_length(description) <= {MAX_DESCRIPTION}", name="description"),

@@ -27,7 +27,7 @@ def upgrade() -> None:
             name=op.f("ck_tasks_user_id"),
         ),
         sa.CheckConstraint(
-            "char_length(title) BETWEEN 1 AND 200 AND title = btrim(title, E' \\t\\n\\r\\f\\v')",
+            "char_length(title) BETWEEN 1 AND 200 AND title = btrim(title, E' \\t\\n\\x0B\\f\\r')",
             name=op.f("ck_tasks_title"),
         ),
         sa.CheckConstraint("char_length(description) <= 10000", name=op.f("ck_tasks_description")),

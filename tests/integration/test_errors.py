@@ -118,6 +118,11 @@ def test_body_of_another_type_is_refused(client: FlaskClient, content_type: str)
     )
 
 
+def test_compressed_body_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/api/tasks", json={"title": "x"}, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json["error_type"]) == (415, "unsupported_media_type_error")
+
+
 def test_charset_of_json_is_accepted(client: FlaskClient) -> None:
     body = '{"title": "é"}'.encode()
     assert post(client, body, "application/json; charset=utf-8").status_code == 201

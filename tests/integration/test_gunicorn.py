@@ -109,10 +109,12 @@ def test_toggle_without_any_length_has_no_body(served: Server, token: Token, use
     connection.close()
 
 
-def exchange(served: Server, request: bytes) -> tuple[int, str, bytes]:
+def exchange(served: Server, request: bytes, *, cut: bool = False) -> tuple[int, str, bytes]:
     """Send bytes, and return the status, the headers and the body of what comes until the end."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
         connection.sendall(request)
+        if cut:
+            connection.shutdown(socket.SHUT_WR)
         received = b""
         while chunk := connection.recv(65_536):
             received += chunk
@@ -120,8 +122,8 @@ def exchange(served: Server, request: bytes) -> tuple[int, str, bytes]:
     return int(head.split()[1]), head.decode(), body
 
 
-def head(token: str, *headers: str) -> bytes:
-    lines = ("POST /api/tasks HTTP/1.1", "Host: localhost", f"Authorization: Bearer {token}")
+def head(token: str, *headers: str, line: str = "POST /api/tasks HTTP/1.1") -> bytes:
+    lines = (line, "Host: localhost", f"Authorization: Bearer {token}")
     return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
 
 
@@ -153,6 +155,33 @@ def test_body_that_nobody_read_is_not_taken_for_a_request(served: Server) -> Non
     assert status == 401
     assert body.count(b"HTTP/1.1 ") == 1
     assert body.endswith(b'{"status":"ok"}')
+
+
+@pytest.mark.parametrize(
+    ("method", "suffix", "sent"),
+    [("POST", "", b'{"title": "cut"}'), ("PATCH", "/complete", b""), ("PATCH", "/complete", b"{")],
+)
+def test_body_that_was_cut_short_changes_nothing(
+    served: Server, token: Token, user: str, method: str, suffix: str, sent: bytes
+) -> None:
+    connection = served.connect()
+    signed = token(user)
+    _, task = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')
+    path = "/api/tasks" if method == "POST" else f"/api/tasks/{task['id']}{suffix}"
+    request = head(signed, "Content-Length: 99", line=f"{method} {path} HTTP/1.1") + sent
+    status, _, body = exchange(served, request, cut=True)
+    assert (status, json.loads(body)["detail"]) == (400, "body: Shorter than its Content-Length.")
+    assert ask(connection, "GET", "/api/tasks", signed)[1] == [task]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "header", ["SCRIPT_NAME: /api", "PATH_INFO: /api/tasks", "X-Forwarded-Proto: https"]
+)
+def test_header_of_a_proxy_changes_no_path(served: Server, header: str) -> None:
+    line = "GET /health HTTP/1.1"
+    status, _, body = exchange(served, head("none", header, "Connection: close", line=line))
+    assert (status, body) == (200, b'{"status":"ok"}')
 
 
 def test_preflight_and_error_can_be_read_by_the_page(served: Server) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import string
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -71,6 +72,17 @@ def test_created_task_keeps_what_it_was_given(client: FlaskClient) -> None:
 )
 def test_title_is_trimmed(client: FlaskClient, typed: str, stored: str) -> None:
     assert create(client, title=typed)["title"] == stored
+
+
+@pytest.mark.parametrize("character", string.ascii_letters + string.digits + string.punctuation)
+def test_title_may_begin_and_end_with_any_character(client: FlaskClient, character: str) -> None:
+    for title in (character, f"{character}x", f"x{character}", f" {character} "):
+        assert create(client, title=title)["title"] == title.strip()
+
+
+@pytest.mark.parametrize("number", [number for number in range(1, 0x2030) if chr(number).isspace()])
+def test_white_space_of_every_kind_is_trimmed(client: FlaskClient, number: int) -> None:
+    assert create(client, title=f"{chr(number)}x{chr(number)}")["title"] == "x"
 
 
 def test_description_may_have_10_000_characters(client: FlaskClient) -> None:
