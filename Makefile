@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+.DELETE_ON_ERROR:
 
 help: ## Say what can be made.
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -8,8 +9,8 @@ help: ## Say what can be made.
 run: .venv/installed .env ## Serve on http://localhost:8000 with a database of its own.
 	@$(BIN)/flask db upgrade
 	@echo
-	@echo '  API    http://localhost:8000/api/tasks'
-	@echo '  docs   http://localhost:8000/docs'
+	@echo '  API    http://localhost:'$${FLASK_RUN_PORT:-8000}'/api/tasks'
+	@echo '  docs   http://localhost:'$${FLASK_RUN_PORT:-8000}'/docs'
 	@echo '  token  $(BIN)/flask token demo'
 	@echo
 	@exec $(BIN)/flask run

@@ -46,7 +46,6 @@ class Config:
     pool_size: int = POOL_SIZE
     pool_timeout: float = 5
     pool_recycle: int = 3600
-    connect_timeout: int = 10
     statement_timeout: float = 5
 
     def __post_init__(self) -> None:

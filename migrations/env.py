@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: directly, one run at a time, waiting for no lock long."""
+"""How Alembic reaches the database: directly, one run at a time, holding up no request for long."""
 
 import logging
 from typing import Any
@@ -18,7 +18,8 @@ logger = logging.getLogger("alembic.env")
 
 def main() -> None:
     settings = current_app.config["SETTINGS"]
-    url = resolve_url(settings.database_url_unpooled or settings.database_url)
+    name = "DATABASE_URL_UNPOOLED" if settings.database_url_unpooled else "DATABASE_URL"
+    url = resolve_url(name, getattr(settings, name.lower()))
     if context.is_offline_mode():
         configure(url=url, literal_binds=True)
         with context.begin_transaction():
@@ -28,17 +29,22 @@ def main() -> None:
 
 
 def run_online(url: URL) -> None:
-    if "-pooler" in (url.host or ""):
+    pooled = "-pooler" in (url.host or "")
+    if pooled:
         logger.warning(
-            "DATABASE_URL_UNPOOLED is not set: migrating through a pooler, which can break"
+            "migrating through a pooler, which can break;"
+            " set DATABASE_URL_UNPOOLED to the direct URL"
         )
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     with engine.connect() as connection:
         configure(connection=connection)
         with context.begin_transaction():
-            # Both end with the transaction, so that they hold through a pooler too.
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
-            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+            # For the session, so that they outlast a migration's `autocommit_block`. A pooler
+            # would hand the session on: there, for the transaction.
+            one_at_a_time = "pg_advisory_xact_lock" if pooled else "pg_advisory_lock"
+            connection.execute(text(f"SELECT {one_at_a_time}({ONE_AT_A_TIME})"))
+            scope = "LOCAL" if pooled else "SESSION"
+            connection.execute(text(f"SET {scope} lock_timeout = '{LOCK_TIMEOUT}'"))
             context.run_migrations()
 
 

@@ -1,6 +1,7 @@
 """A real PostgreSQL a run, a database a worker made by the real migrations, a new user a test."""
 
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import flask_migrate
 import jwt
 import pytest
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
 from config import Config
@@ -30,7 +31,11 @@ Token = Callable[..., str]
 def server() -> str:
     """The URL of the PostgreSQL to test on; the database that it names is left alone."""
     given = os.environ.get("TEST_DATABASE_URL")
-    url = db.resolve_url(given) if given else embedded.start(ROOT / "instance/test-postgres", *FAST)
+    url = (
+        db.resolve_url("TEST_DATABASE_URL", given)
+        if given
+        else embedded.start(ROOT / "instance/test-postgres", *FAST)
+    )
     return sa.make_url(url).set(drivername="postgresql+psycopg2").render_as_string(False)
 
 
@@ -44,9 +49,11 @@ def new_database(server: str) -> Callable[[], Any]:
         name = f"test_{uuid.uuid4().hex}"
         with admin.connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        try:
+            yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+        finally:
+            with admin.connect() as connection:
+                connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
     return make
 
@@ -59,7 +66,7 @@ def database_url(new_database: Callable[[], Any]) -> Iterator[str]:
         with app.app_context():
             flask_migrate.upgrade()
         yield url
-        app.extensions["database"].engine.dispose()
+        app.extensions["engine"].dispose()
 
 
 @pytest.fixture(scope="session")
@@ -69,9 +76,24 @@ def config(database_url: str) -> Config:
 
 @pytest.fixture(scope="session")
 def app(config: Config) -> Iterator[Flask]:
+    """The service; what it answers must be in its document."""
     app = create_app(config)
+    undocumented = set()
+
+    @app.after_request
+    def compare(response: Response) -> Response:
+        rule = request.url_rule
+        if rule and rule.rule.startswith(("/api/", "/health", "/ready")):
+            item = document["paths"][re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule)]
+            operation = item.get({"HEAD": "GET"}.get(request.method, request.method).lower())
+            if operation and str(response.status_code) not in operation["responses"]:
+                undocumented.add((request.method, rule.rule, response.status_code))
+        return response
+
+    document = app.test_client().get("/openapi.json").json
     yield app
-    app.extensions["database"].engine.dispose()
+    app.extensions["engine"].dispose()
+    assert undocumented == set()
 
 
 @pytest.fixture

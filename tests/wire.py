@@ -35,8 +35,10 @@ def recorded(url: str) -> Iterator[tuple[str, Recorder]]:
         port=listener.getsockname()[1],
         query={"sslmode": "disable", "gssencmode": "disable"},
     )
-    yield proxied.render_as_string(hide_password=False), recorder
-    listener.close()
+    try:
+        yield proxied.render_as_string(hide_password=False), recorder
+    finally:
+        listener.close()
 
 
 def connector(target: sa.URL) -> Connect:

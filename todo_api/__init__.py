@@ -6,16 +6,17 @@ from flask import Flask
 from flask_cors import CORS
 from flask_migrate import Migrate
 
-from config import MAX_BODY_BYTES, Config
-from todo_api import cli, db, health, logs, models, openapi, tasks
+from config import Config
+from todo_api import cli, db, health, logs, openapi, tasks
 
 
 def create_app(config: Config) -> Flask:
-    """Make the WSGI application. It connects to no database before a request needs one."""
+    """Make the WSGI application.
+
+    It connects to no database before a request needs one, but starts the embedded one if told to.
+    """
     app = Flask(__name__, static_folder=None)
-    app.config.update(
-        SETTINGS=config, MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROPAGATE_EXCEPTIONS=False
-    )
+    app.config.update(SETTINGS=config, PROPAGATE_EXCEPTIONS=False)
     app.url_map.merge_slashes = False
     logs.init_app(app, config)
     CORS(
@@ -28,8 +29,8 @@ def create_app(config: Config) -> Flask:
         max_age=600,
         always_send=False,
     )
-    database = db.init_app(app, config, models.metadata)
-    Migrate(app, database, directory=str(Path(__file__).parents[1] / "migrations"))
+    db.init_app(app, config)
+    Migrate(directory=str(Path(__file__).parents[1] / "migrations")).init_app(app)
     api = openapi.init_app(app)
     api.register_blueprint(tasks.blp)
     api.register_blueprint(health.blp)

@@ -26,7 +26,9 @@ from werkzeug.exceptions import (
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
-from todo_api.schemas import MAX_ID, Error
+from config import MAX_BODY_BYTES
+from todo_api.models import MAX_ID
+from todo_api.schemas import UNKNOWN, Error
 
 ERROR_TYPES = {
     400: "validation_error",
@@ -47,10 +49,14 @@ ERROR_TYPES = {
 INPUT_ERROR_TYPES = {
     fields.Field.default_error_messages["required"]: "missing",
     fields.Field.default_error_messages["null"]: "null",
-    Schema._default_error_messages["unknown"]: "unknown",
+    UNKNOWN: "unknown",
 }
 MAX_INPUT_ERRORS = 20  # a body of 20,000 unknown fields is not worth an answer ten times its size
 
+NO_SUCH_TASK = "Task not found"
+NO_LENGTH = "Send the body with a Content-Length, not a Transfer-Encoding."
+TOO_LARGE = f"The body is larger than {MAX_BODY_BYTES} bytes."
+NO_JSON = "The body must be JSON, with Content-Type: application/json"
 INTERNAL = "An internal error; the log has it under the X-Request-ID of this answer."
 
 View = Callable[..., Any]
@@ -64,6 +70,7 @@ class Api(flask_smorest.Api):
 
     def init_app(self, app: Flask, **options: Any) -> None:
         app.json = Json(app)
+        app.url_map.converters["task_id"] = TaskId
         app.before_request(answer_preflight)
         app.before_request(refuse_unsound_body)
         app.after_request(forbid_caching_and_sniffing)
@@ -108,6 +115,10 @@ class InvalidInput(BadRequest):
         super().__init__(f"{'.'.join(first['loc'])}: {first['msg']}")
 
 
+class NotJson(ValueError):
+    """What Python's parser takes and RFC 8259 does not."""
+
+
 class Parser(FlaskParser):
     """Reads a request strictly: each name known and given once, JSON as RFC 8259 has it."""
 
@@ -119,12 +130,13 @@ class Parser(FlaskParser):
         if not body:
             raise ValidationError("A JSON object is required.")
         if not is_json_request(req) or "Content-Encoding" in req.headers:
-            raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json")
+            raise UnsupportedMediaType(NO_JSON)
         try:
             return json.loads(body.decode(), object_pairs_hook=unique, parse_constant=refuse)
-        except (ValueError, RecursionError) as error:
-            problem = str(error) if type(error) is JSONDecodeError else "it cannot be read"
-            raise ValidationError(f"Not valid JSON: {problem}.") from None
+        except (JSONDecodeError, NotJson) as error:
+            raise ValidationError(f"Not valid JSON: {error}.") from None
+        except (ValueError, RecursionError):
+            raise ValidationError("Not valid JSON: it cannot be read.") from None
 
     def load_querystring(self, req: Request, schema: Schema) -> MultiDictProxy:
         twice = {name for name, values in req.args.lists() if len(values) > 1}
@@ -167,8 +179,7 @@ class Blueprint(flask_smorest.Blueprint):
         @wraps(view)
         def strict(*args: Any, **kwargs: Any) -> Any:
             if request.args:
-                unknown = Schema._default_error_messages["unknown"]
-                raise InvalidInput("query", {name: [unknown] for name in request.args})
+                raise InvalidInput("query", {name: [UNKNOWN] for name in request.args})
             return view(*args, **kwargs)
 
         return strict
@@ -181,7 +192,7 @@ class TaskId(BaseConverter):
 
     def to_python(self, value: str) -> int:
         if int(value) > MAX_ID:
-            raise NotFound("Task not found")  # werkzeug's ValidationError can end as a 405
+            raise NotFound(NO_SUCH_TASK)  # werkzeug's ValidationError can end as a 405
         return int(value)
 
 
@@ -189,7 +200,8 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
     """Flatten marshmallow's messages, which nest as the input does."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            yield from input_errors(loc if name == "_schema" else [*loc, str(name)], inner)
+            whole = name == "_schema" and inner != [UNKNOWN]
+            yield from input_errors(loc if whole else [*loc, str(name)], inner)
     else:
         for message in messages:
             yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
@@ -207,12 +219,12 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make an object, refusing a name that stands twice or cannot be shown in an answer."""
     names = {name.encode() for name, _ in pairs}
     if len(names) < len(pairs):
-        raise JSONDecodeError("A name stands twice in an object", "", 0)
+        raise NotJson("a name stands twice in an object")
     return dict(pairs)
 
 
 def refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+    raise NotJson(f"{constant} is no value")
 
 
 def answer_preflight() -> Response | None:
@@ -227,12 +239,11 @@ def refuse_unsound_body() -> None:
 
     Werkzeug cuts a chunked body at the limit without a word, and the front may parse.
     """
-    limit = current_app.config["MAX_CONTENT_LENGTH"]
     error: HTTPException | None = None
     if "Transfer-Encoding" in request.headers:
-        error = LengthRequired("Send the body with a Content-Length, not a Transfer-Encoding.")
-    elif (request.content_length or 0) > limit:
-        error = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
+        error = LengthRequired(NO_LENGTH)
+    elif (request.content_length or 0) > MAX_BODY_BYTES:
+        error = RequestEntityTooLarge(TOO_LARGE)
     if error:
         after_this_request(close_connection)
         raise error

@@ -14,19 +14,27 @@ from todo_api.models import MAX_USER_ID
 
 LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one
 SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID}}}", re.DOTALL)
+NO_TOKEN = "A valid bearer token is required"  # noqa: S105 -- what a stranger is told
 NUMERIC_DATES = ("exp", "iat", "nbf")
 
 
-class Unauthenticated(Unauthorized):
-    """A 401 with the challenge of RFC 6750, section 3: no `error` where no token came."""
+class NoToken(Unauthorized):
+    """A 401 for a request without credentials. ``reason`` is for the log."""
 
-    def __init__(self, reason: str, detail: str = "A valid bearer token is required") -> None:
-        g.auth_failure = reason
+    challenge = "Bearer"
+
+    def __init__(self, reason: str = "missing", detail: str = NO_TOKEN) -> None:
         super().__init__(detail)
-        self.challenge = "Bearer" if reason == "missing" else 'Bearer error="invalid_token"'
+        self.reason = reason
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         return [*super().get_headers(*args, **kwargs), ("WWW-Authenticate", self.challenge)]
+
+
+class InvalidToken(NoToken):
+    """A 401 for a token that was refused: RFC 6750, section 3.1, has it say so."""
+
+    challenge = 'Bearer error="invalid_token"'
 
 
 def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +42,11 @@ def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.user = subject(bearer_token(), current_app.config["SETTINGS"])
+        try:
+            g.user = subject(bearer_token(), current_app.config["SETTINGS"])
+        except NoToken as error:
+            g.auth_failure = error.reason
+            raise
         return view(*args, **kwargs)
 
     return guarded
@@ -44,24 +56,24 @@ def bearer_token() -> str:
     """Return the token of the Authorization header (RFC 6750, section 2.1); its only place."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        raise Unauthenticated("missing")
+        raise NoToken
     return token
 
 
 def subject(token: str, settings: Config) -> str:
-    """Return the user of a token that meets every rule; raise `Unauthenticated` otherwise."""
+    """Return the user of a token that meets every rule; raise `InvalidToken` otherwise."""
     try:
         claims = decode(token, settings)
     except jwt.ExpiredSignatureError:
-        raise Unauthenticated("ExpiredSignatureError", "Token expired") from None
+        raise InvalidToken("ExpiredSignatureError", "Token expired") from None
     except (jwt.InvalidTokenError, RecursionError) as error:
-        raise Unauthenticated(type(error).__name__) from None
+        raise InvalidToken(type(error).__name__) from None
     user: str = claims["sub"]
     if not SUBJECT.fullmatch(user):
-        raise Unauthenticated("InvalidSubjectError")
+        raise InvalidToken("InvalidSubjectError")
     # PyJWT calls int() on these, which takes "9999999999" and true as well.
     if any(type(claims.get(name, 0)) is not int for name in NUMERIC_DATES):
-        raise Unauthenticated("InvalidDateError")
+        raise InvalidToken("InvalidDateError")
     return user
 
 

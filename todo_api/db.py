@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from select import select
-from typing import Any, NamedTuple
+from select import POLLIN, poll
+from typing import Any
 
+import psycopg2
 import psycopg2.extensions
 from flask import Flask, current_app, g
-from sqlalchemy import URL, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -15,22 +16,24 @@ from sqlalchemy.exc import (
     NotSupportedError,
     ProgrammingError,
     SQLAlchemyError,
-    TimeoutError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
 
-from config import EMBEDDED, Config
+from config import EMBEDDED, Config, ConfigError
 from todo_api import embedded
 
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "instance" / "postgres"
+UNAVAILABLE = "The database cannot answer now; try again."
 RETRY_AFTER = 1  # seconds
 OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 # For libpq, unless DATABASE_URL says otherwise. A dead network ends a wait after about 9 seconds.
 CONNECTION_DEFAULTS = {
     "application_name": "todo_api",
+    "connect_timeout": "10",
     "keepalives_idle": "5",
     "keepalives_interval": "2",
     "keepalives_count": "3",
@@ -44,26 +47,17 @@ UTC_TIMESTAMPTZ = psycopg2.extensions.new_type(
 )
 
 
-class Database(NamedTuple):
-    """What Flask-Migrate and the session of a request work on."""
-
-    engine: Engine
-    metadata: MetaData
-
-
-def init_app(app: Flask, config: Config, metadata: MetaData) -> Database:
-    database = Database(make_engine(config), metadata)
-    app.extensions["database"] = database
+def init_app(app: Flask, config: Config) -> None:
+    app.extensions["engine"] = make_engine(config)
     app.teardown_appcontext(close_session)
     app.register_error_handler(DBAPIError, answer_failure)
-    app.register_error_handler(TimeoutError, answer_failure)
-    return database
+    app.register_error_handler(PoolTimeout, answer_failure)
 
 
 def session() -> Session:
     """Return the session of this request, on a connection that commits each statement by itself."""
     if "session" not in g:
-        g.session = Session(current_app.extensions["database"].engine)
+        g.session = Session(current_app.extensions["engine"])
     opened: Session = g.session
     return opened
 
@@ -78,18 +72,14 @@ def answer_failure(error: SQLAlchemyError) -> Response:
     if isinstance(error, OUR_MISTAKES):
         raise error
     current_app.logger.error("database unavailable", exc_info=error)
-    unavailable = ServiceUnavailable(
-        "The database cannot answer now; try again.", retry_after=RETRY_AFTER
-    )
+    unavailable = ServiceUnavailable(UNAVAILABLE, retry_after=RETRY_AFTER)
     return current_app.make_response(current_app.handle_http_exception(unavailable))
 
 
 def make_engine(config: Config) -> Engine:
     """Make an engine on which a statement costs one round trip and waits a bounded time."""
-    url = resolve_url(config.database_url)
-    defaults = CONNECTION_DEFAULTS | {"connect_timeout": str(config.connect_timeout)}
     engine = create_engine(
-        url.set(query=defaults | dict(url.query)),
+        resolve_url("DATABASE_URL", config.database_url),
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         pool_size=config.pool_size,
@@ -106,13 +96,18 @@ def make_engine(config: Config) -> Engine:
     return engine
 
 
-def resolve_url(url: str) -> URL:
-    """Return where to connect to, starting the embedded PostgreSQL where ``url`` asks for it.
+def resolve_url(name: str, value: str) -> URL:
+    """Return where to connect to, starting the embedded PostgreSQL where the setting asks for it.
 
     The driver is named: SQLAlchemy takes `postgresql` for psycopg 3, and `postgres` for nothing.
+    Raises `ConfigError` for a parameter that libpq does not know.
     """
-    given = make_url(embedded.start(EMBEDDED_FOLDER) if url == EMBEDDED else url)
-    return given.set(drivername="postgresql+psycopg2")
+    url = make_url(embedded.start(EMBEDDED_FOLDER) if value == EMBEDDED else value)
+    try:
+        psycopg2.extensions.make_dsn(**{key: str(value) for key, value in url.query.items()})
+    except psycopg2.ProgrammingError as error:
+        raise ConfigError(f"{name} has a parameter that libpq refuses: {error}") from None
+    return url.set(drivername="postgresql+psycopg2", query=CONNECTION_DEFAULTS | dict(url.query))
 
 
 def ping_only_if_readable(engine: Engine) -> None:
@@ -124,7 +119,9 @@ def ping_only_if_readable(engine: Engine) -> None:
     ping = engine.dialect.do_ping
 
     def ping_if_readable(connection: Any) -> bool:
-        return not select([connection], [], [], 0)[0] or ping(connection)
+        readable = poll()  # not select(), which takes no descriptor above 1023
+        readable.register(connection, POLLIN)
+        return not readable.poll(0) or ping(connection)
 
     engine.dialect.do_ping = ping_if_readable  # type: ignore[assignment, method-assign]
 

@@ -82,15 +82,9 @@ def find_programs(home: Path) -> Path:
 
 def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
     data = home / "data"
-    if not (data / "PG_VERSION").exists():
-        shutil.rmtree(data, ignore_errors=True)
-        data.mkdir(mode=0o700)
-        give_away(data)
-        run(
-            programs / "initdb",
-            *("-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"),
-            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
-        )
+    if not data.exists():
+        make_data(programs, home / "data.new")
+        (home / "data.new").rename(data)
     # A folder of its own: the path of a unix socket must fit into 103 bytes.
     socket_folder = Path(tempfile.mkdtemp(prefix="todo_api-"))
     give_away(socket_folder)
@@ -104,6 +98,17 @@ def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
     except RuntimeError:
         shutil.rmtree(socket_folder)
         raise
+
+
+def make_data(programs: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    give_away(folder)
+    run(
+        programs / "initdb",
+        *("-D", folder, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"),
+        *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+    )
 
 
 def is_running(programs: Path, home: Path) -> bool:
@@ -122,9 +127,10 @@ def leave(programs: Path, home: Path, users: IO[str]) -> None:
                 fcntl.flock(last, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-        socket_folder = (home / "data/postmaster.pid").read_text().splitlines()[4]
-        run(programs / "pg_ctl", "stop", "-D", home / "data", "-w", "-m", "fast")
-        shutil.rmtree(socket_folder, ignore_errors=True)
+        if is_running(programs, home):
+            socket_folder = (home / "data/postmaster.pid").read_text().splitlines()[4]
+            run(programs / "pg_ctl", "stop", "-D", home / "data", "-w", "-m", "fast")
+            shutil.rmtree(socket_folder, ignore_errors=True)
 
 
 def exit_on_signals() -> None:

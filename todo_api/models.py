@@ -15,9 +15,13 @@ from sqlalchemy import (
     func,
 )
 
+MAX_ID = 2**63 - 1  # PostgreSQL's bigint
 MAX_TITLE = 200
 MAX_DESCRIPTION = 10_000
 MAX_USER_ID = 255
+
+# The \v of Python is no escape before PostgreSQL 18, but the letter v.
+ASCII_SPACE = r"E' \t\n\x0B\f\r'"
 
 metadata = MetaData(
     naming_convention={
@@ -38,11 +42,11 @@ tasks = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint(
-        f"char_length(user_id) BETWEEN 1 AND {MAX_USER_ID} AND btrim(user_id) <> ''", name="user_id"
+        f"char_length(user_id) BETWEEN 1 AND {MAX_USER_ID} AND btrim(user_id, {ASCII_SPACE}) <> ''",
+        name="user_id",
     ),
     CheckConstraint(
-        f"char_length(title) BETWEEN 1 AND {MAX_TITLE}"
-        " AND title = btrim(title, E' \\t\\n\\x0B\\f\\r')",
+        f"char_length(title) BETWEEN 1 AND {MAX_TITLE} AND title = btrim(title, {ASCII_SPACE})",
         name="title",
     ),
     CheckConstraint(f"char_length(description) <= {MAX_DESCRIPTION}", name="description"),

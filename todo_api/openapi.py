@@ -9,10 +9,22 @@ from flask import Blueprint, Flask
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 
-from todo_api.api import ERROR_TYPES, INTERNAL, Api, TaskId
-from todo_api.schemas import MAX_ID, Error
+from todo_api.api import (
+    ERROR_TYPES,
+    INTERNAL,
+    NO_JSON,
+    NO_LENGTH,
+    NO_SUCH_TASK,
+    TOO_LARGE,
+    Api,
+    TaskId,
+)
+from todo_api.auth import NO_TOKEN
+from todo_api.db import RETRY_AFTER, UNAVAILABLE
+from todo_api.models import MAX_ID
+from todo_api.schemas import Error
 
-SETTINGS = {
+DOCUMENT = {
     "API_TITLE": "todo_api",
     "API_VERSION": "1.0.0",
     "OPENAPI_VERSION": "3.1.0",
@@ -32,17 +44,17 @@ SETTINGS = {
 # What an operation may answer besides its success, and an example of what the error then says.
 ERRORS = {
     400: "body.title: Missing data for required field.",
-    401: "A valid bearer token is required",
-    404: "Task not found",
-    411: "Send the body with a Content-Length, not a Transfer-Encoding.",
-    413: "The body is larger than 131072 bytes.",
-    415: "The body must be JSON, with Content-Type: application/json",
+    401: NO_TOKEN,
+    404: NO_SUCH_TASK,
+    411: NO_LENGTH,
+    413: TOO_LARGE,
+    415: NO_JSON,
     500: INTERNAL,
-    503: "The database cannot answer now; try again.",
+    503: UNAVAILABLE,
 }
 HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
-    503: ("Retry-After", "integer", 1),
+    503: ("Retry-After", "integer", RETRY_AFTER),
 }
 
 
@@ -56,8 +68,7 @@ TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID
 
 
 def init_app(app: Flask) -> Api:
-    app.config.update(SETTINGS)
-    app.url_map.converters["task_id"] = TaskId
+    app.config.update(DOCUMENT)
     api = Api(app, spec_kwargs={"extra_plugins": [Conventions()]})
     api.register_converter(TaskId, lambda _: TASK_ID)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"

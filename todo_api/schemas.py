@@ -9,9 +9,9 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.validate import Length, OneOf
 
-from todo_api.models import MAX_DESCRIPTION, MAX_TITLE, MAX_USER_ID, tasks
+from todo_api.models import MAX_DESCRIPTION, MAX_ID, MAX_TITLE, MAX_USER_ID, tasks
 
-MAX_ID = 2**63 - 1  # PostgreSQL's bigint
+UNKNOWN = "Unknown field."
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 100
 COLUMNS = tuple(str(name) for name in tasks.c.keys())  # noqa: SIM118 -- not a dict
@@ -81,10 +81,25 @@ class Cursor(fields.Field[tuple[datetime, int]]):
         return urlsafe_b64encode(packed).decode().rstrip("=")
 
 
+def title(**options: Any) -> Title:
+    return Title(
+        validate=Length(min=1, max=MAX_TITLE),
+        metadata={
+            "description": "Trimmed of white space at both ends.",
+            "pattern": NO_NUL_NOT_BLANK,
+            "examples": ["Buy milk"],
+        },
+        **options,
+    )
+
+
 class Input(Schema):
     """What a client sends; a name that is not in it is refused."""
 
-    error_messages = {"type": "Must be a JSON object."}  # noqa: RUF012 -- as marshmallow has it
+    error_messages = {  # noqa: RUF012 -- as marshmallow has it
+        "type": "Must be a JSON object.",
+        "unknown": UNKNOWN,
+    }
 
     class Meta:
         unknown = RAISE
@@ -93,14 +108,7 @@ class Input(Schema):
 class TaskChanges(Input):
     """What to change: a field that is absent keeps its value."""
 
-    title = Title(
-        validate=Length(min=1, max=MAX_TITLE),
-        metadata={
-            "description": "Trimmed of white space at both ends.",
-            "pattern": NO_NUL_NOT_BLANK,
-            "examples": ["Buy milk"],
-        },
-    )
+    title = title()
     description = Text(
         allow_none=True,
         validate=Length(max=MAX_DESCRIPTION),
@@ -116,11 +124,7 @@ class TaskChanges(Input):
 class NewTask(TaskChanges):
     """A task to create; `description` defaults to null and `completed` to false."""
 
-    title = Title(
-        required=True,
-        validate=Length(min=1, max=MAX_TITLE),
-        metadata=TaskChanges._declared_fields["title"].metadata,
-    )
+    title = title(required=True)
 
 
 class Completion(Input):

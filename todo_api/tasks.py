@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 from flask import g, request, url_for
 from sqlalchemy import (
@@ -25,11 +24,10 @@ from sqlalchemy import (
 from werkzeug.exceptions import NotFound
 
 from todo_api import db
-from todo_api.api import Blueprint
+from todo_api.api import NO_SUCH_TASK, Blueprint
 from todo_api.auth import require_user
-from todo_api.models import tasks
+from todo_api.models import MAX_ID, tasks
 from todo_api.schemas import (
-    MAX_ID,
     STATUSES,
     Completion,
     Cursor,
@@ -159,7 +157,7 @@ def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
     """Execute a statement on one task and return its row; no row is no such task of this user."""
     row = execute(statement, task_id=task_id, **values).one_or_none()
     if row is None:
-        raise NotFound("Task not found")
+        raise NotFound(NO_SUCH_TASK)
     return row
 
 
@@ -170,5 +168,6 @@ def execute(statement: Executable, **values: Any) -> Result[Any]:
 def next_page(last: Row[Any]) -> dict[str, str]:
     """Return the header (RFC 8288) that leads to what comes after ``last`` in this list."""
     cursor = Cursor.encode(last.created_at, last.id)
-    query = urlencode({**request.args, "cursor": cursor})
-    return {"Link": f'<{request.path}?{query}>; rel="next"'}
+    query: dict[str, Any] = {**request.args, "cursor": cursor}
+    following = url_for(".list_tasks", **query)
+    return {"Link": f'<{following}>; rel="next"'}

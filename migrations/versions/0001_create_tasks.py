@@ -23,11 +23,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
         sa.CheckConstraint(
-            "char_length(user_id) BETWEEN 1 AND 255 AND btrim(user_id) <> ''",
+            "char_length(user_id) BETWEEN 1 AND 255"
+            r" AND btrim(user_id, E' \t\n\x0B\f\r') <> ''",
             name=op.f("ck_tasks_user_id"),
         ),
         sa.CheckConstraint(
-            "char_length(title) BETWEEN 1 AND 200 AND title = btrim(title, E' \\t\\n\\x0B\\f\\r')",
+            "char_length(title) BETWEEN 1 AND 200"
+            r" AND title = btrim(title, E' \t\n\x0B\f\r')",
             name=op.f("ck_tasks_title"),
         ),
         sa.CheckConstraint("char_length(description) <= 10000", name=op.f("ck_tasks_description")),

@@ -148,7 +148,7 @@ def strict_app(config: Config) -> Iterator[Flask]:
         )
     )
     yield app
-    app.extensions["database"].engine.dispose()
+    app.extensions["engine"].dispose()
 
 
 RIGHT = {"aud": "todo", "iss": "https://auth.example.com"}

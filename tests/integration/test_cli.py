@@ -28,7 +28,7 @@ def test_printed_token_has_the_audience_and_issuer_asked_for(config: Config) -> 
     printed = app.test_cli_runner().invoke(args=["token", "demo"])
     headers = {"Authorization": f"Bearer {printed.output.strip()}"}
     assert app.test_client().get("/api/tasks", headers=headers).status_code == 200
-    app.extensions["database"].engine.dispose()
+    app.extensions["engine"].dispose()
 
 
 @pytest.mark.parametrize("user", ["", " ", "x" * 256])

@@ -67,7 +67,7 @@ def test_wrong_method_names_the_right_ones(
         (b"{'title': 'x'}", "Not valid JSON: "),
         (b'{"title": "x",}', "Not valid JSON: "),
         (b'{"title": "x"} x', "Not valid JSON: "),
-        (b'{"title": "x", "title": "y"}', "Not valid JSON: A name stands twice in an object"),
+        (b'{"title": "x", "title": "y"}', "Not valid JSON: a name stands twice in an object."),
         (b'{"title": "x", "completed": NaN}', "Not valid JSON: "),
         (b'{"title": "x", "completed": Infinity}', "Not valid JSON: "),
         (b'{"title": "\xff"}', "Not valid JSON: "),
@@ -138,6 +138,18 @@ def padded(size: int) -> bytes:
 )
 def test_body_may_have_128_kib(client: FlaskClient, size: int, status: int) -> None:
     assert post(client, padded(size)).status_code == status
+
+
+def test_body_that_was_cut_short_is_refused(client: FlaskClient) -> None:
+    terminated_as_gunicorn_does = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "99"}
+    answer = client.post(
+        "/api/tasks", json={"title": "x"}, environ_overrides=terminated_as_gunicorn_does
+    )
+    assert (answer.status_code, answer.json["detail"]) == (
+        400,
+        "body: Shorter than its Content-Length.",
+    )
+    assert client.get("/api/tasks").json == []
 
 
 def test_larger_body_is_refused_unread(client: FlaskClient) -> None:
@@ -240,7 +252,7 @@ def test_slow_statement_is_unavailable(with_client: Callable[..., FlaskClient]) 
 
 def test_connections_all_in_use_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
     client = with_client(pool_size=1, pool_timeout=0.05)
-    engine = client.application.extensions["database"].engine
+    engine = client.application.extensions["engine"]
     with engine.connect():
         assert_unavailable(client.get("/api/tasks"))
         assert client.get("/health").status_code == 200
@@ -262,7 +274,7 @@ def test_terminated_connections_are_replaced_unseen(
     with_client: Callable[..., FlaskClient], server: str
 ) -> None:
     client = with_client(pool_size=1)
-    engine = client.application.extensions["database"].engine
+    engine = client.application.extensions["engine"]
     with engine.connect() as connection:
         backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     with sa.create_engine(server, poolclass=sa.NullPool).connect() as connection:

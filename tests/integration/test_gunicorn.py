@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -40,15 +39,20 @@ class Server:
     def connect(self) -> HTTPConnection:
         return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
-    def wait(self) -> None:
-        for _ in range(200):
-            try:
-                with socket.create_connection(("127.0.0.1", self.port)):
-                    return
-            except OSError:
-                assert self.process.poll() is None, self.log.read_text()
-                time.sleep(0.05)
-        pytest.fail(self.log.read_text())
+    def __enter__(self) -> "Server":
+        deadline = time.monotonic() + 20
+        while "Booting worker" not in self.log.read_text():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        finally:
+            self.process.kill()
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -62,11 +66,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("served") / "log", config.database_url)
-    server.wait()
-    yield server
-    server.process.terminate()
-    assert server.process.wait(10) == 0
+    with Server(tmp_path_factory.mktemp("served") / "log", config.database_url) as server:
+        yield server
 
 
 def ask(
@@ -138,10 +139,11 @@ def test_chunked_body_is_refused_and_the_connection_closed(
     assert "\r\nConnection: close" in headers
 
 
+@pytest.mark.parametrize("sent", [0, 1, MAX_BODY_BYTES + 1])
 def test_larger_body_is_refused_unread_and_the_connection_closed(
-    served: Server, token: Token, user: str
+    served: Server, token: Token, user: str, sent: int
 ) -> None:
-    request = head(token(user), f"Content-Length: {MAX_BODY_BYTES + 1}")
+    request = head(token(user), f"Content-Length: {MAX_BODY_BYTES + 1}") + b" " * sent
     status, headers, body = exchange(served, request)
     assert (status, json.loads(body)["error_type"]) == (413, "payload_too_large_error")
     assert "\r\nConnection: close" in headers
@@ -242,22 +244,22 @@ def test_unusable_setting_stops_the_start_by_name(
 
 
 def test_absent_database_does_not_stop_the_start(tmp_path: Path) -> None:
-    server = Server(tmp_path / "log", "postgresql://u:p@127.0.0.1:1/db")
-    server.wait()
-    connection = server.connect()
-    assert ask(connection, "GET", "/health", "")[0].status == 200
-    assert ask(connection, "GET", "/ready", "")[0].status == 503
-    connection.close()
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(10) == 0
+    with Server(tmp_path / "log", "postgresql://u:p@127.0.0.1:1/db") as server:
+        connection = server.connect()
+        assert ask(connection, "GET", "/health", "")[0].status == 200
+        assert ask(connection, "GET", "/ready", "")[0].status == 503
+        connection.close()
+    assert server.process.returncode == 0
 
 
 def test_no_control_socket_is_made(tmp_path: Path, config: Config) -> None:
-    server = Server(tmp_path / "log", config.database_url, HOME=str(tmp_path / "home"))
-    server.wait()
+    home = str(tmp_path / "home")
+    with Server(tmp_path / "log", config.database_url, HOME=home) as server:
+        connection = server.connect()
+        assert ask(connection, "GET", "/health", "")[0].status == 200
+        connection.close()
+    assert server.process.returncode == 0
     assert not (tmp_path / "home").exists()
-    server.process.terminate()
-    server.process.wait(10)
 
 
 def test_server_tells_no_version(served: Server) -> None:

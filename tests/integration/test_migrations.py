@@ -1,17 +1,20 @@
 """The migrations make what the models say, and unmake it."""
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import flask_migrate
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from flask.testing import FlaskClient
 
 from config import Config
-from tests.conftest import SECRET
+from tests.conftest import ROOT, SECRET
 from todo_api import create_app
 from todo_api.models import metadata, tasks
 
@@ -23,11 +26,11 @@ def empty(new_database: Callable[[], Any]) -> Iterator[Flask]:
         app = create_app(Config(SECRET, url))
         with app.app_context():
             yield app
-        app.extensions["database"].engine.dispose()
+        app.extensions["engine"].dispose()
 
 
 def tables(app: Flask) -> set[str]:
-    with app.extensions["database"].engine.connect() as connection:
+    with app.extensions["engine"].connect() as connection:
         return set(sa.inspect(connection).get_table_names())
 
 
@@ -43,7 +46,7 @@ def test_migrations_equal_the_models_and_can_be_undone(empty: Flask) -> None:
 
 def test_drift_is_noticed(empty: Flask) -> None:
     flask_migrate.upgrade()
-    with empty.extensions["database"].engine.connect() as connection:
+    with empty.extensions["engine"].connect() as connection:
         connection.exec_driver_sql("ALTER TABLE tasks ALTER COLUMN completed SET DEFAULT true")
     with pytest.raises(SystemExit):
         flask_migrate.check()
@@ -51,7 +54,7 @@ def test_drift_is_noticed(empty: Flask) -> None:
 
 def test_constraints_and_index_have_their_names(empty: Flask) -> None:
     flask_migrate.upgrade()
-    with empty.extensions["database"].engine.connect() as connection:
+    with empty.extensions["engine"].connect() as connection:
         inspector = sa.inspect(connection)
         checks = {
             check["name"]: check["sqltext"] for check in inspector.get_check_constraints("tasks")
@@ -75,7 +78,7 @@ def test_constraints_of_the_tables_are_those_of_the_models(empty: Flask) -> None
     )
     checks = [item for item in tasks.constraints if isinstance(item, sa.CheckConstraint)]
     assert len(checks) == 3
-    with empty.extensions["database"].engine.connect() as connection:
+    with empty.extensions["engine"].connect() as connection:
         for check in checks:
             connection.exec_driver_sql(
                 f"ALTER TABLE tasks ADD CONSTRAINT model CHECK ({check.sqltext})"
@@ -101,26 +104,35 @@ def test_constraints_of_the_tables_are_those_of_the_models(empty: Flask) -> None
 )
 def test_database_holds_each_limit_too(app: Flask, row: dict[str, str], constraint: str) -> None:
     with (
-        app.extensions["database"].engine.connect() as connection,
+        app.extensions["engine"].connect() as connection,
         pytest.raises(sa.exc.IntegrityError) as refusal,
     ):
         connection.execute(sa.insert(tasks), {"user_id": "u", "title": "x"} | row)
     assert refusal.value.orig.diag.constraint_name == constraint
 
 
-def test_first_page_is_an_index_scan_without_a_sort(app: Flask, user: str) -> None:
-    with app.extensions["database"].engine.connect() as connection:
+@pytest.mark.parametrize("query", ["", "?status=active", "?status=completed&limit=1"])
+def test_page_is_an_index_scan_without_a_sort(
+    app: Flask, client: FlaskClient, user: str, query: str
+) -> None:
+    engine = app.extensions["engine"]
+    sent: list[str] = []
+
+    def record(_: Any, cursor: Any, *__: Any) -> None:
+        sent.append(cursor.query.decode())
+
+    with engine.connect() as connection:
         connection.execute(
-            sa.insert(tasks), [{"user_id": user, "title": "x"} for _ in range(2_000)]
+            sa.insert(tasks),
+            [{"user_id": user, "title": "x", "completed": n % 2 == 0} for n in range(2_000)],
         )
         connection.exec_driver_sql("ANALYZE tasks")
-        plan = "\n".join(
-            connection.exec_driver_sql(
-                "EXPLAIN SELECT * FROM tasks WHERE user_id = %(user)s"
-                " AND (created_at, id) < (now(), 9) ORDER BY created_at DESC, id DESC LIMIT 101",
-                {"user": user},
-            ).scalars()
-        )
+        sa.event.listen(engine, "after_cursor_execute", record)
+        assert client.get(f"/api/tasks{query}").status_code == 200
+        sa.event.remove(engine, "after_cursor_execute", record)
+        (statement,) = sent
+        explain = statement.partition("; ")[2]
+        plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {explain}").scalars())
     assert "Index Scan using ix_tasks_user_id_created_at_id" in plan
     assert "Sort" not in plan
 
@@ -131,8 +143,7 @@ def test_unpooled_url_is_the_one_migrated(new_database: Callable[[], Any], confi
         app = create_app(replace(config, database_url=absent, database_url_unpooled=url))
         with app.app_context():
             flask_migrate.upgrade()
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        with engine.connect() as connection:
+        with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
             assert sa.inspect(connection).has_table("tasks")
 
 
@@ -147,12 +158,52 @@ def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -
 
 def test_migration_does_not_wait_for_a_lock_for_long(empty: Flask) -> None:
     flask_migrate.upgrade()
-    engine = empty.extensions["database"].engine
+    engine = empty.extensions["engine"]
     with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
         connection.exec_driver_sql("LOCK TABLE tasks IN ACCESS SHARE MODE")
         with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
             flask_migrate.downgrade(revision="base")
     assert "tasks" in tables(empty)
+
+
+def test_lock_timeout_outlasts_a_concurrent_index(empty: Flask, folder: Path) -> None:
+    """A migration that commits on its way keeps what env.py set."""
+    migrations = folder / "migrations"
+    shutil.copytree(ROOT / "migrations", migrations)
+    (migrations / "versions/0002_index_titles.py").write_text(CONCURRENT)
+    flask_migrate.upgrade(directory=str(migrations))
+    with empty.extensions["engine"].connect() as connection:
+        settings = connection.exec_driver_sql("SELECT lock_timeout, held FROM seen").one()
+    assert tuple(settings) == ("5s", 1)
+
+
+CONCURRENT = """
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade():
+    with op.get_context().autocommit_block():
+        op.create_index("ix_title", "tasks", ["title"], postgresql_concurrently=True)
+    op.execute(
+        "CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout, "
+        "(SELECT count(*) FROM pg_locks"
+        " WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS held"
+    )
+"""
+
+
+@pytest.mark.usefixtures("empty")
+def test_new_migration_gets_the_next_number_and_none_is_made_of_nothing(folder: Path) -> None:
+    migrations = folder / "migrations"
+    shutil.copytree(ROOT / "migrations", migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    flask_migrate.upgrade(directory=str(migrations))
+    flask_migrate.migrate(directory=str(migrations), message="nothing new")
+    assert len(list((migrations / "versions").glob("*.py"))) == 1
+    flask_migrate.revision(directory=str(migrations), message="by hand")
+    assert (migrations / "versions/0002_by_hand.py").exists()
 
 
 def test_loggers_outlive_a_migration(empty: Flask) -> None:

@@ -15,7 +15,7 @@ from todo_api.models import tasks
 def add(app: Flask, user: str, count: int, **columns: Any) -> None:
     """Add tasks in one statement, so that all have the same creation time."""
     rows = [{"user_id": user, "title": f"task {number}"} | columns for number in range(count)]
-    with app.extensions["database"].engine.connect() as connection:
+    with app.extensions["engine"].connect() as connection:
         connection.execute(sa.insert(tasks), rows)
 
 

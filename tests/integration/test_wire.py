@@ -1,6 +1,9 @@
 """What a request costs: one message to PostgreSQL, and nothing left behind in its connection."""
 
+import os
+import resource
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -8,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from config import Config
+from config import Config, ConfigError
 from tests.conftest import Token
 from tests.wire import Recorder, recorded
 from todo_api import create_app
-from todo_api.db import resolve_url
+from todo_api.db import CONNECTION_DEFAULTS, resolve_url
 
 TIMEOUT = "SET LOCAL statement_timeout = 5000; "
 
@@ -27,7 +30,7 @@ def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient
         assert client.get("/api/tasks").status_code == 200
         recorder.messages.clear()
         yield client, recorder
-        app.extensions["database"].engine.dispose()
+        app.extensions["engine"].dispose()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_refused_request_never_asks_the_database(
 
 
 def test_timeout_ends_with_its_statement(config: Config) -> None:
-    engine = create_app(replace(config, pool_size=1)).extensions["database"].engine
+    engine = create_app(replace(config, pool_size=1)).extensions["engine"]
     with engine.connect() as connection:
         held = connection.connection.dbapi_connection
         show = sa.text("SHOW statement_timeout")
@@ -98,20 +101,42 @@ def test_timeout_ends_with_its_statement(config: Config) -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
     url = resolve_url(
+        "DATABASE_URL",
         f"{scheme}://u:p%40ss@ep-x-pooler.neon.tech/db"
-        "?sslmode=require&channel_binding=require&options=endpoint%3Dep-x"
+        "?sslmode=require&channel_binding=require&options=endpoint%3Dep-x",
     )
     assert url.drivername == "postgresql+psycopg2"
     assert (url.username, url.password, url.host) == ("u", "p@ss", "ep-x-pooler.neon.tech")
-    assert url.query == {
+    assert url.query == CONNECTION_DEFAULTS | {
         "sslmode": "require",
         "channel_binding": "require",
         "options": "endpoint=ep-x",
     }
 
 
+def test_parameter_that_libpq_refuses_stops_the_start(config: Config) -> None:
+    url = "postgresql://u:hunter2@host/db?pgbouncer=true"
+    with pytest.raises(ConfigError, match=r"^DATABASE_URL .*pgbouncer") as refusal:
+        create_app(replace(config, database_url=url))
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_connection_with_a_high_descriptor_is_pinged_too(config: Config) -> None:
+    """select() takes no descriptor above 1023, and a worker may hold more clients than that."""
+    app = create_app(config)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
+    with ExitStack() as held:
+        for _ in range(1_100):
+            held.enter_context(open(os.devnull))
+        for _ in range(2):
+            assert app.test_client().get("/ready").status_code == 200
+    app.extensions["engine"].dispose()
+
+
 def test_pool_is_as_the_settings_say(config: Config) -> None:
-    pool = create_app(config).extensions["database"].engine.pool
+    pool = create_app(config).extensions["engine"].pool
     assert (pool.size(), pool._max_overflow, pool._recycle, pool._timeout) == (10, 0, 3600, 5)
     assert pool._pre_ping
 
@@ -121,7 +146,7 @@ def test_connection_parameters_of_the_url_win(config: Config) -> None:
         {"connect_timeout": "3", "application_name": "mine"}
     )
     other = replace(config, database_url=url.render_as_string(hide_password=False))
-    query = create_app(other).extensions["database"].engine.url.query
+    query = create_app(other).extensions["engine"].url.query
     assert (query["connect_timeout"], query["application_name"]) == ("3", "mine")
     assert query["tcp_user_timeout"] == "8000"
 
@@ -140,4 +165,4 @@ def test_timestamps_are_utc_whatever_the_database_says(
         other.environ_base = client.environ_base
         assert other.get(f"/api/tasks/{there['id']}").json == there
     assert there["created_at"].endswith("Z")
-    app.extensions["database"].engine.dispose()
+    app.extensions["engine"].dispose()

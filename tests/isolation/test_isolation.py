@@ -99,7 +99,7 @@ def test_every_task_statement_carries_the_owner(app: Flask, client: FlaskClient,
     def record(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
         sent.append((" ".join(statement.split()), values))
 
-    engine = app.extensions["database"].engine
+    engine = app.extensions["engine"]
     sa.event.listen(engine, "after_cursor_execute", record)
     try:
         for method, path in task_routes(app):

@@ -74,7 +74,6 @@ def test_defaults() -> None:
         pool_size=10,
         pool_timeout=5,
         pool_recycle=3600,
-        connect_timeout=10,
         statement_timeout=5,
     )
 

@@ -47,7 +47,9 @@ class User:
 
 
 def ask(url: str, statement: str) -> Any:
-    engine = sa.create_engine(resolve_url(url), poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(
+        resolve_url("URL", url), poolclass=sa.NullPool, isolation_level="AUTOCOMMIT"
+    )
     with engine.connect() as connection:
         result = connection.exec_driver_sql(statement)
         return result.scalar_one() if result.returns_rows else None
@@ -107,11 +109,23 @@ def test_folder_with_a_long_path_works(folder: Path) -> None:
 
 
 def test_interrupted_first_start_is_made_good(folder: Path) -> None:
-    (folder / "data").mkdir()
-    (folder / "data/half").write_text("an initdb that was killed")
+    killed = subprocess.Popen([sys.executable, "-c", USE, str(folder)], cwd=ROOT)
+    while not list(folder.glob("data*/PG_VERSION")):
+        assert killed.poll() is None
+    killed.kill()
+    killed.wait()
     only = User(folder)
     assert is_up(only.url)
     only.end()
+
+
+def test_server_that_died_is_no_reason_to_fail_at_the_end(folder: Path) -> None:
+    only = User(folder)
+    pid = int((folder / "data/postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    while Path(f"/proc/{pid}").exists():
+        pass
+    assert only.end() == 0
 
 
 def test_start_in_one_process_is_done_once(server: str) -> None:
