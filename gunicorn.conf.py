@@ -42,7 +42,7 @@ def pre_request(_worker, request):
 
 wsgi_app = "wsgi:app"
 worker_class = "gthread"
-threads = POOL_SIZE  # one more would wait for a database connection
+threads = 2 * POOL_SIZE  # while all connections wait for a slow database, /health still answers
 preload_app = False  # the workers would share the connections opened before they were forked
 keepalive = (
     75  # longer than load balancers keep idle connections, which closed ones take by surprise

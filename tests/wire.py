@@ -1,83 +1,79 @@
-"""A proxy in front of PostgreSQL that writes down what a client sends it."""
+"""A proxy in front of PostgreSQL that writes down what clients send, and can go silent."""
 
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 
 import sqlalchemy as sa
 
-Connect = Callable[[], socket.socket]
 
+class Proxy:
+    """Forwards to the server of a URL while a `with` lasts.
 
-class Recorder:
-    """The messages that came after the start-up of each connection: their type and their text."""
+    ``url`` is the way through it. ``messages`` are what clients sent after their start-up, a type
+    and a text each. While ``flowing`` is cleared it takes what it is sent and passes nothing on.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, target: str) -> None:
+        self.target = sa.make_url(target)
         self.messages: list[tuple[str, str]] = []
+        self.flowing = threading.Event()
+        self.flowing.set()
+        self.clients: list[socket.socket] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        address = {"host": "127.0.0.1", "port": self.listener.getsockname()[1]}
+        plain = {"sslmode": "disable", "gssencmode": "disable"}
+        self.url = self.target.set(**address, query=plain).render_as_string(hide_password=False)
 
-    def statements(self) -> list[str]:
-        return [text for kind, text in self.messages if kind == "Q"]
+    def __enter__(self) -> "Proxy":
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self.flowing.set()
+        self.listener.close()
 
-@contextmanager
-def recorded(url: str) -> Iterator[tuple[str, Recorder]]:
-    """Give the URL of a proxy to the server of ``url``, and what went through it."""
-    target = sa.make_url(url)
-    recorder = Recorder()
-    listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(
-        target=accept, args=(listener, connector(target), recorder), daemon=True
-    ).start()
-    proxied = target.set(
-        host="127.0.0.1",
-        port=listener.getsockname()[1],
-        query={"sslmode": "disable", "gssencmode": "disable"},
-    )
-    try:
-        yield proxied.render_as_string(hide_password=False), recorder
-    finally:
-        listener.close()
+    def accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.clients.append(client)
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
+    def serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError), self.connect() as server:
+            threading.Thread(target=self.answer, args=(server, client), daemon=True).start()
+            self.forward(client, server)
 
-def connector(target: sa.URL) -> Connect:
-    folder = target.query.get("host")
-    if isinstance(folder, str):
-        return lambda: connect_unix(f"{folder}/.s.PGSQL.{target.port or 5432}")
-    return lambda: socket.create_connection((target.host or "localhost", target.port or 5432))
+    def connect(self) -> socket.socket:
+        folder = self.target.query.get("host")
+        port = self.target.port or 5432
+        if not isinstance(folder, str):
+            return socket.create_connection((self.target.host or "localhost", port))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{folder}/.s.PGSQL.{port}")
+        return server
 
+    def forward(self, client: socket.socket, server: socket.socket) -> None:
+        """Pass on a start-up, which has no type, then messages of a type and a length each."""
+        with client.makefile("rb") as stream:
+            (length,) = struct.unpack(">i", start := stream.read(4))
+            self.pass_on(server, start + stream.read(length - 4))
+            while header := stream.read(5):
+                kind, length = struct.unpack(">ci", header)
+                body = stream.read(length - 4)
+                self.messages.append((kind.decode(), body.rstrip(b"\0").decode()))
+                self.pass_on(server, header + body)
 
-def connect_unix(path: str) -> socket.socket:
-    server = socket.socket(socket.AF_UNIX)
-    server.connect(path)
-    return server
+    def answer(self, server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while received := server.recv(65_536):
+                self.pass_on(client, received)
+            client.shutdown(socket.SHUT_RDWR)
 
-
-def accept(listener: socket.socket, connect: Connect, recorder: Recorder) -> None:
-    while True:
-        try:
-            client, _ = listener.accept()
-        except OSError:
-            return
-        server = connect()
-        threading.Thread(target=record, args=(client, server, recorder), daemon=True).start()
-        threading.Thread(target=forward, args=(server, client), daemon=True).start()
-
-
-def record(client: socket.socket, server: socket.socket, recorder: Recorder) -> None:
-    """Forward one client's messages: a start-up without a type, then a type and a length each."""
-    with client.makefile("rb") as stream, server:
-        (length,) = struct.unpack(">i", start := stream.read(4))
-        server.sendall(start + stream.read(length - 4))
-        while header := stream.read(5):
-            kind, length = struct.unpack(">ci", header)
-            body = stream.read(length - 4)
-            recorder.messages.append((kind.decode(), body.rstrip(b"\0").decode()))
-            server.sendall(header + body)
-
-
-def forward(source: socket.socket, target: socket.socket) -> None:
-    with target:
-        while received := source.recv(65_536):
-            target.sendall(received)
+    def pass_on(self, to: socket.socket, data: bytes) -> None:
+        self.flowing.wait()
+        to.sendall(data)

@@ -23,14 +23,15 @@ from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from config import EMBEDDED, Config, ConfigError
-from todo_api import embedded
+from todo_api import embedded, watchdog
 
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "instance" / "postgres"
 UNAVAILABLE = "The database cannot answer now; try again."
 RETRY_AFTER = 1  # seconds
+GRACE = 3  # seconds that the network may take beyond a statement's timeout
 OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
-# For libpq, unless DATABASE_URL says otherwise. A dead network ends a wait after about 9 seconds.
+# For libpq, unless DATABASE_URL says otherwise.
 CONNECTION_DEFAULTS = {
     "application_name": "todo_api",
     "connect_timeout": "10",
@@ -121,13 +122,19 @@ def ping_only_if_readable(engine: Engine) -> None:
     def ping_if_readable(connection: Any) -> bool:
         readable = poll()  # not select(), which takes no descriptor above 1023
         readable.register(connection, POLLIN)
-        return not readable.poll(0) or ping(connection)
+        if not readable.poll(0):
+            return True
+        watchdog.expect_answer(connection, GRACE)
+        try:
+            return ping(connection)
+        finally:
+            watchdog.answered(connection)
 
     engine.dialect.do_ping = ping_if_readable  # type: ignore[assignment, method-assign]
 
 
 def limit_statements(engine: Engine, seconds: float) -> None:
-    """Send each statement with a timeout of its own, in the same message.
+    """Send each statement with a timeout of its own in the same message, and wait little longer.
 
     psycopg2 speaks the simple query protocol, where one message is one transaction: SET LOCAL ends
     with it. Neon's pooler refuses the timeout as a start-up option, and a plain SET would stay on
@@ -135,11 +142,14 @@ def limit_statements(engine: Engine, seconds: float) -> None:
     """
     prefix = f"SET LOCAL statement_timeout = {int(seconds * 1000)}; "
 
-    @event.listens_for(engine, "before_cursor_execute", retval=True)
-    def limit(
-        _connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool
-    ) -> tuple[str, Any]:
-        return prefix + statement, values
+    @event.listens_for(engine, "do_execute")
+    def execute(cursor: Any, statement: str, values: Any, _context: Any) -> bool:
+        watchdog.expect_answer(cursor.connection, seconds + GRACE)
+        try:
+            cursor.execute(prefix + statement, values)
+        finally:
+            watchdog.answered(cursor.connection)
+        return True  # nothing is left for SQLAlchemy to do
 
 
 def read_timestamps_as_utc(connection: Any, _: Any) -> None:

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from config import Config, ConfigError
 from tests.conftest import Token
-from tests.wire import Recorder, recorded
+from tests.wire import Proxy
 from todo_api import create_app
 from todo_api.db import CONNECTION_DEFAULTS, resolve_url
 
@@ -21,15 +21,15 @@ TIMEOUT = "SET LOCAL statement_timeout = 5000; "
 
 
 @pytest.fixture
-def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient, Recorder]]:
+def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient, Proxy]]:
     """A client of a service whose connection is in its steady state, and what it sends."""
-    with recorded(config.database_url) as (url, recorder):
-        app = create_app(replace(config, database_url=url, pool_size=1))
+    with Proxy(config.database_url) as proxy:
+        app = create_app(replace(config, database_url=proxy.url, pool_size=1))
         client = app.test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
         assert client.get("/api/tasks").status_code == 200
-        recorder.messages.clear()
-        yield client, recorder
+        proxy.messages.clear()
+        yield client, proxy
         app.extensions["engine"].dispose()
 
 
@@ -51,14 +51,14 @@ def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient
     ],
 )
 def test_request_is_one_statement_in_one_message(
-    wired: tuple[FlaskClient, Recorder], method: str, path: str, body: Any, status: int, verb: str
+    wired: tuple[FlaskClient, Proxy], method: str, path: str, body: Any, status: int, verb: str
 ) -> None:
-    client, recorder = wired
+    client, proxy = wired
     task = client.post("/api/tasks", json={"title": "x"}).json
-    recorder.messages.clear()
+    proxy.messages.clear()
     answer = client.open(path.format(task["id"]), method=method, json=body)
     assert answer.status_code == status
-    ((kind, text),) = recorder.messages
+    ((kind, text),) = proxy.messages
     assert kind == "Q"
     assert text.startswith(TIMEOUT + verb)
     assert ";" not in text.removeprefix(TIMEOUT)
@@ -75,15 +75,15 @@ def test_request_is_one_statement_in_one_message(
     ],
 )
 def test_refused_request_never_asks_the_database(
-    wired: tuple[FlaskClient, Recorder],
+    wired: tuple[FlaskClient, Proxy],
     method: str,
     path: str,
     headers: dict[str, str],
     status: int,
 ) -> None:
-    client, recorder = wired
+    client, proxy = wired
     assert client.open(path, method=method, headers=headers).status_code == status
-    assert recorder.messages == []
+    assert proxy.messages == []
 
 
 def test_timeout_ends_with_its_statement(config: Config) -> None:

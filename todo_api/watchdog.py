@@ -1,0 +1,55 @@
+"""Ends a wait for PostgreSQL that nothing else would end.
+
+The server ends a slow statement and TCP notices a dead peer, but libpq waits without limit for one
+that acknowledges and says nothing: a stalled proxy, a frozen server. Shutting the socket down from
+another thread ends the wait at once, with an OperationalError.
+"""
+
+import functools
+import os
+import socket
+import threading
+from contextlib import suppress
+from time import monotonic, sleep
+from typing import Any
+
+INTERVAL = 0.5  # seconds
+
+deadlines: dict[Any, float] = {}  # of the psycopg2 connections that wait for an answer
+lock = threading.Lock()  # while it is held, no connection in there is closed, its descriptor reused
+
+
+def expect_answer(connection: Any, seconds: float) -> None:
+    """Shut ``connection`` down unless `answered` is called within ``seconds``."""
+    watch_in_background()
+    with lock:
+        deadlines[connection] = monotonic() + seconds
+
+
+def answered(connection: Any) -> None:
+    with lock:
+        deadlines.pop(connection, None)
+
+
+@functools.cache
+def watch_in_background() -> None:
+    threading.Thread(target=watch, name="watchdog", daemon=True).start()
+
+
+os.register_at_fork(after_in_child=watch_in_background.cache_clear)  # threads are not inherited
+
+
+def watch() -> None:
+    while True:
+        sleep(INTERVAL)
+        with lock:
+            for connection, deadline in list(deadlines.items()):
+                if deadline < monotonic():
+                    del deadlines[connection]
+                    shut_down(connection)
+
+
+def shut_down(connection: Any) -> None:
+    # A duplicate: psycopg2 goes on to close the descriptor that it knows.
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
