@@ -48,7 +48,7 @@ def new_database(server: str) -> Callable[[], Any]:
         admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
         name = f"test_{uuid.uuid4().hex}"
         with admin.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
         try:
             yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
         finally:

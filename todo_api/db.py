@@ -34,6 +34,7 @@ OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 # For libpq, unless DATABASE_URL says otherwise.
 CONNECTION_DEFAULTS = {
     "application_name": "todo_api",
+    "client_encoding": "utf8",
     "connect_timeout": "10",
     "keepalives_idle": "5",
     "keepalives_interval": "2",

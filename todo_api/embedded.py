@@ -45,8 +45,8 @@ def start(folder: Path, *options: str) -> str:
         fcntl.flock(users, fcntl.LOCK_SH)
     atexit.register(leave, programs, home, users)
     exit_on_signals()
-    socket_folder = (home / "data/postmaster.pid").read_text().splitlines()[4]
-    return f"postgresql://postgres@/postgres?host={quote(socket_folder, safe='')}"
+    socket_folder = quote(str((home / "socket").readlink()), safe="")
+    return f"postgresql://postgres@/postgres?host={socket_folder}"
 
 
 def own_folder(folder: Path) -> Path:
@@ -83,32 +83,30 @@ def find_programs(home: Path) -> Path:
 def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
     data = home / "data"
     if not data.exists():
-        make_data(programs, home / "data.new")
-        (home / "data.new").rename(data)
+        make_data(programs, home).rename(data)
     # A folder of its own: the path of a unix socket must fit into 103 bytes.
+    remove_socket_folder(home)
     socket_folder = Path(tempfile.mkdtemp(prefix="todo_api-"))
     give_away(socket_folder)
+    (home / "socket").symlink_to(socket_folder)
     settings = ("listen_addresses=''", f"unix_socket_directories={socket_folder}", *options)
-    try:
-        run(
-            programs / "pg_ctl",
-            *("start", "-D", data, "-w", "-l", data / "server.log"),
-            *("-o", " ".join(f"-c {setting}" for setting in settings)),
-        )
-    except RuntimeError:
-        shutil.rmtree(socket_folder)
-        raise
+    run(
+        programs / "pg_ctl",
+        *("start", "-D", data, "-w", "-l", data / "server.log"),
+        *("-o", " ".join(f"-c {setting}" for setting in settings)),
+    )
 
 
-def make_data(programs: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+def make_data(programs: Path, home: Path) -> Path:
+    """Return a folder with an empty database; a new one, as an interrupted initdb may still run."""
+    folder = Path(tempfile.mkdtemp(prefix="data-", dir=home))
     give_away(folder)
     run(
         programs / "initdb",
         *("-D", folder, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"),
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
     )
+    return folder
 
 
 def is_running(programs: Path, home: Path) -> bool:
@@ -128,9 +126,15 @@ def leave(programs: Path, home: Path, users: IO[str]) -> None:
             except BlockingIOError:
                 return
         if is_running(programs, home):
-            socket_folder = (home / "data/postmaster.pid").read_text().splitlines()[4]
             run(programs / "pg_ctl", "stop", "-D", home / "data", "-w", "-m", "fast")
-            shutil.rmtree(socket_folder, ignore_errors=True)
+        remove_socket_folder(home)
+
+
+def remove_socket_folder(home: Path) -> None:
+    link = home / "socket"
+    if link.is_symlink():
+        shutil.rmtree(link.readlink(), ignore_errors=True)
+        link.unlink()
 
 
 def exit_on_signals() -> None:
