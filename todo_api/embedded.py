@@ -90,11 +90,15 @@ def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
     give_away(socket_folder)
     (home / "socket").symlink_to(socket_folder)
     settings = ("listen_addresses=''", f"unix_socket_directories={socket_folder}", *options)
-    run(
-        programs / "pg_ctl",
-        *("start", "-D", data, "-w", "-l", data / "server.log"),
-        *("-o", " ".join(f"-c {setting}" for setting in settings)),
-    )
+    try:
+        run(
+            programs / "pg_ctl",
+            *("start", "-D", data, "-w", "-l", data / "server.log"),
+            *("-o", " ".join(f"-c {setting}" for setting in settings)),
+        )
+    except RuntimeError:
+        remove_socket_folder(home)
+        raise
 
 
 def make_data(programs: Path, home: Path) -> Path:
