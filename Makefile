@@ -18,6 +18,9 @@ run: .venv/installed .env ## Serve on http://localhost:8000 with a database of i
 test: .venv/installed ## Run the tests on a PostgreSQL of their own, or on TEST_DATABASE_URL.
 	@$(BIN)/pytest
 
+faults: .venv/installed ## Break the database and the processes under load, for two minutes.
+	@$(BIN)/pytest -n0 tests/faults
+
 check: .venv/installed ## What CI runs: lint, format, types, tests with coverage.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -54,4 +57,4 @@ LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hash
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'made .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run test check format migration openapi lock
+.PHONY: help run test faults check format migration openapi lock

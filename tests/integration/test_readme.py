@@ -15,7 +15,7 @@ import pytest
 
 from config import Config
 from tests.conftest import ROOT, SECRET
-from tests.integration.test_gunicorn import free_port
+from tests.serving import free_port
 
 README = (ROOT / "README.md").read_text()
 

@@ -1,0 +1,153 @@
+"""A PostgreSQL that may be broken, gunicorn in front of it, and clients that never let go."""
+
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+
+from config import Config
+from tests.conftest import SECRET, Token
+from tests.serving import Server, ask
+from todo_api import create_app, embedded
+
+CLIENTS = 16
+
+
+class Cluster:
+    """A PostgreSQL to be stopped, restarted and asked behind the service's back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = embedded.start(folder, "max_connections=60")
+        self.home = embedded.own_folder(folder)
+        self.programs = embedded.find_programs(self.home)
+        app = create_app(Config(SECRET, self.url))
+        with app.app_context():
+            flask_migrate.upgrade()
+        app.extensions["engine"].dispose()
+        self.engine = sa.create_engine(
+            self.url.replace("postgresql:", "postgresql+psycopg2:"),
+            isolation_level="AUTOCOMMIT",
+            poolclass=sa.NullPool,
+        )
+
+    def ask(self, statement: str, **values: Any) -> Any:
+        with self.engine.connect() as connection:
+            result = connection.execute(sa.text(statement), values)
+            return result.scalars().all() if result.returns_rows else None
+
+    def terminate_backends(self) -> int:
+        return len(
+            self.ask(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE application_name = 'todo_api'"
+            )
+        )
+
+    def control(self, command: str, *options: str) -> None:
+        embedded.run(self.programs / "pg_ctl", command, "-D", self.home / "data", "-w", *options)
+
+    def stop(self, mode: str) -> None:
+        self.control("stop", "-m", mode)
+
+    def start(self) -> None:
+        self.control("restart", "-l", str(self.home / "data/server.log"))  # with its old options
+
+
+@dataclass
+class Answer:
+    """One request of one client: when it was sent, how long it took, its status (0: none came)."""
+
+    sent: float
+    seconds: float
+    status: int
+    method: str
+
+
+@dataclass
+class Load:
+    """Clients that read and write as fast as they are answered while a `with` lasts."""
+
+    server: Server
+    tokens: list[str]
+    answers: list[Answer] = field(default_factory=list)
+    acknowledged: list[int] = field(default_factory=list)
+    ending: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "Load":
+        self.threads = [threading.Thread(target=self.run, args=(token,)) for token in self.tokens]
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(60)
+            assert not thread.is_alive(), "a request hangs"
+
+    def run(self, token: str) -> None:
+        connection = self.server.connect()
+        requests = [("POST", "/api/tasks", b'{"title": "x"}'), ("GET", "/api/tasks?limit=5", None)]
+        for turn in range(1_000_000):
+            if self.ending.is_set():
+                break
+            method, path, body = requests[turn % 2]
+            sent = time.monotonic()
+            try:
+                response, content = ask(connection, method, path, token, body)
+                status = response.status
+            except (OSError, HTTPException):
+                connection.close()
+                status = 0
+            self.answers.append(Answer(sent, time.monotonic() - sent, status, method))
+            if status == 201:
+                self.acknowledged.append(content["id"])
+            time.sleep(0.01)
+        connection.close()
+
+    def statuses(self) -> Counter[int]:
+        return Counter(answer.status for answer in self.answers)
+
+    def last_refused(self) -> float:
+        """When the last answer came that was no 2xx."""
+        return max(
+            (answer.sent + answer.seconds for answer in self.answers if answer.status >= 300),
+            default=0,
+        )
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    cluster = Cluster(folder)
+    yield cluster
+    cluster.engine.dispose()
+
+
+@pytest.fixture
+def tokens(token: Token) -> list[str]:
+    return [token(f"load-{uuid.uuid4().hex}") for _ in range(CLIENTS)]
+
+
+@pytest.fixture
+def served(cluster: Cluster, tmp_path: Path) -> Iterator[Server]:
+    """gunicorn with two workers on the cluster."""
+    with Server(tmp_path / "log", cluster.url, WEB_CONCURRENCY="2") as server:
+        yield server
+    assert not [line for line in server.lines() if line.get("status") == 500]
+
+
+def assert_kept(cluster: Cluster, load: Load) -> None:
+    """No write that was acknowledged is missing."""
+    assert load.acknowledged
+    kept = set(cluster.ask("SELECT id FROM tasks WHERE id = ANY(:ids)", ids=load.acknowledged))
+    assert set(load.acknowledged) == kept

@@ -1,0 +1,213 @@
+"""The database fails in every way it can: a fault is a 503, never a 500, a hang or a lost write."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tests.conftest import Token
+from tests.faults.conftest import Cluster, Load, assert_kept
+from tests.serving import Server, ask
+from tests.wire import Proxy
+
+
+def test_terminated_idle_connections_are_replaced_unseen(
+    cluster: Cluster, served: Server, tokens: list[str]
+) -> None:
+    with Load(served, tokens):
+        time.sleep(1)
+    assert cluster.terminate_backends() > 0
+    connection = served.connect()
+    for _ in range(20):
+        assert ask(connection, "GET", "/api/tasks", tokens[0])[0].status == 200
+        body = b'{"title": "x"}'
+        assert ask(connection, "POST", "/api/tasks", tokens[0], body)[0].status == 201
+    connection.close()
+
+
+def test_fast_restart_is_over_within_two_seconds_of_its_end(
+    cluster: Cluster, served: Server, tokens: list[str]
+) -> None:
+    with Load(served, tokens) as load:
+        time.sleep(1)
+        cluster.control("restart", "-m", "fast", "-l", str(cluster.home / "data/server.log"))
+        back = time.monotonic()
+        time.sleep(3)
+    assert set(load.statuses()) <= {200, 201, 503}
+    assert load.last_refused() < back + 2
+    assert max(answer.seconds for answer in load.answers) < 5
+    assert_kept(cluster, load)
+
+
+def test_stopped_server_is_answered_for_at_once(
+    cluster: Cluster, served: Server, tokens: list[str]
+) -> None:
+    with Load(served, tokens) as load:
+        time.sleep(1)
+        cluster.stop("immediate")
+        down = time.monotonic()
+        time.sleep(10)
+        cluster.start()
+        back = time.monotonic()
+        time.sleep(3)
+    meanwhile = [answer for answer in load.answers if down < answer.sent < down + 9]
+    assert {answer.status for answer in meanwhile} == {503}
+    assert max(answer.seconds for answer in meanwhile) < 1
+    assert set(load.statuses()) <= {200, 201, 503}
+    assert load.last_refused() < back + 2
+    assert_kept(cluster, load)
+
+
+def test_cold_start_of_five_seconds_is_waited_for(
+    cluster: Cluster, tmp_path: Path, tokens: list[str]
+) -> None:
+    with Proxy(cluster.url) as proxy:
+        proxy.flowing.clear()
+        with Server(tmp_path / "log", proxy.url, WEB_CONCURRENCY="2") as server:
+            with Load(server, tokens) as load:
+                time.sleep(5)
+                proxy.flowing.set()
+                time.sleep(1)
+            assert set(load.statuses()) == {200, 201}
+            assert max(answer.seconds for answer in load.answers) < 6
+    assert_kept(cluster, load)
+
+
+def test_silent_network_is_given_up(cluster: Cluster, tmp_path: Path, tokens: list[str]) -> None:
+    with (
+        Proxy(cluster.url) as proxy,
+        Server(tmp_path / "log", proxy.url, WEB_CONCURRENCY="2") as server,
+    ):
+        with Load(server, tokens) as load:
+            time.sleep(1)
+            proxy.flowing.clear()
+            silent = time.monotonic()
+            time.sleep(25)
+            connection = server.connect()
+            started = time.monotonic()
+            assert ask(connection, "GET", "/health", "")[0].status == 200
+            assert time.monotonic() - started < 1
+            connection.close()
+            proxy.flowing.set()
+            back = time.monotonic()
+            time.sleep(4)
+        meanwhile = [answer for answer in load.answers if silent < answer.sent < back - 20]
+        assert {answer.status for answer in meanwhile} <= {503}
+        assert max(answer.seconds for answer in load.answers) < 20
+        assert set(load.statuses()) == {200, 201, 503}
+        assert load.last_refused() < back + 2
+    assert_kept(cluster, load)
+
+
+def test_locked_row_is_given_up_and_leaves_nothing_behind(
+    cluster: Cluster, served: Server, tokens: list[str]
+) -> None:
+    connection = served.connect()
+    _, task = ask(connection, "POST", "/api/tasks", tokens[0], b'{"title": "x"}')
+    path = f"/api/tasks/{task['id']}"
+    engine = cluster.engine.execution_options(isolation_level="READ COMMITTED")
+    with engine.connect() as holder:
+        holder.execute(sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]})
+        started = time.monotonic()
+        response, body = ask(connection, "PATCH", path, tokens[0], b'{"title": "y"}')
+        assert 4 < time.monotonic() - started < 8
+        assert (response.status, response.headers["Retry-After"]) == (503, "1")
+        assert body["error_type"] == "service_unavailable_error"
+        assert ask(connection, "GET", path, tokens[0])[1] == task
+    assert ask(connection, "PATCH", path, tokens[0], b'{"title": "z"}')[1]["title"] == "z"
+    connection.close()
+
+
+def test_busy_connections_are_waited_for_and_health_answers_meanwhile(
+    cluster: Cluster, tmp_path: Path, tokens: list[str]
+) -> None:
+    with Server(tmp_path / "log", cluster.url) as server:
+        connection = server.connect()
+        _, task = ask(connection, "POST", "/api/tasks", tokens[0], b'{"title": "x"}')
+        connection.close()
+        path = f"/api/tasks/{task['id']}"
+
+        def change(_: int) -> tuple[int, float]:
+            own = server.connect()
+            started = time.monotonic()
+            status = ask(own, "PATCH", path, tokens[0], b'{"title": "y"}')[0].status
+            own.close()
+            return status, time.monotonic() - started
+
+        engine = cluster.engine.execution_options(isolation_level="READ COMMITTED")
+        with engine.connect() as holder, ThreadPoolExecutor(16) as pool:
+            holder.execute(
+                sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]}
+            )
+            waiting = [pool.submit(change, number) for number in range(16)]
+            time.sleep(2)
+            own = server.connect()
+            started = time.monotonic()
+            assert ask(own, "GET", "/health", "")[0].status == 200
+            assert time.monotonic() - started < 1
+            own.close()
+            outcomes = [future.result() for future in waiting]
+        assert {status for status, _ in outcomes} == {503}
+        assert max(seconds for _, seconds in outcomes) < 12
+
+
+def test_backend_killed_within_a_statement_changes_all_or_nothing(
+    cluster: Cluster, served: Server, tokens: list[str]
+) -> None:
+    with Load(served, tokens) as load:
+        for _ in range(20):
+            time.sleep(0.2)
+            cluster.terminate_backends()
+    assert set(load.statuses()) <= {200, 201, 503}
+    assert_kept(cluster, load)
+
+
+def test_no_connection_left_is_a_503_and_recovers(
+    cluster: Cluster, served: Server, tokens: list[str]
+) -> None:
+    held = []
+    with suppress(sa.exc.OperationalError):
+        while len(held) < 100:
+            held.append(cluster.engine.connect())
+    connection = served.connect()
+    assert ask(connection, "GET", "/api/tasks", tokens[0])[0].status == 503
+    assert ask(connection, "GET", "/health", "")[0].status == 200
+    assert ask(connection, "GET", "/ready", "")[0].status == 503
+    for one in held:
+        one.close()
+    time.sleep(0.5)
+    assert ask(connection, "GET", "/api/tasks", tokens[0])[0].status == 200
+    connection.close()
+
+
+def test_read_only_database_is_read(cluster: Cluster, served: Server, tokens: list[str]) -> None:
+    cluster.ask("ALTER DATABASE postgres SET default_transaction_read_only = on")
+    try:
+        connection = served.connect()
+        assert ask(connection, "GET", "/api/tasks", tokens[0])[0].status == 200
+        body = b'{"title": "x"}'
+        assert ask(connection, "POST", "/api/tasks", tokens[0], body)[0].status == 503
+        connection.close()
+    finally:
+        with cluster.engine.connect() as writer:
+            writer.exec_driver_sql("SET default_transaction_read_only = off")
+            writer.exec_driver_sql("ALTER DATABASE postgres RESET default_transaction_read_only")
+
+
+def test_database_that_is_absent_at_the_start_is_found_later(
+    cluster: Cluster, tmp_path: Path, token: Token
+) -> None:
+    cluster.stop("fast")
+    try:
+        with Server(tmp_path / "log", cluster.url) as server:
+            connection = server.connect()
+            assert ask(connection, "GET", "/health", "")[0].status == 200
+            assert ask(connection, "GET", "/ready", "")[0].status == 503
+            cluster.start()
+            assert ask(connection, "GET", "/ready", "")[0].status == 200
+            assert ask(connection, "GET", "/api/tasks", token("ann"))[0].status == 200
+            connection.close()
+    finally:
+        cluster.start()

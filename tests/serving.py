@@ -1,0 +1,69 @@
+"""gunicorn as production runs it, for tests that speak HTTP to it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT, SECRET
+
+GUNICORN = [str(Path(sys.executable).with_name("gunicorn")), "wsgi:app"]
+
+
+class Server:
+    """A running gunicorn, its port and what it logs."""
+
+    def __init__(self, log: Path, database_url: str, **environ: str) -> None:
+        self.log = log
+        self.port = free_port()
+        settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": database_url}
+        settings |= {"PATH": os.environ["PATH"]}
+        with log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"],
+                cwd=ROOT,
+                env=settings | environ,
+                stderr=stderr,
+            )
+
+    def connect(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def __enter__(self) -> "Server":
+        deadline = time.monotonic() + 20
+        while "Booting worker" not in self.log.read_text():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        finally:
+            self.process.kill()
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def ask(
+    connection: HTTPConnection, method: str, path: str, token: str, body: bytes | None = None
+) -> tuple[HTTPResponse, Any]:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    text = response.read()
+    return response, json.loads(text) if text else None
