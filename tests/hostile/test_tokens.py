@@ -1,0 +1,228 @@
+"""Attacks on the token: each is a 401 with the right challenge, in words of our own."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from time import time
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import SECRET, Token
+
+NOW = int(time())
+SOUND = {"sub": "ann", "iat": NOW, "exp": NOW + 900}
+
+
+def encode(part: Any) -> str:
+    raw = part if isinstance(part, bytes) else json.dumps(part).encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def signed(
+    claims: Any = SOUND,
+    header: Any = None,
+    *,
+    key: bytes = SECRET.encode(),
+    digest: str = "sha256",
+) -> str:
+    """A token with any header and any payload, well signed unless told otherwise."""
+    message = f"{encode(header or {'alg': 'HS256', 'typ': 'JWT'})}.{encode(claims)}"
+    return f"{message}.{encode(hmac.digest(key, message.encode(), digest))}"
+
+
+def unsigned(algorithm: str) -> str:
+    return f"{encode({'alg': algorithm, 'typ': 'JWT'})}.{encode(SOUND)}."
+
+
+def tampered(change: Callable[[list[str]], Any]) -> str:
+    parts = signed().split(".")
+    change(parts)
+    return ".".join(parts)
+
+
+def twice(name: str, first: Any, second: Any) -> bytes:
+    """Claims in which one name stands twice."""
+    rest = json.dumps({key: value for key, value in SOUND.items() if key != name})
+    doubled = f'"{name}": {json.dumps(first)}, "{name}": {json.dumps(second)}'
+    return f"{{{doubled}, {rest[1:]}".encode()
+
+
+ATTACKS: dict[str, str] = {
+    # no signature
+    **{f"alg {name!r}": unsigned(name) for name in ("none", "None", "NONE", "nOnE", "", "null")},
+    "alg none with a sound signature": signed(header={"alg": "none"}),
+    "empty signature": tampered(lambda parts: parts.__setitem__(2, "")),
+    "signature stripped": ".".join(signed().split(".")[:2]),
+    "signature cut": signed()[:-4],
+    "signature of another payload": tampered(
+        lambda parts: parts.__setitem__(1, encode(SOUND | {"sub": "mallory"}))
+    ),
+    "signature of another header": tampered(
+        lambda parts: parts.__setitem__(0, encode({"alg": "HS256", "typ": "JWT", "x": 1}))
+    ),
+    # other algorithms and keys
+    "HS384": signed(header={"alg": "HS384"}, digest="sha384"),
+    "HS512": signed(header={"alg": "HS512"}, digest="sha512"),
+    "RS256 over the secret": signed(header={"alg": "RS256"}),
+    "ES256 over the secret": signed(header={"alg": "ES256"}),
+    "EdDSA over the secret": signed(header={"alg": "EdDSA"}),
+    "alg hs256": signed(header={"alg": "hs256"}),
+    "no alg": signed(header={"typ": "JWT"}),
+    "alg a list": signed(header={"alg": ["HS256"]}),
+    "alg null": signed(header={"alg": None}),
+    "empty key": signed(key=b""),
+    "secret decoded from base64": signed(key=base64.urlsafe_b64decode(SECRET[:36])),
+    "hash of the secret": signed(key=hashlib.sha256(SECRET.encode()).digest()),
+    "secret with a line feed": signed(key=f"{SECRET}\n".encode()),
+    "key of the token's own": signed(
+        header={"alg": "HS256", "jwk": {"kty": "oct", "k": encode(b"mallory")}}, key=b"mallory"
+    ),
+    "kid to a file": signed(header={"alg": "HS256", "kid": "/dev/null"}, key=b""),
+    "kid that is no text": signed(header={"alg": "HS256", "kid": 7}),
+    "jku": signed(header={"alg": "HS256", "jku": "https://evil.example.com"}, key=b"mallory"),
+    "x5u": signed(header={"alg": "HS256", "x5u": "https://evil.example.com"}, key=b"mallory"),
+    "crit of what we do not know": signed(header={"alg": "HS256", "crit": ["x"], "x": 1}),
+    "crit empty": signed(header={"alg": "HS256", "crit": []}),
+    "b64 false": signed(header={"alg": "HS256", "b64": False, "crit": ["b64"]}),
+    "typ of another kind": signed(header={"alg": "HS256", "typ": "dpop+jwt"}),
+    "typ that is no text": signed(header={"alg": "HS256", "typ": 7}),
+    # payloads that are none
+    "payload a list": signed([SOUND]),
+    "payload a text": signed("ann"),
+    "payload null": signed(None),
+    "payload no JSON": signed(b"{"),
+    "payload not UTF-8": signed(b'{"sub": "\xff"}'),
+    "payload nested": signed(b"[" * 2_500),
+    "payload compressed": signed(header={"alg": "HS256", "zip": "DEF"}, claims=b"\x78\x9c"),
+    "nested token": signed(header={"alg": "HS256", "cty": "JWT"}, claims=signed().encode()),
+    # claims
+    **{f"without {name}": signed({k: v for k, v in SOUND.items() if k != name}) for name in SOUND},
+    **{f"{name} null": signed(SOUND | {name: None}) for name in SOUND},
+    **{
+        f"sub {sub!r:.20}": signed(SOUND | {"sub": sub})
+        for sub in (
+            *("", " ", "\t\n", "\u3000", 7, True, ["ann"], {"id": "ann"}, 1.5),
+            *("x" * 256, "a\u0000", "\ud800", "x" * 4_000),
+        )
+    },
+    **{
+        f"{name} {kind}": signed(SOUND | {name: value})
+        for name in ("exp", "iat", "nbf")
+        for kind, value in {
+            "empty": "",
+            "a word": "soon",
+            "a text of digits": str(NOW),
+            "true": True,
+            "false": False,
+            "a list": [NOW],
+            "an object": {},
+            "a fraction": NOW + 0.5,
+            "a whole float": float(NOW),
+        }.items()
+    },
+    **{
+        f"exp {text:.9}": signed(json.dumps(SOUND).replace(str(NOW + 900), text).encode())
+        for text in ("Infinity", "-Infinity", "NaN", "1e400", "9" * 400 + ".0", "9" * 5_000)
+    },
+    "iat in the future": signed(SOUND | {"iat": NOW + 3600}),
+    "iat far in the future": signed(SOUND | {"iat": 2**70}),
+    "nbf in the future": signed(SOUND | {"nbf": NOW + 3600}),
+    "sub twice": signed(twice("sub", "mallory", "ann")),
+    "exp twice": signed(twice("exp", 1, NOW + 900)),
+    # Better Auth's other tokens under the same secret
+    "e-mail verification": signed({"email": "ann@example.com", "iat": NOW, "exp": NOW + 900}),
+    "e-mail change": signed(
+        {"email": "ann@example.com", "updateTo": "eve@example.com", "iat": NOW, "exp": NOW + 900}
+    ),
+    "cookie cache": signed(
+        {
+            "session": {
+                "session": {"id": "s", "userId": "ann", "token": "t"},
+                "user": {"id": "ann"},
+            },
+            "expiresAt": (NOW + 900) * 1000,
+            "iat": NOW,
+            "exp": NOW + 900,
+        }
+    ),
+    "user id in other claims": signed(
+        {"id": "ann", "userId": "ann", "user": {"id": "ann"}, "iat": NOW, "exp": NOW + 900}
+    ),
+    # no token at all
+    "empty": "",
+    "one dot": "a.b",
+    "four parts": signed() + ".x",
+    "five parts": ".".join("abcde"),
+    "dots": "..",
+    "padded base64": signed() + "==",
+    "standard base64": signed({**SOUND, "x": "???>>>"}).replace("_", "/").replace("-", "+") + "+/",
+    "space in it": signed().replace(".", ". ", 1),
+    "comma": signed() + "," + signed(),
+    "quoted": f'"{signed()}"',
+    "not ASCII": "é" + signed(),
+    "huge": "a" * 7_000,
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attack_is_refused(anonymous: FlaskClient, attack: str) -> None:
+    answer = anonymous.get("/api/tasks", headers={"Authorization": f"Bearer {ATTACKS[attack]}"})
+    assert_refused(answer, 'Bearer error="invalid_token"')
+
+
+def assert_refused(answer: Any, challenge: str) -> None:
+    assert answer.headers.getlist("WWW-Authenticate") == [challenge]
+    assert (answer.status_code, answer.json) == (
+        401,
+        {
+            "detail": "A valid bearer token is required",
+            "status_code": 401,
+            "error_type": "authentication_error",
+        },
+    )
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", None])
+def test_token_that_the_attacks_are_made_from_is_sound(
+    anonymous: FlaskClient, typ: str | None
+) -> None:
+    header = {"alg": "HS256"} | ({"typ": typ} if typ else {})
+    headers = {"Authorization": f"Bearer {signed(header=header)}"}
+    assert anonymous.get("/api/tasks", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", " ", "Basic YW5uOmFubg==", "Digest x", "Token {}", "JWT {}", "{}", "Bearer{}", "Bearer:{}",
+     "Bearer\t{}", "Negotiate {}"],
+)  # fmt: skip
+def test_other_authorization_is_no_credentials(anonymous: FlaskClient, authorization: str) -> None:
+    headers = {"Authorization": authorization.format(signed())}
+    assert_refused(anonymous.get("/api/tasks", headers=headers), "Bearer")
+
+
+def test_authorization_given_twice_is_refused(anonymous: FlaskClient, token: Token) -> None:
+    environ = {"HTTP_AUTHORIZATION": f"Bearer {token('ann')},Bearer {token('bob')}"}
+    answer = anonymous.get("/api/tasks", environ_overrides=environ)
+    assert_refused(answer, 'Bearer error="invalid_token"')
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"query_string": {"access_token": signed()}},
+        {"query_string": {"token": signed()}},
+        {"headers": {"Cookie": f"better-auth.session_token={signed()}"}},
+        {"headers": {"Cookie": f"token={signed()}; Authorization=Bearer {signed()}"}},
+        {"headers": {"X-Authorization": f"Bearer {signed()}"}},
+        {"headers": {"Proxy-Authorization": f"Bearer {signed()}"}},
+        {"data": {"access_token": signed()}},
+        {"json": {"access_token": signed(), "token": signed()}},
+    ],
+)
+def test_token_elsewhere_is_no_credentials(anonymous: FlaskClient, place: dict[str, Any]) -> None:
+    assert_refused(anonymous.post("/api/tasks", **place), "Bearer")
