@@ -18,6 +18,11 @@ run: .venv/installed .env ## Serve on http://localhost:8000 with a database of i
 test: .venv/installed ## Run the tests on a PostgreSQL of their own, or on TEST_DATABASE_URL.
 	@$(BIN)/pytest
 
+pooled: .venv/installed ## Run the tests of the service by way of a PgBouncer, where there is one.
+	@PATH="$$PATH:/usr/sbin"; if command -v pgbouncer >/dev/null; then \
+	    TEST_POOLED=1 $(BIN)/pytest tests/integration tests/isolation; \
+	else echo 'skipped: there is no pgbouncer here'; fi
+
 faults: .venv/installed ## Break the database and the processes under load, for two minutes.
 	@$(BIN)/pytest -n0 tests/faults
 
@@ -57,4 +62,4 @@ LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hash
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'made .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run test faults check format migration openapi lock
+.PHONY: help run test pooled faults check format migration openapi lock

@@ -18,10 +18,10 @@ from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
 from config import Config
+from tests import ROOT, SECRET
+from tests.pooler import Pooler
 from todo_api import create_app, db, embedded
 
-SECRET = "test-only-secret-0123456789abcdefghij"
-ROOT = Path(__file__).parents[1]
 FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
 Token = Callable[..., str]
@@ -70,8 +70,13 @@ def database_url(new_database: Callable[[], Any]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def config(database_url: str) -> Config:
-    return Config(SECRET, database_url)
+def config(database_url: str, server: str) -> Iterator[Config]:
+    """The settings of the service; with TEST_POOLED set, by way of a PgBouncer."""
+    if "TEST_POOLED" not in os.environ:
+        yield Config(SECRET, database_url)
+        return
+    with reachable_folder() as path, Pooler(server, path) as pooler:
+        yield Config(SECRET, pooler.url(database_url), database_url_unpooled=database_url)
 
 
 @pytest.fixture(scope="session")
@@ -96,12 +101,18 @@ def app(config: Config) -> Iterator[Flask]:
     assert undocumented == set()
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """An empty folder that every user can reach, so that root keeps the server in it too."""
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """Make an empty folder that every user can reach, so that root keeps a server in it too."""
     with tempfile.TemporaryDirectory() as path:
         Path(path).chmod(0o755)
         yield Path(path)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with reachable_folder() as path:
+        yield path
 
 
 @pytest.fixture

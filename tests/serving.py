@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT, SECRET
+from tests import ROOT, SECRET
 
 GUNICORN = [str(Path(sys.executable).with_name("gunicorn")), "wsgi:app"]
 

@@ -129,8 +129,10 @@ class Parser(FlaskParser):
         body = read_body()
         if not body:
             raise ValidationError("A JSON object is required.")
-        if not is_json_request(req) or "Content-Encoding" in req.headers:
+        if not is_json_request(req):
             raise UnsupportedMediaType(NO_JSON)
+        if req.headers.get("Content-Encoding", "identity") != "identity":
+            raise UnsupportedMediaType("The body must be sent without a Content-Encoding.")
         try:
             return json.loads(body.decode(), object_pairs_hook=unique, parse_constant=refuse)
         except (JSONDecodeError, NotJson) as error:

@@ -17,6 +17,7 @@ from todo_api.models import MAX_USER_ID
 
 LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one
 SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID}}}", re.DOTALL)
+COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)  # RFC 7515, section 3.1
 NO_TOKEN = "A valid bearer token is required"  # noqa: S105 -- what a stranger is told
 NUMERIC_DATES = ("exp", "iat", "nbf")
 
@@ -60,7 +61,9 @@ def bearer_token() -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise NoToken
-    return token
+    if not COMPACT.fullmatch(token.strip(" ")):  # PyJWT's base64 skips what does not belong
+        raise InvalidToken("malformed")
+    return token.strip(" ")
 
 
 def subject(token: str, settings: Config) -> str:

@@ -5,6 +5,7 @@ import logging
 import re
 import time
 import traceback
+from http import HTTPMethod
 from logging.config import dictConfig
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,7 @@ from config import Config
 
 logger = logging.getLogger(__name__)
 
+METHODS = frozenset(HTTPMethod)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -51,7 +53,7 @@ def log_request(response: Response) -> Response:
     """Log one line for the request, and echo its id."""
     response.headers["X-Request-ID"] = g.request_id
     facts = {
-        "method": request.method,
+        "method": request.method if request.method in METHODS else "other",
         "route": request.url_rule.rule if request.url_rule else None,
         "status": response.status_code,
         "duration_ms": round((time.perf_counter() - g.started) * 1000, 1),

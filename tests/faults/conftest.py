@@ -15,7 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from config import Config
-from tests.conftest import SECRET, Token
+from tests import SECRET
+from tests.conftest import Token
 from tests.serving import Server, ask
 from todo_api import create_app, embedded
 

@@ -8,7 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from config import Config
-from tests.conftest import SECRET, Token
+from tests import SECRET
+from tests.conftest import Token
 from tests.serving import Server, ask
 
 

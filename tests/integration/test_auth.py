@@ -10,7 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from config import Config
-from tests.conftest import SECRET, Token
+from tests import SECRET
+from tests.conftest import Token
 from todo_api import create_app
 
 OTHER_SECRET = "another-secret-0123456789abcdefghij"

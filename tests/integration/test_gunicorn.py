@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from config import MAX_BODY_BYTES, Config
-from tests.conftest import SECRET, Token
+from tests import SECRET
+from tests.conftest import Token
 from tests.serving import Server, ask
 
 

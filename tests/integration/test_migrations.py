@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from config import Config
-from tests.conftest import ROOT, SECRET
+from tests import ROOT, SECRET
 from todo_api import create_app
 from todo_api.models import metadata, tasks
 
@@ -149,7 +149,7 @@ def test_unpooled_url_is_the_one_migrated(new_database: Callable[[], Any], confi
 
 def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     url = "postgresql+psycopg2://u:p@ep-x-pooler.invalid/db"
-    app = create_app(replace(config, database_url=url))
+    app = create_app(replace(config, database_url=url, database_url_unpooled=None))
     logging.getLogger().addHandler(caplog.handler)
     with app.app_context(), pytest.raises(sa.exc.OperationalError):
         flask_migrate.upgrade()

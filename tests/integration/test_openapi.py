@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import ROOT
+from tests import ROOT
 from todo_api.models import tasks
 
 OPERATIONS = {

@@ -14,7 +14,7 @@ from time import sleep
 import pytest
 
 from config import Config
-from tests.conftest import ROOT, SECRET
+from tests import ROOT, SECRET
 from tests.serving import free_port
 
 README = (ROOT / "README.md").read_text()

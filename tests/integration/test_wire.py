@@ -152,11 +152,9 @@ def test_connection_parameters_of_the_url_win(config: Config) -> None:
 
 
 def test_timestamps_are_utc_whatever_the_database_says(
-    config: Config, token: Token, user: str
+    config: Config, database_url: str, token: Token, user: str
 ) -> None:
-    url = sa.make_url(config.database_url).update_query_dict(
-        {"options": "-c timezone=Asia/Kathmandu"}
-    )
+    url = sa.make_url(database_url).update_query_dict({"options": "-c timezone=Asia/Kathmandu"})
     app = create_app(replace(config, database_url=url.render_as_string(hide_password=False)))
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"

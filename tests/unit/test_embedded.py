@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.conftest import FAST, ROOT
+from tests import ROOT
+from tests.conftest import FAST
 from todo_api import embedded
 from todo_api.db import resolve_url
 

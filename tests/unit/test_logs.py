@@ -61,8 +61,8 @@ def test_request_is_one_line(lines: Lines, client: FlaskClient, user: str) -> No
 
 def test_refused_token_is_logged_with_its_reason(lines: Lines, anonymous: FlaskClient) -> None:
     anonymous.get("/api/tasks")
-    anonymous.get("/api/tasks", headers={"Authorization": "Bearer abc.def.ghi"})
-    assert [line["auth_failure"] for line in lines.parsed()] == ["missing", "DecodeError"]
+    anonymous.get("/api/tasks", headers={"Authorization": "Bearer abc.def,ghi"})
+    assert [line["auth_failure"] for line in lines.parsed()] == ["missing", "malformed"]
     assert "abc.def" not in lines.getvalue()
 
 
@@ -113,6 +113,12 @@ def test_users_are_told_apart_but_not_told(lines: Lines, client_of: Any) -> None
         client_of(user).get("/api/tasks")
     first, second, third = (line["user"] for line in lines.parsed())
     assert first == third != second
+
+
+def test_method_of_a_clients_own_making_is_not_logged(lines: Lines, anonymous: FlaskClient) -> None:
+    anonymous.open("/health", method="HUSH")
+    (line,) = lines.parsed()
+    assert (line["method"], line["status"]) == ("other", 405)
 
 
 def test_line_outside_a_request_has_no_request_id(lines: Lines) -> None:

@@ -1,0 +1,74 @@
+"""PgBouncer as Neon runs it: transactions are pooled, and start-up options refused."""
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from time import sleep
+
+import sqlalchemy as sa
+
+from tests.serving import free_port
+from todo_api import embedded
+
+PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+
+SETTINGS = """
+[databases]
+* = {target}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {size}
+max_client_conn = 500
+logfile = {folder}/log
+"""
+
+
+class Pooler:
+    """A PgBouncer in front of a server while a `with` lasts; ``size`` connections a database."""
+
+    def __init__(self, server: str, folder: Path, size: int = 20) -> None:
+        url = sa.make_url(server)
+        target = {"host": url.query.get("host") or url.host, "port": url.port or 5432}
+        target |= {"user": url.username, "password": url.password}
+        self.port = free_port()
+        self.file = folder / "pgbouncer.ini"
+        self.file.write_text(
+            SETTINGS.format(
+                target=" ".join(f"{name}={value}" for name, value in target.items() if value),
+                port=self.port,
+                size=size,
+                folder=folder,
+            )
+        )
+        embedded.give_away(folder)
+
+    def __enter__(self) -> "Pooler":
+        assert PGBOUNCER
+        user = embedded.as_server_user() | {"stdout": subprocess.DEVNULL}
+        user |= {"stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen([PGBOUNCER, str(self.file)], **user)
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+            except OSError:
+                assert self.process.poll() is None, (self.file.parent / "log").read_text()
+                sleep(0.02)
+            else:
+                return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+    def url(self, direct: str) -> str:
+        """Return the URL of a database by way of the pooler."""
+        way = sa.make_url(direct).set(
+            host="127.0.0.1", port=self.port, query={"sslmode": "disable"}
+        )
+        return way.render_as_string(hide_password=False)
