@@ -107,6 +107,8 @@ def check_secret(name: str, secret: str) -> None:
 def check_database_url(name: str, url: str) -> None:
     if url == EMBEDDED:
         return
+    if url != "".join(url.split()):
+        raise ConfigError(f"{name} has white space in it")
     if not POSTGRES_SCHEME.match(url):
         raise ConfigError(f"{name} must be set to a postgresql:// URL")
     try:

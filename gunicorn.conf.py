@@ -47,7 +47,6 @@ preload_app = False  # the workers would share the connections opened before the
 keepalive = (
     75  # longer than load balancers keep idle connections, which closed ones take by surprise
 )
-graceful_timeout = 30
 control_socket_disable = True
 forwarder_headers = ""  # a client's SCRIPT_NAME and PATH_INFO headers are no setting of ours
 secure_scheme_headers = {}  # no answer depends on the scheme

@@ -1,11 +1,14 @@
 """How Alembic reaches the database: directly, one run at a time, holding up no request for long."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import sleep
 from typing import Any
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import URL, NullPool, create_engine, text
+from sqlalchemy import URL, Engine, NullPool, create_engine, text
 
 from todo_api.db import resolve_url
 from todo_api.models import metadata
@@ -18,32 +21,44 @@ logger = logging.getLogger("alembic.env")
 
 def main() -> None:
     settings = current_app.config["SETTINGS"]
-    name = "DATABASE_URL_UNPOOLED" if settings.database_url_unpooled else "DATABASE_URL"
-    url = resolve_url(name, getattr(settings, name.lower()))
+    url = resolve_url(settings.database_url_unpooled or settings.database_url)
     if context.is_offline_mode():
         configure(url=url, literal_binds=True)
         with context.begin_transaction():
+            context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             context.run_migrations()
-    else:
-        run_online(url)
-
-
-def run_online(url: URL) -> None:
-    pooled = "-pooler" in (url.host or "")
-    if pooled:
+    elif "-pooler" in (url.host or ""):
         logger.warning(
-            "migrating through a pooler, which can break;"
+            "migrating through a pooler, which can break and where two releases are not kept apart;"
             " set DATABASE_URL_UNPOOLED to the direct URL"
         )
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+        migrate(make_engine(url), "LOCAL")  # the session is handed on to other clients
+    else:
+        engine = make_engine(url)
+        with one_at_a_time(engine):
+            migrate(engine, "SESSION")  # to outlast a migration's `autocommit_block`
+
+
+def make_engine(url: URL) -> Engine:
+    return create_engine(url, poolclass=NullPool, hide_parameters=True)
+
+
+@contextmanager
+def one_at_a_time(engine: Engine) -> Iterator[None]:
+    """Wait until no other migration runs. Asks again and again, because a statement that waits
+    has a snapshot, and the concurrent index of the other migration would wait for that."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        turn = text(f"SELECT pg_try_advisory_lock({ONE_AT_A_TIME})")
+        while not connection.execute(turn).scalar_one():
+            logger.info("another migration is running")
+            sleep(1)
+        yield
+
+
+def migrate(engine: Engine, scope: str) -> None:
     with engine.connect() as connection:
         configure(connection=connection)
         with context.begin_transaction():
-            # For the session, so that they outlast a migration's `autocommit_block`. A pooler
-            # would hand the session on: there, for the transaction.
-            one_at_a_time = "pg_advisory_xact_lock" if pooled else "pg_advisory_lock"
-            connection.execute(text(f"SELECT {one_at_a_time}({ONE_AT_A_TIME})"))
-            scope = "LOCAL" if pooled else "SESSION"
             connection.execute(text(f"SET {scope} lock_timeout = '{LOCK_TIMEOUT}'"))
             context.run_migrations()
 

@@ -31,11 +31,7 @@ Token = Callable[..., str]
 def server() -> str:
     """The URL of the PostgreSQL to test on; the database that it names is left alone."""
     given = os.environ.get("TEST_DATABASE_URL")
-    url = (
-        db.resolve_url("TEST_DATABASE_URL", given)
-        if given
-        else embedded.start(ROOT / "instance/test-postgres", *FAST)
-    )
+    url = db.resolve_url(given) if given else embedded.start(ROOT / "instance/test-postgres", *FAST)
     return sa.make_url(url).set(drivername="postgresql+psycopg2").render_as_string(False)
 
 

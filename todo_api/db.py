@@ -50,6 +50,8 @@ UTC_TIMESTAMPTZ = psycopg2.extensions.new_type(
 
 
 def init_app(app: Flask, config: Config) -> None:
+    check_parameters("DATABASE_URL", config.database_url)
+    check_parameters("DATABASE_URL_UNPOOLED", config.database_url_unpooled or EMBEDDED)
     app.extensions["engine"] = make_engine(config)
     app.teardown_appcontext(close_session)
     app.register_error_handler(DBAPIError, answer_failure)
@@ -81,7 +83,7 @@ def answer_failure(error: SQLAlchemyError) -> Response:
 def make_engine(config: Config) -> Engine:
     """Make an engine on which a statement costs one round trip and waits a bounded time."""
     engine = create_engine(
-        resolve_url("DATABASE_URL", config.database_url),
+        resolve_url(config.database_url),
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         pool_size=config.pool_size,
@@ -98,17 +100,24 @@ def make_engine(config: Config) -> Engine:
     return engine
 
 
-def resolve_url(name: str, value: str) -> URL:
+def check_parameters(name: str, value: str) -> None:
+    """Raise `ConfigError` for a parameter that libpq does not know or that stands twice."""
+    query = {} if value == EMBEDDED else make_url(value).query
+    once = {key: given for key, given in query.items() if isinstance(given, str)}
+    if len(once) < len(query):
+        raise ConfigError(f"{name} has a parameter that stands twice")
+    try:
+        psycopg2.extensions.make_dsn(**once)
+    except psycopg2.ProgrammingError as error:
+        raise ConfigError(f"{name} has a parameter that libpq refuses: {error}") from None
+
+
+def resolve_url(value: str) -> URL:
     """Return where to connect to, starting the embedded PostgreSQL where the setting asks for it.
 
     The driver is named: SQLAlchemy takes `postgresql` for psycopg 3, and `postgres` for nothing.
-    Raises `ConfigError` for a parameter that libpq does not know.
     """
     url = make_url(embedded.start(EMBEDDED_FOLDER) if value == EMBEDDED else value)
-    try:
-        psycopg2.extensions.make_dsn(**{key: str(value) for key, value in url.query.items()})
-    except psycopg2.ProgrammingError as error:
-        raise ConfigError(f"{name} has a parameter that libpq refuses: {error}") from None
     return url.set(drivername="postgresql+psycopg2", query=CONNECTION_DEFAULTS | dict(url.query))
 
 

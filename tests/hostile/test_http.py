@@ -30,7 +30,7 @@ def signed(token: Token, user: str) -> str:
     return token(user)
 
 
-def exchange(server: Server, request: bytes, timeout: float = 3) -> list[tuple[int, bytes]]:
+def exchange(server: Server, request: bytes, timeout: float = 30) -> list[tuple[int, bytes]]:
     """Send bytes and end; return the status and the rest of each answer."""
     received = b""
     with socket.create_connection(("127.0.0.1", server.port), timeout=timeout) as connection:

@@ -52,7 +52,7 @@ def test_toggle_without_any_length_has_no_body(served: Server, token: Token, use
 
 def exchange(served: Server, request: bytes, *, cut: bool = False) -> tuple[int, str, bytes]:
     """Send bytes, and return the status, the headers and the body of what comes until the end."""
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
         connection.sendall(request)
         if cut:
             connection.shutdown(socket.SHUT_WR)

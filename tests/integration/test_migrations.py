@@ -1,7 +1,10 @@
 """The migrations make what the models say, and unmake it."""
 
 import logging
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -148,11 +151,15 @@ def test_unpooled_url_is_the_one_migrated(new_database: Callable[[], Any], confi
 
 
 def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -> None:
-    url = "postgresql+psycopg2://u:p@ep-x-pooler.invalid/db"
+    url = "postgresql://u:p@ep-x-pooler.invalid:1/db?hostaddr=127.0.0.1"
     app = create_app(replace(config, database_url=url, database_url_unpooled=None))
-    logging.getLogger().addHandler(caplog.handler)
-    with app.app_context(), pytest.raises(sa.exc.OperationalError):
-        flask_migrate.upgrade()
+    logger = logging.getLogger("alembic.env")
+    logger.addHandler(caplog.handler)
+    try:
+        with app.app_context(), pytest.raises(sa.exc.OperationalError):
+            flask_migrate.upgrade()
+    finally:
+        logger.removeHandler(caplog.handler)
     assert "migrating through a pooler" in caplog.text
 
 
@@ -166,17 +173,6 @@ def test_migration_does_not_wait_for_a_lock_for_long(empty: Flask) -> None:
     assert "tasks" in tables(empty)
 
 
-def test_lock_timeout_outlasts_a_concurrent_index(empty: Flask, folder: Path) -> None:
-    """A migration that commits on its way keeps what env.py set."""
-    migrations = folder / "migrations"
-    shutil.copytree(ROOT / "migrations", migrations)
-    (migrations / "versions/0002_index_titles.py").write_text(CONCURRENT)
-    flask_migrate.upgrade(directory=str(migrations))
-    with empty.extensions["engine"].connect() as connection:
-        settings = connection.exec_driver_sql("SELECT lock_timeout, held FROM seen").one()
-    assert tuple(settings) == ("5s", 1)
-
-
 CONCURRENT = """
 from alembic import op
 
@@ -185,14 +181,33 @@ down_revision = "0001"
 
 
 def upgrade():
+    op.execute("SELECT pg_sleep(1)")
     with op.get_context().autocommit_block():
         op.create_index("ix_title", "tasks", ["title"], postgresql_concurrently=True)
-    op.execute(
-        "CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout, "
-        "(SELECT count(*) FROM pg_locks"
-        " WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS held"
-    )
+    op.execute("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout")
 """
+
+
+def test_two_releases_migrate_one_after_the_other(empty: Flask, folder: Path) -> None:
+    """Also where a migration commits on its way, and keeping what env.py set."""
+    migrations = folder / "migrations"
+    shutil.copytree(ROOT / "migrations", migrations)
+    (migrations / "versions/0002_index_titles.py").write_text(CONCURRENT)
+    url = empty.config["SETTINGS"].database_url
+    release = [Path(sys.executable).with_name("flask"), "db", "upgrade", "-d", migrations]
+    environ = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": url}
+    both = [
+        subprocess.Popen(release, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert sum("Running upgrade 0001 -> 0002" in text for text in told) == 1
+    assert sum("another migration is running" in text for text in told) == 1
+    with empty.extensions["engine"].connect() as connection:
+        assert connection.exec_driver_sql("SELECT lock_timeout FROM seen").scalars().all() == ["5s"]
+        valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_title'::regclass"
+        assert connection.exec_driver_sql(valid).scalar_one()
 
 
 @pytest.mark.usefixtures("empty")
@@ -215,5 +230,7 @@ def test_loggers_outlive_a_migration(empty: Flask) -> None:
 
 def test_sql_can_be_printed_instead(empty: Flask, capsys: pytest.CaptureFixture[str]) -> None:
     flask_migrate.upgrade(sql=True)
-    assert "CREATE TABLE tasks" in capsys.readouterr().out
+    script = capsys.readouterr().out
+    assert "CREATE TABLE tasks" in script
+    assert "SET lock_timeout = '5s'" in script
     assert tables(empty) == set()

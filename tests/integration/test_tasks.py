@@ -333,7 +333,10 @@ def test_update_that_waited_is_dated_after_the_one_it_waited_for(
     change = sa.text(
         "UPDATE tasks SET updated_at = clock_timestamp() WHERE id = :id RETURNING updated_at"
     )
-    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+    waiting = sa.text(
+        "SELECT count(*) FROM pg_locks"
+        " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    )
     engine = app.extensions["engine"].execution_options(isolation_level="READ COMMITTED")
     with engine.connect() as first, ThreadPoolExecutor(1) as pool:
         first.execute(change, {"id": task["id"]})

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+import psycopg2
 import pytest
 from flask import Flask
 
@@ -40,6 +41,17 @@ def test_silent_peer_ends_in_503_and_the_next_request_connects_anew(
     proxy.flowing.set()
     assert client.get("/ready").status_code == 200
     assert watchdog.deadlines == {}
+
+
+def test_connection_that_closed_meanwhile_does_not_end_the_watch(
+    stalling: tuple[Flask, Proxy], database_url: str
+) -> None:
+    closed = psycopg2.connect(database_url.replace("+psycopg2", ""))
+    closed.close()
+    watchdog.expect_answer(closed, -1)
+    while watchdog.deadlines:
+        time.sleep(0.01)
+    test_silent_peer_ends_in_503_and_the_next_request_connects_anew(stalling)
 
 
 def test_ping_of_a_silent_peer_ends_too(stalling: tuple[Flask, Proxy]) -> None:

@@ -101,7 +101,6 @@ def test_timeout_ends_with_its_statement(config: Config) -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
     url = resolve_url(
-        "DATABASE_URL",
         f"{scheme}://u:p%40ss@ep-x-pooler.neon.tech/db"
         "?sslmode=require&channel_binding=require&options=endpoint%3Dep-x",
     )
@@ -114,20 +113,24 @@ def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
     }
 
 
-def test_parameter_that_libpq_refuses_stops_the_start(config: Config) -> None:
-    url = "postgresql://u:hunter2@host/db?pgbouncer=true"
-    with pytest.raises(ConfigError, match=r"^DATABASE_URL .*pgbouncer") as refusal:
-        create_app(replace(config, database_url=url))
+@pytest.mark.parametrize("name", ["database_url", "database_url_unpooled"])
+@pytest.mark.parametrize("parameters", ["pgbouncer=true", "options=a&options=b"])
+def test_parameter_that_libpq_refuses_stops_the_start(
+    config: Config, name: str, parameters: str
+) -> None:
+    url = f"postgresql://u:hunter2@host/db?{parameters}"
+    with pytest.raises(ConfigError, match=rf"^{name.upper()} has a parameter") as refusal:
+        create_app(replace(config, **{name: url}))
     assert "hunter2" not in str(refusal.value)
 
 
 def test_connection_with_a_high_descriptor_is_pinged_too(config: Config) -> None:
     """select() takes no descriptor above 1023, and a worker may hold more clients than that."""
     app = create_app(config)
-    resource.setrlimit(
-        resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as held:
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2048)), hard))
         for _ in range(1_100):
             held.enter_context(open(os.devnull))
         for _ in range(2):
@@ -148,6 +151,8 @@ def test_connection_parameters_of_the_url_win(config: Config) -> None:
     other = replace(config, database_url=url.render_as_string(hide_password=False))
     query = create_app(other).extensions["engine"].url.query
     assert (query["connect_timeout"], query["application_name"]) == ("3", "mine")
+    default = create_app(config).extensions["engine"].url.query
+    assert (default["connect_timeout"], default["client_encoding"]) == ("10", "utf8")
     assert query["tcp_user_timeout"] == "8000"
 
 

