@@ -51,6 +51,7 @@ INPUT_ERROR_TYPES = {
     fields.Field.default_error_messages["null"]: "null",
     UNKNOWN: "unknown",
 }
+MAX_DISCARDED_BYTES = 1024 * 1024
 MAX_INPUT_ERRORS = 20  # a body of 20,000 unknown fields is not worth an answer ten times its size
 
 NO_SUCH_TASK = "Task not found"
@@ -237,14 +238,19 @@ def answer_preflight() -> Response | None:
 
 
 def refuse_unsound_body() -> None:
-    """Refuse a body whose length is unknown or too large, without reading it.
+    """Refuse a body whose length is unknown or too large.
 
-    Werkzeug cuts a chunked body at the limit without a word, and the front may parse.
+    Werkzeug cuts a chunked body at the limit without a word, and the front may parse. One that is
+    only somewhat too large is read first: a client that is still sending when the connection closes
+    sees it reset, and not the answer.
     """
+    length = request.content_length or 0
     error: HTTPException | None = None
     if "Transfer-Encoding" in request.headers:
         error = LengthRequired(NO_LENGTH)
-    elif (request.content_length or 0) > MAX_BODY_BYTES:
+    elif length > MAX_BODY_BYTES:
+        if length <= MAX_DISCARDED_BYTES:
+            request.get_data(cache=False)
         error = RequestEntityTooLarge(TOO_LARGE)
     if error:
         after_this_request(close_connection)

@@ -1,5 +1,8 @@
 """A PostgreSQL that may be broken, gunicorn in front of it, and clients that never let go."""
 
+import atexit
+import shutil
+import tempfile
 import threading
 import time
 import uuid
@@ -127,11 +130,11 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    folder = tmp_path_factory.mktemp("cluster")
-    cluster = Cluster(folder)
-    yield cluster
-    cluster.engine.dispose()
+def cluster() -> Cluster:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder)  # runs after the server in it was stopped
+    return Cluster(folder)
 
 
 @pytest.fixture

@@ -153,8 +153,9 @@ def test_body_that_was_cut_short_is_refused(client: FlaskClient) -> None:
     assert client.get("/api/tasks").json == []
 
 
-def test_larger_body_is_refused_unread(client: FlaskClient) -> None:
-    answer = post(client, padded(KIB_128 + 1))
+@pytest.mark.parametrize("size", [KIB_128 + 1, 1024 * 1024 + 1])
+def test_larger_body_is_refused(client: FlaskClient, size: int) -> None:
+    answer = post(client, padded(size))
     assert answer.headers["Connection"] == "close"
     assert (answer.status_code, answer.json) == (
         413,

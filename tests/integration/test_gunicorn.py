@@ -79,11 +79,13 @@ def test_chunked_body_is_refused_and_the_connection_closed(
     assert "\r\nConnection: close" in headers
 
 
-@pytest.mark.parametrize("sent", [0, 1, MAX_BODY_BYTES + 1])
-def test_larger_body_is_refused_unread_and_the_connection_closed(
-    served: Server, token: Token, user: str, sent: int
+@pytest.mark.parametrize(
+    ("length", "sent"), [(MAX_BODY_BYTES + 1,) * 2, (1024 * 1024,) * 2, (1024 * 1024 + 1, 0)]
+)
+def test_larger_body_is_refused_and_the_connection_closed(
+    served: Server, token: Token, user: str, length: int, sent: int
 ) -> None:
-    request = head(token(user), f"Content-Length: {MAX_BODY_BYTES + 1}") + b" " * sent
+    request = head(token(user), f"Content-Length: {length}") + b" " * sent
     status, headers, body = exchange(served, request)
     assert (status, json.loads(body)["error_type"]) == (413, "payload_too_large_error")
     assert "\r\nConnection: close" in headers
