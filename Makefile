@@ -23,6 +23,9 @@ pooled: .venv/installed ## Run the tests of the service by way of a PgBouncer, w
 	    TEST_POOLED=1 $(BIN)/pytest tests/integration tests/isolation; \
 	else echo 'skipped: there is no pgbouncer here'; fi
 
+fuzz: .venv/installed ## Send requests made from openapi.json, sound and unsound.
+	@$(BIN)/pytest -n0 tests/fuzz
+
 faults: .venv/installed ## Break the database and the processes under load, for two minutes.
 	@$(BIN)/pytest -n0 tests/faults
 
@@ -62,4 +65,4 @@ LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hash
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'made .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run test pooled faults check format migration openapi lock
+.PHONY: help run test pooled fuzz faults check format migration openapi lock

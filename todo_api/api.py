@@ -135,7 +135,9 @@ class Parser(FlaskParser):
         if req.headers.get("Content-Encoding", "identity") != "identity":
             raise UnsupportedMediaType("The body must be sent without a Content-Encoding.")
         try:
-            return json.loads(body.decode(), object_pairs_hook=unique, parse_constant=refuse)
+            return json.loads(
+                body.decode(), object_pairs_hook=unique_names, parse_constant=refuse_constant
+            )
         except (JSONDecodeError, NotJson) as error:
             raise ValidationError(f"Not valid JSON: {error}.") from None
         except (ValueError, RecursionError):
@@ -218,7 +220,7 @@ def read_body() -> bytes:
     return body
 
 
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make an object, refusing a name that stands twice or cannot be shown in an answer."""
     names = {name.encode() for name, _ in pairs}
     if len(names) < len(pairs):
@@ -226,7 +228,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def refuse(constant: str) -> NoReturn:
+def refuse_constant(constant: str) -> NoReturn:
     raise NotJson(f"{constant} is no value")
 
 

@@ -12,7 +12,7 @@ from jwt.exceptions import InvalidSubjectError
 from werkzeug.exceptions import Unauthorized
 
 from config import Config
-from todo_api.api import unique
+from todo_api.api import unique_names
 from todo_api.models import MAX_USER_ID
 
 LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one
@@ -113,7 +113,7 @@ class StrictJWT(jwt.PyJWT):
         if str(decoded["header"].get("typ", "JWT")).upper() != "JWT":
             raise InvalidTypeError
         try:
-            claims = json.loads(decoded["payload"], object_pairs_hook=unique)
+            claims = json.loads(decoded["payload"], object_pairs_hook=unique_names)
         except ValueError as error:
             raise jwt.DecodeError from error
         if not isinstance(claims, dict):

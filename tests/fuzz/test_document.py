@@ -1,0 +1,130 @@
+"""Requests made from the document, sound and unsound: the service does what the document says."""
+
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, assume, settings
+from schemathesis.generation.stateful import run_state_machine_as_test
+from schemathesis.specs.openapi.checks import (
+    ignored_auth,
+    negative_data_rejection,
+    positive_data_acceptance,
+)
+
+from tests import ROOT
+from tests.conftest import Token
+
+THOROUGH = settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+CASES = 1_000
+sent: list[str] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def enough(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A run of the whole module sends at least so many requests."""
+    yield
+    if len(request.session.items) > 4:
+        assert len(sent) >= CASES
+
+
+@pytest.fixture(scope="module", autouse=True)
+def serving(app: Flask) -> None:
+    served.append(app)
+
+
+def serve(environ: Any, start_response: Any) -> Any:
+    return served[-1](environ, start_response)
+
+
+served: list[Flask] = []
+schema = schemathesis.openapi.from_path(ROOT / "openapi.json")
+schema.app = serve  # the application itself needs a database, which collecting tests does not
+on_a_task = schema.include(path_regex="task_id")
+
+
+def send(case: Any, token: str) -> Any:
+    sent.append(case.method)
+    return case.call_and_validate(
+        headers={"Authorization": f"Bearer {token}"}, excluded_checks=excluded(case)
+    )
+
+
+def excluded(case: Any) -> list[Any]:
+    """A made-up cursor is refused although it is a text: the document says to make none."""
+    return [positive_data_acceptance] if "cursor" in (case.query or {}) else []
+
+
+@schema.parametrize()
+@THOROUGH
+def test_operation_is_as_documented(case: Any, token: Token) -> None:
+    send(case, token("fuzz"))
+
+
+@on_a_task.parametrize()
+@THOROUGH
+def test_task_of_another_user_is_out_of_reach(case: Any, app: Flask, token: Token) -> None:
+    assume(case.method == case.operation.method.upper())
+    client = app.test_client()
+    owner = {"Authorization": f"Bearer {token('owner')}"}
+    task = client.post("/api/tasks", json={"title": "mine"}, headers=owner).json
+    case.path_parameters = {"task_id": task["id"]}
+    sent.append(case.method)
+    answer = case.call(headers={"Authorization": f"Bearer {token('stranger')}"})
+    assert answer.status_code in (400, 401, 404, 415)
+    assert b"mine" not in answer.content
+    assert client.get(f"/api/tasks/{task['id']}", headers=owner).json == task
+
+
+def test_sequences_of_operations_are_as_documented(token: Token) -> None:
+    class Sequence(schema.as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            sent.append(case.method)
+            return {"headers": {"Authorization": f"Bearer {token(self.user)}"}}
+
+        def setup(self) -> None:
+            self.user = f"fuzz-{uuid.uuid4().hex}"
+
+        def validate_response(self, response: Any, case: Any, *_: Any, **sent: Any) -> None:
+            case.validate_response(
+                response,
+                # The token is sound whatever was generated; the test above sends unsound values.
+                excluded_checks=[ignored_auth, negative_data_rejection, *excluded(case)],
+                transport_kwargs=sent,
+                recorder=self.recorder,
+            )
+
+    run_state_machine_as_test(
+        Sequence,
+        settings=settings(THOROUGH, max_examples=60, stateful_step_count=8),
+    )
+
+
+def test_dropping_the_owner_filter_is_noticed(folder: Path) -> None:
+    copy = folder / "todo"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "instance", "__pycache__"))
+    source = copy / "todo_api/tasks.py"
+    filtered = 'return statement.where(tasks.c.user_id == bindparam("owner"))'
+    assert source.read_text().count(filtered) == 1
+    source.write_text(source.read_text().replace(filtered, "return statement"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n0", "-q", "-k", "another_user", "tests/fuzz"],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1, ran.stdout
+    assert re.search(r"\d+ failed", ran.stdout)
