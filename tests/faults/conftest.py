@@ -32,7 +32,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.url = embedded.start(folder, "max_connections=60")
         self.home = embedded.own_folder(folder)
-        self.programs = embedded.find_programs(self.home)
+        self.programs = embedded.find_programs()
         app = create_app(Config(SECRET, self.url))
         with app.app_context():
             flask_migrate.upgrade()
