@@ -30,9 +30,9 @@ class JsonLogger(Logger):
 
 
 def pre_request(_worker, request):
-    """Close the connection after a request whose body the service refuses to read.
+    """Close the connection after a request whose body the service refuses.
 
-    gunicorn drops the `Connection: close` of an application, and would read the body to its end.
+    gunicorn drops the `Connection: close` of an application, and would read on for the body.
     """
     headers = dict(request.headers)
     length = headers.get("CONTENT-LENGTH", "0")
@@ -44,9 +44,8 @@ wsgi_app = "wsgi:app"
 worker_class = "gthread"
 threads = 2 * POOL_SIZE  # while all connections wait for a slow database, /health still answers
 preload_app = False  # the workers would share the connections opened before they were forked
-keepalive = (
-    75  # longer than load balancers keep idle connections, which closed ones take by surprise
-)
+# Longer than a load balancer keeps an idle connection, or it sends a request into a closed one.
+keepalive = 75
 control_socket_disable = True
 forwarder_headers = ""  # a client's SCRIPT_NAME and PATH_INFO headers are no setting of ours
 secure_scheme_headers = {}  # no answer depends on the scheme

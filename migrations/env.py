@@ -45,8 +45,11 @@ def make_engine(url: URL) -> Engine:
 
 @contextmanager
 def one_at_a_time(engine: Engine) -> Iterator[None]:
-    """Wait until no other migration runs. Asks again and again, because a statement that waits
-    has a snapshot, and the concurrent index of the other migration would wait for that."""
+    """Wait until no other migration runs, and keep others waiting for the length of a `with`.
+
+    It asks again and again: a statement that waits for the lock would hold a snapshot, and the
+    concurrent index of the migration that it waits for would wait for that.
+    """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         turn = text(f"SELECT pg_try_advisory_lock({ONE_AT_A_TIME})")
         while not connection.execute(turn).scalar_one():

@@ -260,7 +260,7 @@ def refuse_unsound_body() -> None:
 
 
 def close_connection(response: Response) -> Response:
-    """Say that the connection ends: its next bytes are the body that nobody read.
+    """Say that the connection ends: its next bytes may be a body that nobody read.
 
     gunicorn drops this header; its `pre_request` hook in gunicorn.conf.py makes it close.
     """
