@@ -57,7 +57,7 @@ class Pooler:
             try:
                 socket.create_connection(("127.0.0.1", self.port)).close()
             except OSError:
-                assert self.process.poll() is None, (self.file.parent / "log").read_text()
+                assert self.process.poll() is None, self.log()
                 sleep(0.02)
             else:
                 return self
@@ -65,6 +65,9 @@ class Pooler:
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         self.process.wait(20)
+
+    def log(self) -> str:
+        return (self.file.parent / "log").read_text()
 
     def url(self, direct: str) -> str:
         """Return the URL of a database by way of the pooler."""

@@ -15,14 +15,14 @@ class Proxy:
     and a text each. While ``flowing`` is cleared it takes what it is sent and passes nothing on.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, listener: socket.socket | None = None) -> None:
         self.target = sa.make_url(target)
         self.messages: list[tuple[str, str]] = []
         self.flowing = threading.Event()
         self.flowing.set()
         self.clients: list[socket.socket] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        address = {"host": "127.0.0.1", "port": self.listener.getsockname()[1]}
+        self.listener = listener or socket.create_server(("127.0.0.1", 0))
+        address = dict(zip(("host", "port"), self.listener.getsockname(), strict=True))
         plain = {"sslmode": "disable", "gssencmode": "disable"}
         self.url = self.target.set(**address, query=plain).render_as_string(hide_password=False)
 

@@ -150,6 +150,21 @@ def served(cluster: Cluster, tmp_path: Path) -> Iterator[Server]:
     assert not [line for line in server.lines() if line.get("status") == 500]
 
 
+@pytest.fixture
+def slow(cluster: Cluster) -> Iterator[bytes]:
+    """The body of a task that takes PostgreSQL half a minute to insert."""
+    cluster.ask(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN PERFORM pg_sleep(30); RETURN NEW; END'"
+    )
+    cluster.ask(
+        "CREATE TRIGGER dawdle BEFORE INSERT ON tasks FOR EACH ROW WHEN (NEW.title = 'slow')"
+        " EXECUTE FUNCTION dawdle()"
+    )
+    yield b'{"title": "slow"}'
+    cluster.ask("DROP FUNCTION dawdle CASCADE")
+
+
 def assert_kept(cluster: Cluster, load: Load) -> None:
     """No write that was acknowledged is missing."""
     assert load.acknowledged

@@ -120,6 +120,17 @@ def test_locked_row_is_given_up_and_leaves_nothing_behind(
     connection.close()
 
 
+def test_slow_statement_is_given_up_and_undone(
+    served: Server, tokens: list[str], slow: bytes
+) -> None:
+    connection = served.connect()
+    started = time.monotonic()
+    assert ask(connection, "POST", "/api/tasks", tokens[0], slow)[0].status == 503
+    assert 4 < time.monotonic() - started < 8
+    assert ask(connection, "GET", "/api/tasks", tokens[0])[1] == []
+    connection.close()
+
+
 def test_busy_connections_are_waited_for_and_health_answers_meanwhile(
     cluster: Cluster, tmp_path: Path, tokens: list[str]
 ) -> None:

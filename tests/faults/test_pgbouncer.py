@@ -1,19 +1,23 @@
 """By way of PgBouncer in transaction mode: nothing of one user is left for the next."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import flask_migrate
 import psycopg2
 import pytest
 import sqlalchemy as sa
 
+from config import Config
+from tests import SECRET
 from tests.conftest import Token, reachable_folder
 from tests.faults.conftest import Cluster
 from tests.pooler import PGBOUNCER, Pooler
 from tests.serving import Server, ask
+from todo_api import create_app
 
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="there is no pgbouncer here")
 
@@ -68,24 +72,44 @@ def test_statements_of_two_users_leave_nothing_behind(
         connection.close()
 
 
-def test_locked_row_is_given_up_and_the_next_statement_finds_no_timeout(
-    cluster: Cluster, pooler: Pooler, pooled: Server, token: Token
+def test_statement_given_up_leaves_the_next_no_timeout(
+    cluster: Cluster, pooler: Pooler, pooled: Server, token: Token, slow: bytes
 ) -> None:
     connection = pooled.connect()
-    signed = token("ann")
+    signed = token("cid")
     _, task = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')
+    path = f"/api/tasks/{task['id']}"
+    given_up(cluster, pooler, lambda: ask(connection, "POST", "/api/tasks", signed, slow))
     engine = cluster.engine.execution_options(isolation_level="READ COMMITTED")
     with engine.connect() as holder:
         holder.execute(sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]})
-        started = time.monotonic()
-        path = f"/api/tasks/{task['id']}"
-        assert ask(connection, "PATCH", path, signed, b'{"title": "y"}')[0].status == 503
-        assert 4 < time.monotonic() - started < 8
+        body = b'{"title": "y"}'
+        given_up(cluster, pooler, lambda: ask(connection, "PATCH", path, signed, body))
+    assert ask(connection, "GET", "/api/tasks", signed)[1] == [task]
+    connection.close()
+
+
+def given_up(cluster: Cluster, pooler: Pooler, request: Callable[[], Any]) -> None:
+    """The request ends at the timeout; whoever has the server connection next finds none."""
+    started = time.monotonic()
+    assert request()[0].status == 503
+    assert 4 < time.monotonic() - started < 8
     with closing(connect(cluster, pooler)) as next_user:
         next_user.autocommit = True
         with next_user.cursor() as cursor:
             cursor.execute("SHOW statement_timeout")
             assert cursor.fetchone() == ("0",)
             cursor.execute("SELECT pg_sleep(5.5)")
-    assert ask(connection, "GET", path, signed)[1] == task
-    connection.close()
+
+
+def test_migrations_go_by_the_direct_url(cluster: Cluster, pooler: Pooler) -> None:
+    app = create_app(
+        Config(SECRET, pooler.url(cluster.url), database_url_unpooled=str(cluster.url))
+    )
+    with app.app_context():
+        flask_migrate.downgrade(revision="base")
+        flask_migrate.upgrade()
+    assert cluster.ask("SELECT to_regclass('tasks') IS NOT NULL") == [True]
+    assert "login attempt" not in pooler.log()
+    connect(cluster, pooler).close()
+    assert "login attempt" in pooler.log()

@@ -1,0 +1,104 @@
+"""A real network between the service and the database that swallows packets: a namespace of root's.
+
+A proxy that goes silent, in test_database.py, still acknowledges; here nothing comes back at all.
+"""
+
+import ctypes
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Cluster, Load, assert_kept
+from tests.serving import Server, ask
+from tests.wire import Proxy
+
+CLONE_NEWNET = 0x4000_0000
+NEAR, FAR = "10.213.213.1", "10.213.213.2"
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("ip") is None, reason="needs root and iproute2"
+)
+
+
+class Cable:
+    """A cable to a namespace of its own, with `FAR` at its other end."""
+
+    def __init__(self) -> None:
+        self.name = f"t{uuid.uuid4().hex[:8]}"
+        run("ip", "netns", "add", self.name)
+        run("ip", "link", "add", self.name, "type", "veth", "peer", "far", "netns", self.name)
+        run("ip", "addr", "add", f"{NEAR}/30", "dev", self.name)
+        run("ip", "link", "set", self.name, "up")
+        run("ip", "-n", self.name, "addr", "add", f"{FAR}/30", "dev", "far")
+        run("ip", "-n", self.name, "link", "set", "far", "up")
+
+    def listen(self) -> socket.socket:
+        """Listen on `FAR`: a socket stays in the namespace of the thread that made it."""
+
+        def make() -> socket.socket:
+            libc = ctypes.CDLL(None, use_errno=True)
+            with Path("/run/netns", self.name).open() as namespace:
+                assert libc.setns(namespace.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
+            return socket.create_server((FAR, 0))
+
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(make).result()
+
+    def swallow(self) -> None:
+        """Send to a hardware address that nobody has."""
+        hole = ("lladdr", "02:00:00:00:00:01", "nud", "permanent")
+        run("ip", "neigh", "replace", FAR, *hole, "dev", self.name)
+
+    def mend(self) -> None:
+        run("ip", "neigh", "del", FAR, "dev", self.name)
+
+    def remove(self) -> None:
+        run("ip", "link", "del", self.name)
+        run("ip", "netns", "del", self.name)
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.fixture
+def cable() -> Iterator[Cable]:
+    cable = Cable()
+    yield cable
+    cable.remove()
+
+
+def test_swallowed_packets_are_given_up(
+    cable: Cable, cluster: Cluster, tmp_path: Path, tokens: list[str]
+) -> None:
+    with (
+        Proxy(cluster.url, cable.listen()) as proxy,
+        Server(tmp_path / "log", proxy.url, WEB_CONCURRENCY="2") as server,
+    ):
+        with Load(server, tokens) as load:
+            time.sleep(1)
+            cable.swallow()
+            silent = time.monotonic()
+            time.sleep(25)
+            connection = server.connect()
+            started = time.monotonic()
+            assert ask(connection, "GET", "/health", "")[0].status == 200
+            assert time.monotonic() - started < 1
+            connection.close()
+            cable.mend()
+            back = time.monotonic()
+            time.sleep(6)
+        meanwhile = [answer for answer in load.answers if silent < answer.sent < back - 20]
+        assert {answer.status for answer in meanwhile} <= {503}
+        assert max(answer.seconds for answer in load.answers) < 20
+        assert set(load.statuses()) == {200, 201, 503}
+        assert load.last_refused() < back + 2
+    assert_kept(cluster, load)
