@@ -5,7 +5,7 @@ RUN python -m venv /venv \
 
 FROM python:3.13-slim
 ENV PATH=/venv/bin:$PATH PORT=8000 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-RUN useradd --system --uid 10001 app
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin app
 COPY --from=packages /venv /venv
 WORKDIR /srv
 COPY wsgi.py config.py gunicorn.conf.py ./

@@ -35,6 +35,10 @@ check: .venv/installed ## What CI runs: lint, format, types, tests with coverage
 	@$(BIN)/mypy
 	@$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
 
+audit: .venv/installed ## Look the pinned packages up among the known vulnerabilities.
+	@$(BIN)/pip-audit --strict --vulnerability-service osv --disable-pip \
+	    --require-hashes -r requirements-dev.txt
+
 format: .venv/installed ## Mend lint and format.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -45,7 +49,6 @@ migration: .venv/installed .env ## Write a migration from the models: make migra
 
 openapi: .venv/installed .env ## Write openapi.json anew.
 	@$(BIN)/flask openapi write openapi.json
-
 
 lock: .venv/installed ## Pin the packages of pyproject.toml anew.
 	@$(LOCK) requirements.txt
@@ -65,4 +68,4 @@ LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hash
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'made .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run test pooled fuzz faults check format migration openapi lock
+.PHONY: help run test pooled fuzz faults check audit format migration openapi lock

@@ -3,8 +3,10 @@
 import json
 import re
 import socket
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -212,3 +214,16 @@ def test_expectation_of_continue_is_met(served: Server, signed: str) -> None:
         assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(BODY)
         assert connection.recv(65_536).startswith(b"HTTP/1.1 201 ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no TCP_DEFER_ACCEPT")
+def test_connections_that_say_nothing_hold_no_thread(served: Server) -> None:
+    with ExitStack() as held:
+        for _ in range(100):
+            silent = socket.create_connection(("127.0.0.1", served.port))
+            held.enter_context(silent)
+        connection = served.connect()
+        started = time.monotonic()
+        assert ask(connection, "GET", "/health", "")[0].status == 200
+        assert time.monotonic() - started < 4  # a thread waits 5 s for a connection
+        connection.close()

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from flask.testing import FlaskClient
 
 from config import Config
 from tests import ROOT, SECRET
+from tests.conftest import Token
 from todo_api import create_app
 from todo_api.models import metadata, tasks
 
@@ -148,6 +150,30 @@ def test_unpooled_url_is_the_one_migrated(new_database: Callable[[], Any], confi
             flask_migrate.upgrade()
         with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
             assert sa.inspect(connection).has_table("tasks")
+
+
+def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> None:
+    flask_migrate.upgrade()
+    engine = empty.extensions["engine"]
+    role = f"role_{uuid.uuid4().hex}"
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
+        connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks TO {role}")
+    try:
+        url = engine.url.set(username=role, password=role).render_as_string(hide_password=False)
+        app = create_app(Config(SECRET, url))
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token('ann')}"
+        task = client.post("/api/tasks", json={"title": "x"}).headers["Location"]
+        assert client.patch(f"{task}/complete").json["completed"] is True
+        assert len(client.get("/api/tasks").json) == 1
+        assert client.delete(task).status_code == 204
+        assert client.get("/ready").status_code == 200
+        app.extensions["engine"].dispose()
+    finally:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP OWNED BY {role}")
+            connection.exec_driver_sql(f"DROP ROLE {role}")
 
 
 def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -> None:
