@@ -1,0 +1,207 @@
+"""What the service is measured against: FastAPI, SQLModel and asyncpg, as such a service is written.
+
+The same table, tokens, validation, owner filter, paging and answers. One request is one `AsyncSession`.
+"""
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import jwt
+from fastapi import Depends, FastAPI, HTTPException, Query, Response
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from sqlalchemy import BigInteger, Column, DateTime, FetchedValue, Identity, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlmodel import Field, SQLModel, select
+
+SECRET = os.environ["BETTER_AUTH_SECRET"]
+
+engine = create_async_engine(
+    os.environ["DATABASE_URL"],
+    pool_size=10,
+    max_overflow=0,
+    pool_pre_ping=True,
+    pool_recycle=3600,
+)
+sessions = async_sessionmaker(engine, expire_on_commit=False)
+
+app = FastAPI()
+app.add_middleware(
+    CORSMiddleware,
+    allow_origins=["http://localhost:3000"],
+    allow_credentials=True,
+    allow_methods=["*"],
+    allow_headers=["*"],
+)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def timestamp() -> Any:
+    return Column(DateTime(timezone=True), nullable=False)
+
+
+class Task(SQLModel, table=True):
+    __tablename__ = "tasks"
+
+    id: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger, Identity(always=True), FetchedValue(), primary_key=True),
+    )
+    user_id: str
+    title: str
+    description: str | None = None
+    completed: bool = False
+    created_at: datetime = Field(default_factory=now, sa_column=timestamp())
+    updated_at: datetime = Field(default_factory=now, sa_column=timestamp())
+
+
+def storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must hold no NUL character")
+    return text
+
+
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(storable),
+]
+Description = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(storable)]
+
+
+class NewTask(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: Title
+    description: Description | None = None
+    completed: bool = False
+
+
+class TaskChanges(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: Title = ""
+    description: Description | None = None
+    completed: bool = False
+
+
+class TaskOut(BaseModel):
+    id: int
+    user_id: str
+    title: str
+    description: str | None
+    completed: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+async def get_session() -> AsyncIterator[AsyncSession]:
+    async with sessions() as session:
+        yield session
+
+
+def get_user(
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())],
+) -> str:
+    try:
+        claims = jwt.decode(
+            credentials.credentials,
+            SECRET,
+            algorithms=["HS256"],
+            leeway=10,
+            options={"require": ["sub", "exp", "iat"], "verify_aud": False},
+        )
+    except jwt.InvalidTokenError:
+        raise HTTPException(401, "A valid bearer token is required") from None
+    user: str = claims["sub"]
+    return user
+
+
+Session = Annotated[AsyncSession, Depends(get_session)]
+User = Annotated[str, Depends(get_user)]
+
+
+async def find(task_id: int, session: AsyncSession, user: str) -> Task:
+    found = await session.execute(select(Task).where(Task.id == task_id, Task.user_id == user))
+    task = found.scalar_one_or_none()
+    if task is None:
+        raise HTTPException(404, "Task not found")
+    return task
+
+
+async def save(task: Task, session: AsyncSession) -> Task:
+    task.updated_at = now()
+    session.add(task)
+    await session.commit()
+    await session.refresh(task)
+    return task
+
+
+@app.get("/api/tasks", response_model=list[TaskOut])
+async def list_tasks(
+    response: Response,
+    session: Session,
+    user: User,
+    status: Literal["all", "active", "pending", "completed"] = "all",
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: str | None = None,
+) -> Any:
+    tasks = select(Task).where(Task.user_id == user)
+    if status != "all":
+        tasks = tasks.where(Task.completed == (status == "completed"))
+    if cursor:
+        try:
+            created_at, id_ = urlsafe_b64decode(cursor).decode().split(" ")
+            place = datetime.fromisoformat(created_at), int(id_)
+        except ValueError:
+            raise HTTPException(422, "Not a cursor") from None
+        tasks = tasks.where(tuple_(Task.created_at, Task.id) < place)
+    tasks = tasks.order_by(Task.created_at.desc(), Task.id.desc()).limit(limit + 1)
+    rows = (await session.execute(tasks)).scalars().all()
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        place = urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
+        response.headers["Link"] = (
+            f'</api/tasks?status={status}&limit={limit}&cursor={place}>; rel="next"'
+        )
+    return rows[:limit]
+
+
+@app.post("/api/tasks", status_code=201, response_model=TaskOut)
+async def create_task(new: NewTask, response: Response, session: Session, user: User) -> Any:
+    task = await save(Task(user_id=user, **new.model_dump()), session)
+    response.headers["Location"] = f"/api/tasks/{task.id}"
+    return task
+
+
+@app.get("/api/tasks/{task_id}", response_model=TaskOut)
+async def get_task(task_id: int, session: Session, user: User) -> Any:
+    return await find(task_id, session, user)
+
+
+@app.patch("/api/tasks/{task_id}", response_model=TaskOut)
+async def update_task(task_id: int, changes: TaskChanges, session: Session, user: User) -> Any:
+    task = await find(task_id, session, user)
+    for name, value in changes.model_dump(exclude_unset=True).items():
+        setattr(task, name, value)
+    return await save(task, session)
+
+
+@app.patch("/api/tasks/{task_id}/complete", response_model=TaskOut)
+async def toggle_task_complete(task_id: int, session: Session, user: User) -> Any:
+    task = await find(task_id, session, user)
+    task.completed = not task.completed
+    return await save(task, session)
+
+
+@app.delete("/api/tasks/{task_id}", status_code=204)
+async def delete_task(task_id: int, session: Session, user: User) -> None:
+    await session.delete(await find(task_id, session, user))
+    await session.commit()
