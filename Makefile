@@ -29,6 +29,9 @@ fuzz: .venv/installed ## Send requests made from openapi.json, sound and unsound
 faults: .venv/installed ## Break the database and the processes under load, for two minutes.
 	@$(BIN)/pytest -n0 tests/faults
 
+bench: .venv/installed benchmarks/.venv/installed ## Measure beside FastAPI with asyncpg; needs wrk.
+	@$(BIN)/python -m benchmarks.run
+
 check: .venv/installed ## What CI runs: lint, format, types, tests with coverage.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -51,12 +54,12 @@ openapi: .venv/installed .env ## Write openapi.json anew.
 	@$(BIN)/flask openapi write openapi.json
 
 lock: .venv/installed ## Pin the packages of pyproject.toml anew.
-	@$(LOCK) requirements.txt
-	@$(LOCK) requirements-dev.txt --extra dev
+	@$(LOCK) requirements.txt pyproject.toml
+	@$(LOCK) requirements-dev.txt pyproject.toml --extra dev
+	@$(LOCK) benchmarks/requirements.txt benchmarks/requirements.in
 
 LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade \
-	--no-emit-index-url --no-emit-find-links pyproject.toml \
-	--custom-compile-command 'make lock' --output-file
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file
 
 .venv/installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.13")'
@@ -64,8 +67,13 @@ LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hash
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+benchmarks/.venv/installed: benchmarks/requirements.txt
+	@$(PYTHON) -m venv benchmarks/.venv
+	@benchmarks/.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'made .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run test pooled fuzz faults check audit format migration openapi lock
+.PHONY: help run test pooled fuzz faults check audit bench format migration openapi lock

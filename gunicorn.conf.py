@@ -43,7 +43,10 @@ def pre_request(_worker, request):
 
 
 def when_ready(server):
-    """Have the kernel keep a connection that says nothing: a thread would wait 5 s for each."""
+    """Have the kernel keep a connection that says nothing, for half a minute.
+
+    A thread would wait 5 s for each, and with as many as there are threads nobody is served.
+    """
     for listener in server.LISTENERS:
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family != socket.AF_UNIX:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)

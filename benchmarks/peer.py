@@ -1,6 +1,6 @@
-"""What the service is measured against: FastAPI, SQLModel and asyncpg, as such a service is written.
+"""What the service is measured against: FastAPI, SQLModel and asyncpg, as they are usually put.
 
-The same table, tokens, validation, owner filter, paging and answers. One request is one `AsyncSession`.
+The same table, tokens, validation, owner filter, paging and answers.
 """
 
 import os

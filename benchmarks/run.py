@@ -7,6 +7,7 @@ the median of its rounds.
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -31,14 +32,20 @@ from todo_api import create_app, embedded, tasks
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 SECRET = "only-for-the-benchmark-" + "0" * 16
+NAMES = ("todo_api", "peer")
 PROCESSES = 2
 CLIENTS = 16
-ROUNDS = 1
+ROUNDS = 5
 SECONDS = 3
 DISTANCE = 0.005  # seconds of a round trip to a database elsewhere
 DISTANT_CLIENTS = 4
+DISTANT_ROUNDS = 3
 ROWS = 2_000_000
 FRESH = 40_000  # more than one round can use up
+
+MARK = "<!-- What follows is what `make bench` measured. -->"
+
+Columns = tuple[list[str], list[str], list[str]]
 
 BODY = '{"title": "Buy milk and bread", "description": "Two litres, whole; rye if there is any"}'
 
@@ -55,20 +62,19 @@ class Operation:
     """A request; a # in its path is a task of its own for each."""
 
     name: str
-    kind: str
     method: str
     path: str
     body: str | None = None
 
 
 OPERATIONS = (
-    Operation("GET one", "one", "GET", "/api/tasks/#"),
-    Operation("GET a page of 20", "page", "GET", "/api/tasks?limit=20"),
-    Operation("GET a page of 100", "page", "GET", "/api/tasks?limit=100"),
-    Operation("POST", "write", "POST", "/api/tasks", BODY),
-    Operation("PATCH", "write", "PATCH", "/api/tasks/#", '{"title": "Buy oat milk"}'),
-    Operation("toggle", "write", "PATCH", "/api/tasks/#/complete"),
-    Operation("DELETE", "write", "DELETE", "/api/tasks/#"),
+    Operation("GET one", "GET", "/api/tasks/#"),
+    Operation("GET a page of 20", "GET", "/api/tasks?limit=20"),
+    Operation("GET a page of 100", "GET", "/api/tasks?limit=100"),
+    Operation("POST", "POST", "/api/tasks", BODY),
+    Operation("PATCH", "PATCH", "/api/tasks/#", '{"title": "Buy oat milk"}'),
+    Operation("toggle", "PATCH", "/api/tasks/#/complete"),
+    Operation("DELETE", "DELETE", "/api/tasks/#"),
 )
 
 
@@ -99,8 +105,9 @@ class Served:
 
     name: str
     url: str
-    started_in: float = 0
-    proxy: Proxy | None = None
+    memory: float = 0
+    starts: list[float] = field(default_factory=list)
+    round_trips: dict[str, float] = field(default_factory=dict)
     found: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
 
@@ -127,7 +134,7 @@ class Served:
         try:
             self.tree = psutil.Process(process.pid)
             self.wait()
-            self.started_in = time.monotonic() - started
+            self.starts.append(time.monotonic() - started)
             yield self
         finally:
             process.terminate()
@@ -163,7 +170,9 @@ def token(user: str) -> str:
     return jwt.encode({"sub": user, "iat": now, "exp": now + 86_400}, SECRET, algorithm="HS256")
 
 
-def load(served: Served, user: str, method: str, path: str, body: str | None = None, **how: int) -> dict[str, float]:
+def load(
+    served: Served, user: str, method: str, path: str, body: str | None = None, **how: int
+) -> dict[str, float]:
     """Send a request over and over with wrk; return what it measured, times in milliseconds."""
     clients = how.get("clients", CLIENTS)
     before = served.cpu()
@@ -196,10 +205,11 @@ def measure(pair: list[Served], database: Database, rounds: int, **how: int) -> 
                 served.found.setdefault(operation.name, []).append(told)
 
 
-def count_round_trips(served: Served, database: Database, operation: Operation) -> float:
+def count_round_trips(
+    served: Served, proxy: Proxy, database: Database, operation: Operation
+) -> float:
+    """Return the round trips that a request takes, by one client, once connections are open."""
     connection = HTTPConnection("127.0.0.1", served.port)
-    proxy = served.proxy
-    assert proxy
     first = database.fresh_tasks("counted", 100)
     for number in range(100):
         if number == 50:
@@ -287,127 +297,107 @@ def middle(served: Served, operation: str, figure: str) -> float:
     return median(told[figure] for told in served.found[operation])
 
 
-def table(header: str, rows: Iterable[Iterable[object]]) -> str:
-    lines = [header, "|" + "---|" * header.count("| ")]
-    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+def compare(pair: list[Served], figure: str, show: str, *, more_is_better: bool = False) -> Columns:
+    """Return the columns of a figure: ours, the peer's, and how many times better ours is."""
+    ours, peer = ([middle(served, each.name, figure) for each in OPERATIONS] for served in pair)
+    better = [a / b if more_is_better else b / a for a, b in zip(ours, peer, strict=True)]
+    return (
+        [show.format(value) for value in ours],
+        [show.format(value) for value in peer],
+        [f"{value:.2f}" for value in better],
+    )
+
+
+def table(*columns: tuple[str, Iterable[str]]) -> str:
+    """Return a Markdown table of columns: a heading and the cells of each."""
+    headings, cells = zip(*columns, strict=True)
+    rows = [headings, ["---"] * len(headings), *zip(*cells, strict=True)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
 def machine(database: Database) -> str:
     with database.engine.connect() as connection:
         postgres = connection.exec_driver_sql("SHOW server_version").scalar_one()
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    processor = names[0].partition(": ")[2] if names else platform.machine()
+    models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return (
-        f"{os.cpu_count()} cores of {processor}, Python {platform.python_version()}, "
-        f"PostgreSQL {postgres}; {PROCESSES} processes each, {CLIENTS} clients, "
-        f"{ROUNDS} rounds of {SECONDS} s."
+        f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}, Python "
+        f"{platform.python_version()}, PostgreSQL {postgres}; {PROCESSES} processes each, "
+        f"{CLIENTS} clients, {ROUNDS} rounds of {SECONDS} s; at 5 ms {DISTANT_CLIENTS} clients.\n"
+    )
+
+
+def report(near: list[Served], far: list[Served], growth: dict[str, float]) -> Iterator[str]:
+    names = "request", [operation.name for operation in OPERATIONS]
+    counted = [[f"{served.round_trips[name]:g}" for name in names[1]] for served in far]
+    latency = compare(far, "p50", "{:.1f} ms")
+    yield table(
+        names,
+        ("round trips", counted[0]),
+        ("peer", counted[1]),
+        ("p50 at 5 ms", latency[0]),
+        ("peer", latency[1]),
+        ("peer / ours", latency[2]),
+    )
+    cpu = compare(near, "cpu", "{:.0f} us")
+    rate = compare(near, "rate", "{:.0f}", more_is_better=True)
+    yield table(
+        names,
+        ("CPU a request", cpu[0]),
+        ("peer", cpu[1]),
+        ("peer / ours", cpu[2]),
+        ("requests/s", rate[0]),
+        ("peer", rate[1]),
+        ("ours / peer", rate[2]),
+    )
+    typical = compare(near, "p50", "{:.1f} ms")
+    worst = compare(near, "p99", "{:.1f} ms")
+    yield table(
+        names, ("p50", typical[0]), ("peer", typical[1]), ("p99", worst[0]), ("peer", worst[1])
+    )
+    yield table(
+        ("of a worker", ["memory of its own", "from start to first answer"]),
+        *(
+            (served.name, [f"{served.memory:.0f} MiB", f"{median(served.starts):.2f} s"])
+            for served in near
+        ),
+    )
+    first, *_ = growth.values()
+    yield table(
+        (f"20 tasks, one client, {ROWS:,} rows", growth),
+        ("p50", [f"{value:.2f} ms" for value in growth.values()]),
+        ("to the first", [f"{value / first:.2f}" for value in growth.values()]),
     )
 
 
 def main() -> None:
     assert shutil.which("wrk"), "wrk is needed: apt-get install wrk"
     with made_database() as database, ExitStack() as stack:
-        near = [Served("todo_api", database.url), Served("peer", database.url)]
-        far = []
-        for each in near:
-            proxy = Proxy(database.url, DISTANCE)
-            far.append(Served(each.name, proxy.url, proxy=proxy))
+        proxies = [Proxy(database.url, DISTANCE) for _ in range(2)]
+        near = [Served(name, database.url) for name in NAMES]
+        far = [Served(name, proxy.url) for name, proxy in zip(NAMES, proxies, strict=True)]
+        for served in near * ROUNDS:
+            with served.running():
+                pass
         for served in near + far:
             stack.enter_context(served.running())
-        trips = {
-            (served.name, operation.name): count_round_trips(served, database, operation)
-            for served in far
-            for operation in OPERATIONS
-        }
+        for served, proxy in zip(far, proxies, strict=True):
+            for operation in OPERATIONS:
+                trips = count_round_trips(served, proxy, database, operation)
+                served.round_trips[operation.name] = trips
         measure(near, database, 1, seconds=1)
         for served in near:
-            served.found.clear()
+            served.found.clear()  # they are warm now
         measure(near, database, ROUNDS)
-        measure(far, database, 3, clients=DISTANT_CLIENTS)
-        memory = {served.name: served.worker_memory() for served in near}
-        starts: dict[str, list[float]] = {}
-        for _ in range(ROUNDS):
-            for each in near:
-                again = Served(each.name, database.url)
-                with again.running():
-                    starts.setdefault(each.name, []).append(again.started_in)
-        growth = measure_growth(near[0], 3)
-        plan = explain(database)
-        ours, peer = near
-        far_ours, far_peer = far
-        report = [machine(database), ""]
-        report.append(
-            table(
-                "| request | round trips | peer | p50 at 5 ms | peer | peer / ours |",
-                (
-                    (
-                        name,
-                        f"{trips['todo_api', name]:g}",
-                        f"{trips['peer', name]:g}",
-                        f"{middle(far_ours, name, 'p50'):.1f} ms",
-                        f"{middle(far_peer, name, 'p50'):.1f} ms",
-                        f"{middle(far_peer, name, 'p50') / middle(far_ours, name, 'p50'):.1f}",
-                    )
-                    for name in ours.found
-                ),
-            )
-        )
-        report.append(
-            table(
-                "| request | CPU a request | peer | peer / ours | requests/s | peer | ours / peer |",
-                (
-                    (
-                        name,
-                        f"{middle(ours, name, 'cpu'):.0f} us",
-                        f"{middle(peer, name, 'cpu'):.0f} us",
-                        f"{middle(peer, name, 'cpu') / middle(ours, name, 'cpu'):.2f}",
-                        f"{middle(ours, name, 'rate'):.0f}",
-                        f"{middle(peer, name, 'rate'):.0f}",
-                        f"{middle(ours, name, 'rate') / middle(peer, name, 'rate'):.2f}",
-                    )
-                    for name in ours.found
-                ),
-            )
-        )
-        report.append(
-            table(
-                "| request | p50 | peer | p99 | peer |",
-                (
-                    (
-                        name,
-                        *(
-                            f"{middle(served, name, figure):.1f} ms"
-                            for figure in ("p50", "p99")
-                            for served in (ours, peer)
-                        ),
-                    )
-                    for name in ours.found
-                ),
-            )
-        )
-        report.append(
-            table(
-                "| of a worker | ours | peer |",
-                (
-                    ("memory of its own", *(f"{memory[s.name]:.0f} MiB" for s in near)),
-                    ("from start to first answer", *(f"{median(starts[s.name]):.2f} s" for s in near)),
-                ),
-            )
-        )
-        base = growth["first page of 100 tasks"]
-        report.append(
-            table(
-                "| 20 tasks, one client, among 2,000,000 rows | p50 | to the first |",
-                (
-                    (name, f"{time:.2f} ms", f"{time / base:.2f}")
-                    for name, time in growth.items()
-                ),
-            )
-        )
-        report.append(f"```\n{plan}\n```")
-    text = "\n".join(report)
+        for served in near:
+            served.memory = served.worker_memory()
+        measure(far, database, DISTANT_ROUNDS, clients=DISTANT_CLIENTS)
+        growth = measure_growth(near[0], ROUNDS)
+        plan = f"```\n{explain(database)}\n```\n"
+        text = "\n".join([machine(database), *report(near, far, growth), plan])
     print(text)
+    readme = HERE / "README.md"
+    before, mark, _ = readme.read_text().partition(MARK)
+    readme.write_text(f"{before}{mark}\n\n{text}")
 
 
 if __name__ == "__main__":

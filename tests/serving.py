@@ -36,18 +36,23 @@ class Server:
 
     def __enter__(self) -> "Server":
         deadline = time.monotonic() + 20
-        while "Booting worker" not in self.log.read_text():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+        try:
+            while "Booting worker" not in self.log.read_text():
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < deadline, self.log.read_text()
+                time.sleep(0.05)
+        except AssertionError:
+            self.process.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(40)  # longer than gunicorn waits for its workers
         finally:
             self.process.kill()
+            self.process.wait()
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]

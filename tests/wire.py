@@ -12,7 +12,8 @@ class Proxy:
     """Forwards to the server of a URL while a `with` lasts.
 
     ``url`` is the way through it. ``messages`` are what clients sent after their start-up, a type
-    and a text each. While ``flowing`` is cleared it takes what it is sent and passes nothing on.
+    and a text each. While ``flowing`` is cleared it takes what it is sent and passes nothing on;
+    while ``asking`` is, it passes on start-ups and no statement.
     """
 
     def __init__(self, target: str, listener: socket.socket | None = None) -> None:
@@ -20,6 +21,8 @@ class Proxy:
         self.messages: list[tuple[str, str]] = []
         self.flowing = threading.Event()
         self.flowing.set()
+        self.asking = threading.Event()
+        self.asking.set()
         self.clients: list[socket.socket] = []
         self.listener = listener or socket.create_server(("127.0.0.1", 0))
         address = dict(zip(("host", "port"), self.listener.getsockname(), strict=True))
@@ -32,6 +35,8 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self.flowing.set()
+        self.asking.set()
+        self.listener.shutdown(socket.SHUT_RDWR)  # close() alone leaves accept() waiting
         self.listener.close()
 
     def accept(self) -> None:
@@ -44,9 +49,12 @@ class Proxy:
             threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError), self.connect() as server:
+        with client, suppress(OSError, struct.error), self.connect() as server:
             threading.Thread(target=self.answer, args=(server, client), daemon=True).start()
-            self.forward(client, server)
+            try:
+                self.forward(client, server)
+            finally:
+                server.shutdown(socket.SHUT_RDWR)
 
     def connect(self) -> socket.socket:
         folder = self.target.query.get("host")
@@ -66,6 +74,8 @@ class Proxy:
                 kind, length = struct.unpack(">ci", header)
                 body = stream.read(length - 4)
                 self.messages.append((kind.decode(), body.rstrip(b"\0").decode()))
+                if kind == b"Q":
+                    self.asking.wait()
                 self.pass_on(server, header + body)
 
     def answer(self, server: socket.socket, client: socket.socket) -> None:

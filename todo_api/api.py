@@ -17,6 +17,7 @@ from webargs.flaskparser import FlaskParser, is_json_request
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.exceptions import (
     BadRequest,
+    ClientDisconnected,
     HTTPException,
     LengthRequired,
     NotFound,
@@ -40,6 +41,7 @@ ERROR_TYPES = {
     412: "precondition_failed_error",
     413: "payload_too_large_error",
     415: "unsupported_media_type_error",
+    416: "range_not_satisfiable_error",
     422: "unprocessable_error",
     500: "internal_server_error",
     503: "service_unavailable_error",
@@ -74,7 +76,7 @@ class Api(flask_smorest.Api):
         app.url_map.converters["task_id"] = TaskId
         app.before_request(answer_preflight)
         app.before_request(refuse_unsound_body)
-        app.after_request(forbid_caching_and_sniffing)
+        app.after_request(add_standing_headers)
         super().init_app(app, **options)
         del self.spec.components.schemas["PaginationMetadata"]  # flask-smorest's; used by nothing
 
@@ -214,9 +216,18 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
 
 def read_body() -> bytes:
     """Return the whole body; one that was cut short is refused, whatever the part of it says."""
-    body = request.get_data()
+    body = receive()
     if len(body) != (request.content_length or 0):
         raise InvalidInput("body", ["Shorter than its Content-Length."])
+    return body
+
+
+def receive(**options: Any) -> bytes:
+    """Return the body, or raise a 400 that nobody reads where the client reset the connection."""
+    try:
+        body: bytes = request.get_data(**options)
+    except OSError:
+        raise ClientDisconnected from None
     return body
 
 
@@ -252,7 +263,7 @@ def refuse_unsound_body() -> None:
         error = LengthRequired(NO_LENGTH)
     elif length > MAX_BODY_BYTES:
         if length <= MAX_DISCARDED_BYTES:
-            request.get_data(cache=False)
+            receive(cache=False)
         error = RequestEntityTooLarge(TOO_LARGE)
     if error:
         after_this_request(close_connection)
@@ -268,7 +279,7 @@ def close_connection(response: Response) -> Response:
     return response
 
 
-def forbid_caching_and_sniffing(response: Response) -> Response:
+def add_standing_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.vary.add("Origin")  # an answer without an Origin carries no CORS headers
     if request.path.startswith("/api/"):

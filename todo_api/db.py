@@ -51,7 +51,8 @@ UTC_TIMESTAMPTZ = psycopg2.extensions.new_type(
 
 def init_app(app: Flask, config: Config) -> None:
     check_parameters("DATABASE_URL", config.database_url)
-    check_parameters("DATABASE_URL_UNPOOLED", config.database_url_unpooled or EMBEDDED)
+    if config.database_url_unpooled:
+        check_parameters("DATABASE_URL_UNPOOLED", config.database_url_unpooled)
     app.extensions["engine"] = make_engine(config)
     app.teardown_appcontext(close_session)
     app.register_error_handler(DBAPIError, answer_failure)
@@ -94,6 +95,8 @@ def make_engine(config: Config) -> Engine:
         hide_parameters=True,
         use_native_hstore=False,
     )
+    # It would ask for the version and more, under a lock that all first requests wait for.
+    engine.dialect.initialize = lambda connection: None  # type: ignore[method-assign] # noqa: ARG005
     ping_only_if_readable(engine)
     limit_statements(engine, config.statement_timeout)
     event.listen(engine, "connect", read_timestamps_as_utc)

@@ -147,7 +147,8 @@ def served(cluster: Cluster, tmp_path: Path) -> Iterator[Server]:
     """gunicorn with two workers on the cluster."""
     with Server(tmp_path / "log", cluster.url, WEB_CONCURRENCY="2") as server:
         yield server
-    assert not [line for line in server.lines() if line.get("status") == 500]
+    # Not parsed: where a connection ends while it is opened, libpq itself writes a line to stderr.
+    assert '"status": 500' not in server.log.read_text()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Requests made from the document, sound and unsound: the service does what the document says."""
 
-import re
 import shutil
 import subprocess
 import sys
@@ -14,10 +13,11 @@ import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, assume, settings
 from schemathesis.generation.stateful import run_state_machine_as_test
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests import ROOT
 from tests.conftest import Token
+from todo_api.models import MAX_TITLE
 
 THOROUGH = settings(
     max_examples=120,
@@ -33,7 +33,7 @@ sent: list[str] = []
 def enough(request: pytest.FixtureRequest) -> Iterator[None]:
     """A run of the whole module sends at least so many requests."""
     yield
-    if len(request.session.items) > 4:
+    if not request.config.getoption("keyword"):
         assert len(sent) >= CASES
 
 
@@ -63,7 +63,13 @@ def send(case: Any, token: str) -> Any:
 
 
 def excluded(case: Any) -> list[Any]:
-    """A made-up cursor is refused although it is a text: the document says to make none."""
+    """Tell the checks that do not hold where the document's words say more than its schemas.
+
+    A made-up cursor is refused although it is a text; a title is trimmed, then measured.
+    """
+    title = case.body.get("title") if isinstance(case.body, dict) else None
+    if isinstance(title, str) and len(title.strip()) <= MAX_TITLE < len(title):
+        return [negative_data_rejection]
     return [positive_data_acceptance] if "cursor" in (case.query or {}) else []
 
 
@@ -125,5 +131,4 @@ def test_dropping_the_owner_filter_is_noticed(folder: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert ran.returncode == 1, ran.stdout
-    assert re.search(r"\d+ failed", ran.stdout)
+    assert "assert 200 in (400, 401, 404, 415)" in ran.stdout

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -206,6 +207,15 @@ def test_client_that_leaves_changes_all_or_nothing(served: Server, signed: str) 
     listed = tasks(served, signed)
     assert len(listed) <= 20
     assert all(task["title"] == "x" for task in listed)
+
+
+@pytest.mark.parametrize("sent", [0, 1, len(BODY) - 1])
+def test_client_that_resets_is_no_500(served: Server, signed: str, sent: int) -> None:
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        connection.sendall(post(signed, LENGTH, body=BODY[:sent]))
+        time.sleep(0.1)  # the service waits for the rest
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert tasks(served, signed) == []  # what was logged, `served` looks at
 
 
 def test_expectation_of_continue_is_met(served: Server, signed: str) -> None:

@@ -59,7 +59,8 @@ def test_drift_is_noticed(empty: Flask) -> None:
 
 def test_constraints_and_index_have_their_names(empty: Flask) -> None:
     flask_migrate.upgrade()
-    with empty.extensions["engine"].connect() as connection:
+    engine = sa.create_engine(empty.extensions["engine"].url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
         inspector = sa.inspect(connection)
         checks = {
             check["name"]: check["sqltext"] for check in inspector.get_check_constraints("tasks")
