@@ -1,11 +1,16 @@
 """How gunicorn runs the service. It reads PORT and WEB_CONCURRENCY by itself."""
 
 import socket
+import struct
+import sys
 
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 from pythonjsonlogger.json import JsonFormatter
 
 from config import MAX_BODY_BYTES, POOL_SIZE
+
+READ_TIMEOUT = 10  # seconds
 
 
 class JsonLogger(Logger):
@@ -30,6 +35,26 @@ class JsonLogger(Logger):
             msg = msg.partition(": ")[0]
         super().warning(msg, *args, **kwargs)
 
+    def exception(self, msg, *args, **kwargs):
+        """Leave out a client that went silent: it is no failure of the service."""
+        if not isinstance(sys.exc_info()[1], BlockingIOError):
+            super().exception(msg, *args, **kwargs)
+
+
+class Worker(ThreadWorker):
+    """Closes a connection in the thread that served it.
+
+    gunicorn lets the worker's main loop wait up to 2 s for the client's end of it, for one after
+    the other: fifteen clients that leave it open would have the worker killed as dead.
+    """
+
+    def handle(self, conn):
+        outcome = super().handle(conn)
+        if outcome is False:
+            conn.close(graceful=True)
+            conn.close = lambda **_: None
+        return outcome
+
 
 def pre_request(_worker, request):
     """Close the connection after a request whose body the service refuses.
@@ -43,17 +68,20 @@ def pre_request(_worker, request):
 
 
 def when_ready(server):
-    """Have the kernel keep a connection that says nothing, for half a minute.
+    """Bound how long a client that says nothing is waited for; accepted sockets inherit both.
 
-    A thread would wait 5 s for each, and with as many as there are threads nobody is served.
+    Before its first byte the kernel keeps a connection, for half a minute (on Linux); a thread
+    would wait 5 s for each. Later silence, within a request, ends a read after `READ_TIMEOUT`.
     """
     for listener in server.LISTENERS:
+        seconds = struct.pack("@ll", READ_TIMEOUT, 0)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family != socket.AF_UNIX:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
 
 
 wsgi_app = "wsgi:app"
-worker_class = "gthread"
+worker_class = Worker
 threads = 2 * POOL_SIZE  # while all connections wait for a slow database, /health still answers
 preload_app = False  # the workers would share the connections opened before they were forked
 # Longer than a load balancer keeps an idle connection, or it sends a request into a closed one.

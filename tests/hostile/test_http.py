@@ -237,3 +237,24 @@ def test_connections_that_say_nothing_hold_no_thread(served: Server) -> None:
         assert ask(connection, "GET", "/health", "")[0].status == 200
         assert time.monotonic() - started < 4  # a thread waits 5 s for a connection
         connection.close()
+
+
+def test_clients_that_keep_their_end_open_do_not_stop_a_worker(served: Server) -> None:
+    with ExitStack() as held:
+        for _ in range(30):
+            connection = socket.create_connection(("127.0.0.1", served.port))
+            held.enter_context(connection)
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        client = served.connect()
+        started = time.monotonic()
+        assert ask(client, "GET", "/health", "")[0].status == 200
+        assert time.monotonic() - started < 20  # gunicorn alone: 2 s for each, one by one
+        client.close()
+
+
+@pytest.mark.parametrize("sent", [b"GET /health HTTP/1.1\r\nHo", post("x", LENGTH, body=BODY[:3])])
+def test_client_that_stops_sending_is_given_up(served: Server, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=25) as connection:
+        connection.sendall(sent)
+        while connection.recv(65_536):
+            pass

@@ -1,5 +1,6 @@
 """Every error has the one shape, whoever raises it."""
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -293,3 +294,20 @@ def test_our_own_mistake_is_not_the_databases(with_client: Callable[..., FlaskCl
         return "never"
 
     assert client.get("/mistake").status_code == 500
+
+
+def test_connection_that_is_reset_is_no_500(client: FlaskClient) -> None:
+    class Reset(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            raise ConnectionResetError
+
+    answer = client.post(
+        "/api/tasks",
+        content_type="application/json",
+        environ_overrides={
+            "wsgi.input": Reset(),
+            "wsgi.input_terminated": True,
+            "CONTENT_LENGTH": "14",
+        },
+    )
+    assert answer.status_code == 400
