@@ -166,7 +166,9 @@ class Blueprint(flask_smorest.Blueprint):
         self, schema: type[Schema], *, required: bool = True, **options: Any
     ) -> Callable[[View], View]:
         """As flask-smorest's; where ``required`` is false, no body is None for the view."""
-        parse = super().arguments(schema, required=required, **options)
+        parse = super().arguments(
+            schema(), required=required, **options
+        )  # made once, not a request
 
         def decorator(view: View) -> View:
             parsed: View = parse(view)

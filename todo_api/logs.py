@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Flask, current_app, g, has_request_context, request
-from pythonjsonlogger.json import JsonFormatter as BaseFormatter
+from pythonjsonlogger.orjson import OrjsonFormatter
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
@@ -76,7 +76,7 @@ def is_no_access_line(record: logging.LogRecord) -> bool:
     return " - - [" not in str(record.msg)
 
 
-class JsonFormatter(BaseFormatter):
+class JsonFormatter(OrjsonFormatter):
     """Adds the id of the request, and leaves the messages of exceptions out.
 
     They may hold what a user sent: PostgreSQL quotes the row that a constraint refused.
