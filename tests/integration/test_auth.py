@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from config import Config
 from tests import SECRET
 from tests.conftest import Token
-from todo_api import create_app
+from todo_api import auth, create_app
 
 OTHER_SECRET = "another-secret-0123456789abcdefghij"
 NO_CREDENTIALS = "Bearer"
@@ -189,3 +189,16 @@ def test_expired_token_of_the_previous_secret_is_told_so(strict_app: Flask, toke
     signed = token("ann", key=OTHER_SECRET, exp=1_700_000_000, **RIGHT)
     answer = ask(strict_app.test_client(), f"Bearer {signed}")
     assert_refused(answer, INVALID_TOKEN, "Token expired")
+
+
+def test_token_that_was_taken_before_expires(
+    app: Flask, token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = app.test_client()
+    headers = {"Authorization": f"Bearer {token('ann', exp=int(time()) + 60)}"}
+    assert client.get("/api/tasks", headers=headers).status_code == 200
+    monkeypatch.setattr(auth, "time", lambda: time() + 60 + auth.LEEWAY - 2)
+    assert client.get("/api/tasks", headers=headers).status_code == 200
+    monkeypatch.setattr(auth, "time", lambda: time() + 60 + auth.LEEWAY)
+    answer = client.get("/api/tasks", headers=headers)
+    assert (answer.status_code, answer.json["detail"]) == (401, "Token expired")
