@@ -40,7 +40,7 @@ check: .venv/installed ## What CI runs: lint, format, types, tests with coverage
 
 audit: .venv/installed ## Look the pinned packages up among the known vulnerabilities.
 	@$(BIN)/pip-audit --strict --vulnerability-service osv --disable-pip \
-	    --require-hashes -r requirements-dev.txt
+	    --require-hashes -r requirements-dev.txt -r benchmarks/requirements.txt
 
 format: .venv/installed ## Mend lint and format.
 	@$(BIN)/ruff check --fix .

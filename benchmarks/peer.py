@@ -1,6 +1,6 @@
 """What the service is measured against: FastAPI, SQLModel and asyncpg, as they are usually put.
 
-The same table, tokens, validation, owner filter, paging and answers.
+The same table, tokens, owner filter, paging and answers, and the same validation of tasks.
 """
 
 import os
@@ -107,7 +107,7 @@ async def get_session() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-def get_user(
+async def get_user(
     credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())],
 ) -> str:
     try:

@@ -66,7 +66,9 @@ class End(asyncio.Protocol):
             self.pass_on(data)
 
     def pass_on(self, data: bytes) -> None:
-        self.proxy.loop.call_later(self.proxy.delay / 2, self.other.take, data)
+        # All of it on the way there: timers are rounded up to a millisecond.
+        delay = self.proxy.delay if self.is_client else 0
+        self.proxy.loop.call_later(delay, self.other.take, data)
 
     def take(self, data: bytes) -> None:
         self.answered = True
@@ -74,4 +76,4 @@ class End(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         if self.other is not None:
-            self.other.transport.close()
+            self.proxy.loop.call_later(self.proxy.delay, self.other.transport.close)
