@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -171,3 +171,32 @@ def assert_kept(cluster: Cluster, load: Load) -> None:
     assert load.acknowledged
     kept = set(cluster.ask("SELECT id FROM tasks WHERE id = ANY(:ids)", ids=load.acknowledged))
     assert set(load.acknowledged) == kept
+
+
+def assert_silence_is_given_up(
+    cluster: Cluster,
+    server: Server,
+    tokens: list[str],
+    fall_silent: Callable[[], None],
+    speak_again: Callable[[], None],
+) -> None:
+    """A database out of reach for 25 s is a 503 within 20 s, and is over within 2 s."""
+    with Load(server, tokens) as load:
+        time.sleep(1)
+        fall_silent()
+        silent = time.monotonic()
+        time.sleep(25)
+        connection = server.connect()
+        started = time.monotonic()
+        assert ask(connection, "GET", "/health", "")[0].status == 200
+        assert time.monotonic() - started < 1
+        connection.close()
+        speak_again()
+        back = time.monotonic()
+        time.sleep(6)
+    meanwhile = [answer for answer in load.answers if silent < answer.sent < back - 20]
+    assert {answer.status for answer in meanwhile} == {503}
+    assert max(answer.seconds for answer in load.answers) < 20
+    assert set(load.statuses()) == {200, 201, 503}
+    assert load.last_refused() < back + 2
+    assert_kept(cluster, load)

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tests.conftest import Token
-from tests.faults.conftest import Cluster, Load, assert_kept
+from tests.faults.conftest import Cluster, Load, assert_kept, assert_silence_is_given_up
 from tests.serving import Server, ask
 from tests.wire import Proxy
 
@@ -80,25 +80,8 @@ def test_silent_network_is_given_up(cluster: Cluster, tmp_path: Path, tokens: li
         Proxy(cluster.url) as proxy,
         Server(tmp_path / "log", proxy.url, WEB_CONCURRENCY="2") as server,
     ):
-        with Load(server, tokens) as load:
-            time.sleep(1)
-            proxy.flowing.clear()
-            silent = time.monotonic()
-            time.sleep(25)
-            connection = server.connect()
-            started = time.monotonic()
-            assert ask(connection, "GET", "/health", "")[0].status == 200
-            assert time.monotonic() - started < 1
-            connection.close()
-            proxy.flowing.set()
-            back = time.monotonic()
-            time.sleep(4)
-        meanwhile = [answer for answer in load.answers if silent < answer.sent < back - 20]
-        assert {answer.status for answer in meanwhile} == {503}
-        assert max(answer.seconds for answer in load.answers) < 20
-        assert set(load.statuses()) == {200, 201, 503}
-        assert load.last_refused() < back + 2
-    assert_kept(cluster, load)
+        flowing = proxy.flowing
+        assert_silence_is_given_up(cluster, server, tokens, flowing.clear, flowing.set)
 
 
 def test_silent_server_is_given_up_by_a_new_worker(

@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Cluster, Load, assert_kept
-from tests.serving import Server, ask
+from tests.faults.conftest import Cluster, assert_silence_is_given_up
+from tests.serving import Server
 from tests.wire import Proxy
 
 CLONE_NEWNET = 0x4000_0000
@@ -83,22 +82,4 @@ def test_swallowed_packets_are_given_up(
         Proxy(cluster.url, cable.listen()) as proxy,
         Server(tmp_path / "log", proxy.url, WEB_CONCURRENCY="2") as server,
     ):
-        with Load(server, tokens) as load:
-            time.sleep(1)
-            cable.swallow()
-            silent = time.monotonic()
-            time.sleep(25)
-            connection = server.connect()
-            started = time.monotonic()
-            assert ask(connection, "GET", "/health", "")[0].status == 200
-            assert time.monotonic() - started < 1
-            connection.close()
-            cable.mend()
-            back = time.monotonic()
-            time.sleep(6)
-        meanwhile = [answer for answer in load.answers if silent < answer.sent < back - 20]
-        assert {answer.status for answer in meanwhile} == {503}
-        assert max(answer.seconds for answer in load.answers) < 20
-        assert set(load.statuses()) == {200, 201, 503}
-        assert load.last_refused() < back + 2
-    assert_kept(cluster, load)
+        assert_silence_is_given_up(cluster, server, tokens, cable.swallow, cable.mend)
