@@ -1,5 +1,6 @@
 """How gunicorn runs the service. It reads PORT and WEB_CONCURRENCY by itself."""
 
+import select
 import socket
 import struct
 import sys
@@ -11,6 +12,7 @@ from pythonjsonlogger.json import JsonFormatter
 from config import MAX_BODY_BYTES, POOL_SIZE
 
 READ_TIMEOUT = 10  # seconds
+NEXT_REQUEST = 2  # milliseconds
 
 
 class JsonLogger(Logger):
@@ -42,18 +44,31 @@ class JsonLogger(Logger):
 
 
 class Worker(ThreadWorker):
-    """Closes a connection in the thread that served it.
+    """Keeps a connection in the thread that serves it, and closes it there.
 
-    gunicorn lets the worker's main loop wait up to 2 s for the client's end of it, for one after
+    A next request that follows at once saves the way through the worker's main loop, a tenth of
+    the time of a GET, as long as there is a thread for each connection and so none that waits.
+
+    To close one, gunicorn lets that loop wait up to 2 s for the client's end of it, for one after
     the other: fifteen clients that leave it open would have the worker killed as dead.
     """
 
     def handle(self, conn):
         outcome = super().handle(conn)
+        while outcome is True and self.follows(conn):
+            outcome = super().handle(conn)
         if outcome is False:
             conn.close(graceful=True)
             conn.close = lambda **_: None
         return outcome
+
+    def follows(self, conn):
+        """Return whether another request is there, or comes within moments."""
+        if not self.alive or self.nr_conns > self.cfg.threads:
+            return False
+        readable = select.poll()  # not select(), which takes no descriptor above 1023
+        readable.register(conn.sock, select.POLLIN)
+        return bool(readable.poll(NEXT_REQUEST))
 
 
 def pre_request(_worker, request):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import jwt
-from fastapi import Depends, FastAPI, HTTPException, Query, Response
+from fastapi import Depends, FastAPI, HTTPException, Path, Query, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
@@ -126,6 +126,7 @@ async def get_user(
 
 Session = Annotated[AsyncSession, Depends(get_session)]
 User = Annotated[str, Depends(get_user)]
+TaskId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 async def find(task_id: int, session: AsyncSession, user: str) -> Task:
@@ -182,7 +183,7 @@ async def create_task(new: NewTask, response: Response, session: Session, user: 
 
 
 @app.get("/api/tasks/{task_id}", response_model=TaskOut)
-async def get_task(task_id: int, session: Session, user: User) -> Any:
+async def get_task(task_id: TaskId, session: Session, user: User) -> Any:
     return await find(task_id, session, user)
 
 
@@ -195,13 +196,13 @@ async def update_task(task_id: int, changes: TaskChanges, session: Session, user
 
 
 @app.patch("/api/tasks/{task_id}/complete", response_model=TaskOut)
-async def toggle_task_complete(task_id: int, session: Session, user: User) -> Any:
+async def toggle_task_complete(task_id: TaskId, session: Session, user: User) -> Any:
     task = await find(task_id, session, user)
     task.completed = not task.completed
     return await save(task, session)
 
 
 @app.delete("/api/tasks/{task_id}", status_code=204)
-async def delete_task(task_id: int, session: Session, user: User) -> None:
+async def delete_task(task_id: TaskId, session: Session, user: User) -> None:
     await session.delete(await find(task_id, session, user))
     await session.commit()

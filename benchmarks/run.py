@@ -42,6 +42,7 @@ DISTANT_CLIENTS = 4
 GROWTH_ROUNDS = 3
 DISTANT_ROUNDS = 2
 ROWS = 2_000_000
+START = 60  # seconds that it may take
 FRESH = 15_000  # more than one round can use up
 
 MARK = "<!-- What follows is what `make bench` measured. -->"
@@ -142,7 +143,9 @@ class Served:
             process.wait(40)
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START
         while True:
+            assert time.monotonic() < deadline, f"{self.name} does not answer"
             assert process.poll() is None, f"{self.name} ended at its start"
             connection = HTTPConnection("127.0.0.1", self.port)
             try:

@@ -7,12 +7,14 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
 
-from config import MAX_BODY_BYTES, Config
+from config import MAX_BODY_BYTES, POOL_SIZE, Config
 from tests.conftest import Token
 from tests.serving import Server, ask
 
@@ -237,6 +239,34 @@ def test_connections_that_say_nothing_hold_no_thread(served: Server) -> None:
         assert ask(connection, "GET", "/health", "")[0].status == 200
         assert time.monotonic() - started < 4  # a thread waits 5 s for a connection
         connection.close()
+
+
+def test_busy_connections_leave_threads_for_others(served: Server) -> None:
+    """Each has its next requests sent before it is answered; there is one for each thread."""
+    request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    others = 2 * POOL_SIZE
+    all_busy, stop = Barrier(others + 1, timeout=30), Event()
+
+    def keep_asking() -> None:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+            connection.sendall(request * 200)
+            connection.sendall(request * connection.recv(65_536).count(b"200 OK"))
+            all_busy.wait()
+            while not stop.is_set():
+                connection.sendall(request * connection.recv(65_536).count(b"200 OK"))
+
+    with ThreadPoolExecutor(others) as clients:
+        busy = [clients.submit(keep_asking) for _ in range(others)]
+        all_busy.wait()
+        try:
+            for _ in range(10):
+                client = served.connect()
+                assert ask(client, "GET", "/health", "")[0].status == 200
+                client.close()
+        finally:
+            stop.set()
+    for each in busy:
+        each.result()
 
 
 def test_clients_that_keep_their_end_open_do_not_stop_a_worker(served: Server) -> None:
