@@ -1,5 +1,6 @@
 """How gunicorn runs the service. It reads PORT and WEB_CONCURRENCY by itself."""
 
+import gc
 import select
 import socket
 import struct
@@ -80,6 +81,16 @@ def pre_request(_worker, request):
     length = headers.get("CONTENT-LENGTH", "0")
     if "TRANSFER-ENCODING" in headers or int(length) > MAX_BODY_BYTES:
         request.force_close()
+
+
+def post_worker_init(_worker):
+    """Keep what a worker has loaded out of garbage collection, and collect less often.
+
+    A request makes thousands of objects and hardly a cycle; looking for them took a seventh of it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def when_ready(server):
