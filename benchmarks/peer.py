@@ -188,7 +188,7 @@ async def get_task(task_id: TaskId, session: Session, user: User) -> Any:
 
 
 @app.patch("/api/tasks/{task_id}", response_model=TaskOut)
-async def update_task(task_id: int, changes: TaskChanges, session: Session, user: User) -> Any:
+async def update_task(task_id: TaskId, changes: TaskChanges, session: Session, user: User) -> Any:
     task = await find(task_id, session, user)
     for name, value in changes.model_dump(exclude_unset=True).items():
         setattr(task, name, value)
