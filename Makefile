@@ -15,6 +15,9 @@ run: .venv/installed .env ## Serve on http://localhost:8000 with a database of i
 	@echo
 	@exec $(BIN)/flask run
 
+demo: .venv/installed .env ## Serve the front end of examples/nextjs too, on http://localhost:3000.
+	@$(BIN)/python examples/nextjs/run.py demo
+
 test: .venv/installed ## Run the tests on a PostgreSQL of their own, or on TEST_DATABASE_URL.
 	@$(BIN)/pytest
 
@@ -22,6 +25,9 @@ pooled: .venv/installed ## Run the tests of the service by way of a PgBouncer, w
 	@PATH="$$PATH:/usr/sbin"; if command -v pgbouncer >/dev/null; then \
 	    TEST_POOLED=1 $(BIN)/pytest tests/integration tests/isolation; \
 	else echo 'skipped: there is no pgbouncer here'; fi
+
+e2e: .venv/installed ## Drive the front end of examples/nextjs in Chromium, where there is Node.
+	@$(BIN)/python examples/nextjs/run.py e2e
 
 fuzz: .venv/installed ## Send requests made from openapi.json, sound and unsound.
 	@$(BIN)/pytest -n0 tests/fuzz
@@ -76,4 +82,4 @@ benchmarks/.venv/installed: benchmarks/requirements.txt
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'made .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run test pooled fuzz faults check audit bench format migration openapi lock
+.PHONY: help run demo test pooled e2e fuzz faults check audit bench format migration openapi lock

@@ -1,0 +1,60 @@
+import { useRef, useState } from "react";
+import type { Operation } from "@/lib/use-tasks";
+
+type Props = {
+  onAdd: (title: string) => Promise<Operation | undefined>;
+  onDismiss: (key: string) => void;
+};
+
+export function NewTask({ onAdd, onDismiss }: Props) {
+  const [title, setTitle] = useState("");
+  const [problem, setProblem] = useState<string>();
+  const field = useRef<HTMLInputElement>(null);
+
+  async function submit() {
+    setTitle("");
+    setProblem(undefined);
+    const refused = await onAdd(title);
+    // Its text comes back for mending, unless the next one is being typed: then the row keeps it.
+    if (refused?.problem?.status !== 400 || field.current?.value) return;
+    onDismiss(refused.key);
+    setTitle(title);
+    setProblem(refused.problem.fields.title ?? refused.problem.detail);
+    field.current?.focus();
+  }
+
+  return (
+    <form
+      className="new"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit();
+      }}
+    >
+      <label htmlFor="new-task" className="hidden">
+        New task
+      </label>
+      <input
+        id="new-task"
+        ref={field}
+        value={title}
+        onChange={(event) => {
+          setTitle(event.target.value);
+          setProblem(undefined);
+        }}
+        placeholder="What is to be done?"
+        autoComplete="off"
+        enterKeyHint="done"
+        required
+        aria-invalid={Boolean(problem)}
+        aria-describedby="new-task-problem"
+      />
+      <button type="submit" className="primary">
+        Add
+      </button>
+      <p id="new-task-problem" className="problem" role="alert">
+        {problem}
+      </p>
+    </form>
+  );
+}

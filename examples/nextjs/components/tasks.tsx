@@ -1,0 +1,194 @@
+"use client";
+
+import { useSearchParams } from "next/navigation";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { createApi } from "@/lib/api";
+import { authClient } from "@/lib/auth-client";
+import { FILTERS, useTasks } from "@/lib/use-tasks";
+import type { Filter, Row } from "@/lib/use-tasks";
+import { NewTask } from "./new-task";
+import { TaskRow } from "./task-row";
+
+const LABELS = { all: "All", active: "Active", completed: "Completed" };
+const EMPTY = {
+  all: "Nothing here yet. What is the first thing to do?",
+  active: "All done.",
+  completed: "Nothing completed yet.",
+};
+const NOTICE_MS = 8000;
+
+type Notice = { text: string; undo?: () => void };
+
+export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string; name: string }) {
+  const api = useMemo(() => createApi(apiUrl, userId), [apiUrl, userId]);
+  const asked = useSearchParams().get("status");
+  const filter = FILTERS.find((known) => known === asked) ?? "all";
+  const tasks = useTasks(api, filter);
+  const [notice, setNotice] = useNotice();
+  const list = useRef<HTMLUListElement>(null);
+  const keepFocus = useFocusAfterLeaving(list, tasks.rows);
+  const { rows, loading, problem, more, loadMore } = tasks;
+  const pageIsSpent = more && !loading && !problem && rows.length === 0;
+
+  useEffect(() => {
+    if (pageIsSpent) void loadMore();
+  });
+
+  async function add(title: string) {
+    setNotice({ text: `Added “${title}”.` });
+    return tasks.run({ kind: "create", task: { title } });
+  }
+
+  async function change(row: Row, changes: Parameters<typeof describeChange>[1]) {
+    keepFocus(row, "tick");
+    setNotice({ text: describeChange(row, changes) });
+    tell(row, await tasks.run({ kind: "change", id: row.task.id, changes }));
+  }
+
+  async function remove(row: Row) {
+    keepFocus(row, "delete");
+    const { title, description, completed } = row.task;
+    const undo = () => {
+      setNotice({ text: `“${title}” is back.` });
+      void tasks.run({ kind: "create", task: { title, description, completed } });
+    };
+    setNotice({ text: `Deleted “${title}”.`, undo });
+    tell(row, await tasks.run({ kind: "delete", id: row.task.id }));
+  }
+
+  function tell(row: Row, refused: Awaited<ReturnType<typeof tasks.run>>) {
+    if (!refused) return;
+    const gone = refused.problem?.status === 404;
+    setNotice({
+      text: gone ? `“${row.task.title}” was deleted elsewhere.` : `“${row.task.title}” was not saved.`,
+    });
+  }
+
+  return (
+    <div className="page">
+      <header className="top">
+        <h1>Tasks</h1>
+        <p className="who">
+          <span>{name}</span>
+          <button type="button" className="quiet" onClick={signOut}>
+            Sign out
+          </button>
+        </p>
+      </header>
+      <main>
+        {tasks.signedOut && (
+          <p className="banner" role="alert">
+            You are no longer signed in. <a href="/sign-in">Sign in again</a>
+          </p>
+        )}
+        <NewTask onAdd={add} onDismiss={tasks.dismiss} />
+        <Filters current={filter} />
+        <ul ref={list} className="list" aria-label={`${LABELS[filter]} tasks`} aria-busy={loading}>
+          {rows.map((row) => (
+            <TaskRow
+              key={row.key}
+              row={row}
+              onChange={(changes) => void change(row, changes)}
+              onDelete={() => void remove(row)}
+              onRetry={() => row.refused && void tasks.run(row.refused)}
+              onDismiss={() => row.refused && tasks.dismiss(row.refused.key)}
+            />
+          ))}
+        </ul>
+        {loading && rows.length === 0 && <Skeleton />}
+        {!loading && !problem && !more && rows.length === 0 && <p className="empty">{EMPTY[filter]}</p>}
+        {problem && problem.status !== 401 && (
+          <div className="failed" role="alert">
+            <p>Your tasks could not be read. {problem.detail}</p>
+            <button type="button" className="primary" onClick={() => void tasks.load()}>
+              Try again
+            </button>
+          </div>
+        )}
+        {more && !problem && rows.length > 0 && (
+          <button type="button" className="more" disabled={loading} onClick={() => void loadMore()}>
+            {loading ? "Loading…" : "Load more"}
+          </button>
+        )}
+      </main>
+      <div className="notice" role="status" data-shown={Boolean(notice?.undo)}>
+        <span>{notice?.text}</span>
+        {notice?.undo && (
+          <button type="button" onClick={notice.undo}>
+            Undo
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Filters({ current }: { current: Filter }) {
+  return (
+    <nav className="filters" aria-label="Show">
+      {FILTERS.map((filter) => (
+        <a
+          key={filter}
+          href={`?status=${filter}`}
+          aria-current={filter === current ? "page" : undefined}
+          onClick={(event) => {
+            if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+            event.preventDefault();
+            window.history.pushState(null, "", event.currentTarget.href);
+          }}
+        >
+          {LABELS[filter]}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function Skeleton() {
+  return (
+    <div className="skeleton">
+      <span className="hidden" role="status">
+        Loading tasks
+      </span>
+      {[68, 44, 57].map((width) => (
+        <div key={width} style={{ width: `${width}%` }} />
+      ))}
+    </div>
+  );
+}
+
+async function signOut() {
+  await authClient.signOut();
+  window.location.assign("/sign-in"); // a new document: nothing of this person stays in memory
+}
+
+function describeChange({ task }: Row, changes: { title?: string; completed?: boolean }): string {
+  if (changes.completed === undefined) return `Saved “${changes.title ?? task.title}”.`;
+  return `“${task.title}” is ${changes.completed ? "completed" : "active again"}.`;
+}
+
+function useNotice() {
+  const [notice, setNotice] = useState<Notice>();
+  useEffect(() => {
+    const timer = setTimeout(() => setNotice(undefined), NOTICE_MS);
+    return () => clearTimeout(timer);
+  }, [notice]);
+  return [notice, setNotice] as const;
+}
+
+/** Give the focus to a neighbour when the row that had it leaves the list. */
+function useFocusAfterLeaving(list: React.RefObject<HTMLUListElement | null>, rows: Row[]) {
+  const leaving = useRef<{ index: number; control: string }>(undefined);
+  useLayoutEffect(() => {
+    if (!leaving.current) return;
+    const { index, control } = leaving.current;
+    leaving.current = undefined;
+    if (document.activeElement !== document.body) return;
+    const controls = list.current?.querySelectorAll<HTMLElement>(`[data-control="${control}"]`);
+    const neighbour = controls?.item(Math.min(index, controls.length - 1));
+    (neighbour ?? document.getElementById("new-task"))?.focus();
+  }, [list, rows]);
+  return (row: Row, control: string) => {
+    leaving.current = { index: rows.indexOf(row), control };
+  };
+}

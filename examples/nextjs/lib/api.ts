@@ -1,0 +1,101 @@
+import { decodeJwt } from "jose";
+import createClient from "openapi-fetch";
+import type { components, paths } from "./api-types";
+import { fetchToken } from "./auth-client";
+
+export type Task = components["schemas"]["Task"];
+export type NewTask = components["schemas"]["NewTask"];
+export type TaskChanges = components["schemas"]["TaskChanges"];
+type ApiError = components["schemas"]["Error"];
+
+const RENEW_BEFORE_MS = 60_000;
+const TIMEOUT_MS = 20_000; // the API gives its database up before that
+
+/** What went wrong, in words for a person; `status` is 0 where no answer came. */
+export type Problem = { status: number; detail: string; fields: Record<string, string> };
+
+export type Outcome<T> = { data: T; response: Response } | { problem: Problem };
+
+export type Api = ReturnType<typeof createApi>;
+
+/** Make the client of one user's tasks. Its token stays in memory and is nobody else's. */
+export function createApi(baseUrl: string, userId: string) {
+  const token = keepToken(userId);
+
+  async function send(request: Request): Promise<Response> {
+    const again = request.clone();
+    const response = await authorized(request, await token.get());
+    if (response.status !== 401) return response;
+    const renewed = await token.renew();
+    return renewed ? authorized(again, renewed) : response;
+  }
+
+  return createClient<paths>({ baseUrl, credentials: "omit", cache: "no-store", fetch: send });
+}
+
+function authorized(request: Request, token: string | undefined): Promise<Response> {
+  if (token) request.headers.set("Authorization", `Bearer ${token}`);
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  return fetch(request, { signal });
+}
+
+/** Hold a token, renew it before it expires, and ask for one only once however many need it. */
+function keepToken(userId: string) {
+  let token: Promise<string | undefined> | undefined;
+  let renewAt = 0;
+
+  async function fetchOurs(): Promise<string | undefined> {
+    const fetched = await fetchToken();
+    if (!fetched) return undefined;
+    const { sub, iat = 0, exp = 0 } = decodeJwt(fetched);
+    if (sub !== userId) {
+      window.location.reload(); // somebody else signed in from another tab
+      throw new Error("Another person signed in.");
+    }
+    renewAt = Date.now() + (exp - iat) * 1000 - RENEW_BEFORE_MS; // right if this clock is wrong
+    return fetched;
+  }
+
+  function renew(): Promise<string | undefined> {
+    const asked = fetchOurs();
+    token = asked;
+    renewAt = Infinity;
+    const forget = () => {
+      if (token === asked) token = undefined;
+    };
+    asked.then((fetched) => fetched || forget(), forget);
+    return asked;
+  }
+
+  return { renew, get: () => (token && Date.now() < renewAt ? token : renew()) };
+}
+
+/** Wait for an answer and tell it from a problem. */
+export async function settle<T>(
+  call: Promise<{ data?: T; error?: ApiError; response: Response }>,
+): Promise<Outcome<T>> {
+  try {
+    const { data, error, response } = await call;
+    if (response.ok) return { data: data as T, response };
+    return { problem: describe(response.status, error) };
+  } catch {
+    return { problem: { status: 0, detail: "The service cannot be reached.", fields: {} } };
+  }
+}
+
+function describe(status: number, error: ApiError | undefined): Problem {
+  const fields: Record<string, string> = {};
+  for (const { loc, msg } of error?.errors ?? []) {
+    const field = loc.at(1);
+    if (loc[0] === "body" && field) fields[field] ??= msg;
+  }
+  // Something between the page and the service may answer, and not in JSON.
+  return { status, detail: error?.detail ?? `The service answered ${status}.`, fields };
+}
+
+/** Return the cursor of the page after this one, from its `Link` header. */
+export function nextCursor(response: Response): string | undefined {
+  const [, next] = /<([^>]*)>; rel="next"/.exec(response.headers.get("Link") ?? "") ?? [];
+  if (!next) return undefined;
+  return new URL(next, response.url).searchParams.get("cursor") ?? undefined;
+}

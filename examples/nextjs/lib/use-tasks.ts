@@ -1,0 +1,196 @@
+import { useCallback, useEffect, useMemo, useReducer, useRef } from "react";
+import { nextCursor, settle } from "./api";
+import type { Api, NewTask, Outcome, Problem, Task, TaskChanges } from "./api";
+
+export const FILTERS = ["all", "active", "completed"] as const;
+export type Filter = (typeof FILTERS)[number];
+
+type Intent =
+  | { kind: "create"; task: NewTask }
+  | { kind: "change"; id: number; changes: TaskChanges }
+  | { kind: "delete"; id: number };
+
+/** What the person did and the service has not accepted: under way, or refused for `problem`. */
+export type Operation = Intent & { key: string; problem?: Problem };
+
+/** A task as the person should see it now; `refused` is what the service would not do to it. */
+export type Row = { key: string; task: Task; saving?: boolean; refused?: Operation };
+
+type State = {
+  tasks: Task[]; // as the service told them
+  operations: Operation[]; // oldest first
+  loading: boolean;
+  cursor?: string;
+  problem?: Problem; // of the last page that was asked for
+};
+
+type Event =
+  | { type: "loading" }
+  | { type: "loaded"; tasks: Task[]; cursor?: string; more: boolean }
+  | { type: "failed"; problem: Problem }
+  | { type: "began"; operation: Operation }
+  | { type: "accepted"; operation: Operation; task?: Task }
+  | { type: "refused"; operation: Operation; problem: Problem }
+  | { type: "dismissed"; key: string };
+
+function reduce(state: State, event: Event): State {
+  const without = (key: string) => state.operations.filter((other) => other.key !== key);
+  switch (event.type) {
+    case "loading":
+      return { ...state, loading: true, problem: undefined };
+    case "loaded": {
+      const tasks = event.more ? unique([...state.tasks, ...event.tasks]) : event.tasks;
+      return { ...state, tasks, loading: false, cursor: event.cursor };
+    }
+    case "failed":
+      return { ...state, loading: false, problem: event.problem };
+    case "began": {
+      const { operation } = event;
+      const others = without(operation.key).filter(
+        (other) => !other.problem || target(other) === 0 || target(other) !== target(operation),
+      );
+      return { ...state, operations: [...others, operation] };
+    }
+    case "accepted": {
+      const operations = without(event.operation.key);
+      return { ...state, tasks: store(state.tasks, event.operation, event.task), operations };
+    }
+    case "refused": {
+      const refused = { ...event.operation, problem: event.problem };
+      return { ...state, operations: [...without(refused.key), refused] };
+    }
+    case "dismissed":
+      return { ...state, operations: without(event.key) };
+  }
+}
+
+function store(tasks: Task[], operation: Operation, stored: Task | undefined): Task[] {
+  if (!stored) return tasks.filter(({ id }) => id !== target(operation));
+  if (operation.kind === "create") return unique([stored, ...tasks]);
+  return tasks.map((task) => (task.id === stored.id ? stored : task));
+}
+
+function unique(tasks: Task[]): Task[] {
+  return [...new Map(tasks.map((task) => [task.id, task])).values()];
+}
+
+/** Return the id of the task that an operation is on; a new task has none yet. */
+function target(operation: Intent): number {
+  return operation.kind === "create" ? 0 : operation.id;
+}
+
+/** Lay what is under way over what is stored. What was refused is thereby rolled back. */
+function overlay({ tasks, operations }: State, filter: Filter): Row[] {
+  const rows = new Map<number, Row>(tasks.map((task) => [task.id, { key: `${task.id}`, task }]));
+  const drafts: Row[] = [];
+  for (const operation of operations) {
+    const row = rows.get(target(operation));
+    if (operation.kind === "create") drafts.unshift(draft(operation));
+    else if (!row) continue;
+    else if (operation.problem) rows.set(operation.id, { ...row, refused: operation });
+    else if (operation.kind === "delete") rows.delete(operation.id);
+    else {
+      const task = { ...row.task, ...operation.changes };
+      rows.set(operation.id, { ...row, task, saving: true });
+    }
+  }
+  return [...drafts, ...rows.values()].filter(
+    ({ task, refused }) => refused || filter === "all" || task.completed === (filter === "completed"),
+  );
+}
+
+function draft(operation: Operation & { kind: "create" }): Row {
+  const { title, description = null, completed = false } = operation.task;
+  const task = { id: 0, user_id: "", title, description, completed, created_at: "", updated_at: "" };
+  const refused = operation.problem && operation;
+  return { key: operation.key, task, saving: !refused, refused };
+}
+
+async function send(api: Api, operation: Operation): Promise<Outcome<Task | undefined>> {
+  if (operation.kind === "create") {
+    return settle(api.POST("/api/tasks", { body: operation.task }));
+  }
+  const params = { path: { task_id: operation.id } };
+  if (operation.kind === "change") {
+    return settle(api.PATCH("/api/tasks/{task_id}", { params, body: operation.changes }));
+  }
+  return settle(api.DELETE("/api/tasks/{task_id}", { params }));
+}
+
+/** Hold the tasks of one filter, and what is being done to them. */
+export function useTasks(api: Api, filter: Filter) {
+  const [state, dispatch] = useReducer(reduce, { tasks: [], operations: [], loading: true });
+  const turns = useRef(new Map<number, Promise<unknown>>());
+  const settled = useRef(0);
+  const listing = useRef<AbortController>(undefined);
+  const lastKey = useRef(0);
+
+  const load = useCallback(
+    async (cursor?: string) => {
+      listing.current?.abort();
+      const { signal } = (listing.current = new AbortController());
+      dispatch({ type: "loading" });
+      let outcome: Outcome<Task[]>;
+      let before: number;
+      do {
+        // A page that was read while a change settled may be older than the change.
+        before = settled.current;
+        const query = { status: filter, cursor };
+        outcome = await settle(api.GET("/api/tasks", { params: { query }, signal }));
+        if (signal.aborted) return;
+      } while (settled.current !== before);
+      if ("problem" in outcome) return dispatch({ type: "failed", problem: outcome.problem });
+      const { data: tasks, response } = outcome;
+      dispatch({ type: "loaded", tasks, cursor: nextCursor(response), more: Boolean(cursor) });
+    },
+    [api, filter],
+  );
+
+  useEffect(() => {
+    void load();
+    return () => listing.current?.abort();
+  }, [load]);
+
+  /** Do something at once on the page, and in its turn at the service; return what went wrong. */
+  const run = useCallback(
+    (intent: Intent & { key?: string }): Promise<Operation | undefined> => {
+      const key = intent.key ?? `new-${(lastKey.current += 1)}`;
+      const operation: Operation = { ...intent, key, problem: undefined };
+      dispatch({ type: "began", operation });
+      // One after the other for each task, so that the last thing done is the last thing stored.
+      const before = turns.current.get(target(operation)) ?? Promise.resolve();
+      const turn = before.then(async () => {
+        const outcome = await send(api, operation);
+        settled.current += 1;
+        if (!("problem" in outcome)) {
+          dispatch({ type: "accepted", operation, task: outcome.data });
+          return undefined;
+        }
+        const { problem } = outcome;
+        const gone = problem.status === 404;
+        dispatch(gone ? { type: "accepted", operation } : { type: "refused", operation, problem });
+        return { ...operation, problem };
+      });
+      turns.current.set(target(operation), turn);
+      return turn;
+    },
+    [api],
+  );
+
+  const rows = useMemo(() => overlay(state, filter), [state, filter]);
+  const { loading, problem, cursor, operations } = state;
+  const signedOut = [problem, ...operations.map((operation) => operation.problem)].some(
+    (found) => found?.status === 401,
+  );
+  return {
+    rows,
+    loading,
+    problem,
+    signedOut,
+    more: cursor !== undefined,
+    run,
+    load,
+    loadMore: () => load(cursor),
+    dismiss: (key: string) => dispatch({ type: "dismissed", key }),
+  };
+}

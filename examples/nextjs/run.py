@@ -1,0 +1,189 @@
+"""Start the service, a database for Better Auth and the Next.js app: `make demo`, `make e2e`."""
+
+import atexit
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import psycopg2
+from dotenv import dotenv_values
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.serving import GUNICORN, free_port  # noqa: E402
+from todo_api import db, embedded  # noqa: E402
+
+FLASK = [sys.executable, "-m", "flask"]
+NEXT = [str(HERE / "node_modules/.bin/next")]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OLDEST_NODE = (20, 9)
+
+Environment = dict[str, str]
+
+
+def demo() -> None:
+    """Serve all of it until Ctrl-C, with the database and the secret of `make run`."""
+    if reason := missing_node():
+        sys.exit(reason)
+    api_port = os.environ.get("FLASK_RUN_PORT", "8000")
+    page_port = os.environ.get("FRONTEND_PORT", "3000")
+    page, api = f"http://localhost:{page_port}", f"http://localhost:{api_port}"
+    secret = str(dotenv_values(ROOT / ".env")["BETTER_AUTH_SECRET"])
+    database = embedded.start(db.EMBEDDED_FOLDER)
+    service = os.environ | {"BETTER_AUTH_SECRET": secret, "FRONTEND_URL": page}
+    service |= {"DATABASE_URL": database, "DATABASE_URL_UNPOOLED": "", "FLASK_RUN_PORT": api_port}
+    app = page_settings(page, api, secret, auth_database(database))
+    build(app)
+    subprocess.run([*FLASK, "db", "upgrade"], cwd=ROOT, env=service, check=True)
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(started([*FLASK, "run"], ROOT, service)),
+            running.enter_context(started([*NEXT, "start", *listen(page_port)], HERE, app)),
+        ]
+        wait_for(f"{api}/ready", processes)
+        wait_for(f"{page}/sign-in", processes)
+        print(f"\n  app   {page}\n  API   {api}/docs\n  Ctrl-C ends all of it.\n", flush=True)
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.5)
+        sys.exit("A part of it ended by itself; the lines above say why.")
+
+
+def e2e() -> None:
+    """Drive the app in Chromium against gunicorn and a PostgreSQL that the tests may stop."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if reason := missing_node() or ("" if browser else "there is no Chromium here"):
+        print(f"skipped: {reason}")
+        return
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder)  # runs after the server in it was stopped
+    sys.exit(drive(str(browser), folder))
+
+
+def drive(browser: str, folder: Path) -> int:
+    api_port, page_port = str(free_port()), str(free_port())
+    # Another host as well as another port: what works across sites works across origins.
+    page, api = f"http://localhost:{page_port}", f"http://127.0.0.1:{api_port}"
+    secret = secrets.token_urlsafe(32)
+    database = embedded.start(folder)
+    service = os.environ | {"BETTER_AUTH_SECRET": secret, "FRONTEND_URL": page}
+    service |= {"DATABASE_URL": database, "DATABASE_URL_UNPOOLED": ""}
+    app = page_settings(page, api, secret, auth_database(database))
+    control = [sys.executable, __file__, "control", str(embedded.own_folder(folder) / "data")]
+    tests = app | {"BROWSER": browser, "DATABASE_CONTROL": json.dumps(control)}
+    build(app)
+    subprocess.run([*FLASK, "--app", "wsgi", "db", "upgrade"], cwd=ROOT, env=service, check=True)
+    with (folder / "log").open("w") as log, ExitStack() as running:
+        serve = [*GUNICORN, "--bind", f"127.0.0.1:{api_port}"]
+        processes = [
+            running.enter_context(started(serve, ROOT, service, log)),
+            running.enter_context(started([*NEXT, "start", *listen(page_port)], HERE, app, log)),
+        ]
+        wait_for(f"{api}/ready", processes)
+        wait_for(f"{page}/sign-in", processes)
+        outcome = subprocess.run(["node", "--test", "e2e/"], cwd=HERE, env=tests).returncode
+    if outcome:
+        print((folder / "log").read_text())
+    return outcome
+
+
+def control(data: str, command: str) -> None:
+    """Stop the PostgreSQL of the tests, or start it again with its old options."""
+    pg_ctl = embedded.find_programs() / "pg_ctl"
+    options = {"stop": ("-m", "fast"), "restart": ("-l", f"{data}/server.log")}[command]
+    embedded.run(pg_ctl, command, "-D", data, "-w", *options)
+
+
+def missing_node() -> str:
+    """Return why the app cannot run here, or nothing."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return "Node 20.9 or newer is needed, with npm, and there is none"
+    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    major, minor, _ = told.strip().lstrip("v").split(".")
+    if (int(major), int(minor)) < OLDEST_NODE:
+        return f"Node 20.9 or newer is needed, and this is {told.strip()}"
+    return ""
+
+
+def auth_database(url: str) -> str:
+    """Make Better Auth's database on the server of ``url`` where it is missing; return its URL."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_database WHERE datname = 'better_auth'")
+        if not cursor.rowcount:
+            cursor.execute("CREATE DATABASE better_auth")
+    connection.close()
+    return url.replace("/postgres?", "/better_auth?")
+
+
+def page_settings(page: str, api: str, secret: str, database: str) -> Environment:
+    """Return the environment of the app: the settings of .env.example."""
+    settings = {"BETTER_AUTH_SECRET": secret, "BETTER_AUTH_URL": page}
+    settings |= {"AUTH_DATABASE_URL": database, "API_URL": api, "NEXT_TELEMETRY_DISABLED": "1"}
+    return os.environ | settings
+
+
+def build(app: Environment) -> None:
+    """Install what the lockfile names, where that was not done, and build the app."""
+    installed = HERE / "node_modules/.package-lock.json"
+    lock = HERE / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        subprocess.run(["npm", "ci"], cwd=HERE, check=True)
+    subprocess.run([*NEXT, "build"], cwd=HERE, env=app, check=True)
+
+
+def listen(port: str) -> list[str]:
+    return ["--hostname", "localhost", "--port", port]
+
+
+@contextmanager
+def started(
+    command: list[str], folder: Path, environment: Environment, log: IO[str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command in a session of its own, so that it is we who end it and what it started."""
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(url: str, processes: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urlopen(url, timeout=5).close()
+            return
+        except (URLError, OSError) as error:
+            if time.monotonic() > deadline or any(process.poll() is not None for process in processes):
+                sys.exit(f"{url} does not answer: {error}")
+            time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    try:
+        {"demo": demo, "e2e": e2e, "control": control}[sys.argv[1]](*sys.argv[2:])
+    except KeyboardInterrupt:
+        print()
