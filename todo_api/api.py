@@ -58,7 +58,7 @@ MAX_INPUT_ERRORS = 20  # a body of 20,000 unknown fields is not worth an answer 
 
 NO_SUCH_TASK = "Task not found"
 NO_LENGTH = "Send the body with a Content-Length, not a Transfer-Encoding."
-TOO_LARGE = f"The body is larger than {MAX_BODY_BYTES} bytes."
+TOO_LARGE = f"What was sent is larger than {MAX_BODY_BYTES // 1024} KiB."
 NO_JSON = "The body must be JSON, with Content-Type: application/json"
 INTERNAL = "An internal error; the log has it under the X-Request-ID of this answer."
 

@@ -83,7 +83,7 @@ class Cursor(fields.Field[tuple[datetime, int]]):
 
 def title(**options: Any) -> Title:
     return Title(
-        validate=Length(min=1, max=MAX_TITLE),
+        validate=Length(min=1, max=MAX_TITLE, error="Must have {min} to {max} characters."),
         metadata={
             "description": "Trimmed of white space at both ends.",
             "pattern": NO_NUL_NOT_BLANK,
@@ -111,7 +111,7 @@ class TaskChanges(Input):
     title = title()
     description = Text(
         allow_none=True,
-        validate=Length(max=MAX_DESCRIPTION),
+        validate=Length(max=MAX_DESCRIPTION, error="Must have at most {max} characters."),
         metadata={
             "description": "Kept as typed; null for none.",
             "pattern": NO_NUL,

@@ -161,7 +161,7 @@ def test_larger_body_is_refused(client: FlaskClient, size: int) -> None:
     assert (answer.status_code, answer.json) == (
         413,
         {
-            "detail": "The body is larger than 131072 bytes.",
+            "detail": "What was sent is larger than 128 KiB.",
             "status_code": 413,
             "error_type": "payload_too_large_error",
         },

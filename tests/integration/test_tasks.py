@@ -97,14 +97,14 @@ NOT_STORABLE = "Must hold no NUL character and no lone surrogate."
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ({"title": ""}, "Length must be between 1 and 200."),
-        ({"title": " \t\u2003"}, "Length must be between 1 and 200."),
-        ({"title": "x" * 201}, "Length must be between 1 and 200."),
+        ({"title": ""}, "Must have 1 to 200 characters."),
+        ({"title": " \t\u2003"}, "Must have 1 to 200 characters."),
+        ({"title": "x" * 201}, "Must have 1 to 200 characters."),
         ({"title": 7}, "Not a valid string."),
         ({"title": ["x"]}, "Not a valid string."),
         ({"title": "a\u0000b"}, NOT_STORABLE),
         ({"title": "a\ud800b"}, NOT_STORABLE),
-        ({"description": "x" * 10_001}, "Longer than maximum length 10000."),
+        ({"description": "x" * 10_001}, "Must have at most 10000 characters."),
         ({"description": 7}, "Not a valid string."),
         ({"description": "\u0000"}, NOT_STORABLE),
         ({"description": "\udfff"}, NOT_STORABLE),

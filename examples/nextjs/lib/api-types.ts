@@ -279,7 +279,7 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "The body is larger than 131072 bytes.",
+                 *       "detail": "What was sent is larger than 128 KiB.",
                  *       "status_code": 413,
                  *       "error_type": "payload_too_large_error"
                  *     }
