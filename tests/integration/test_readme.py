@@ -17,6 +17,7 @@ from config import Config
 from tests import ROOT, SECRET
 from tests.serving import free_port
 
+NOT_NEW = (".*", "instance", "__pycache__", "node_modules")
 README = (ROOT / "README.md").read_text()
 
 
@@ -49,7 +50,7 @@ def checkout(folder: Path) -> Path:
     if shutil.which("curl") is None:
         pytest.skip("the README's commands are curl's, and there is none")
     copy = folder / "todo"
-    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "instance", "__pycache__"))
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_NEW))
     shutil.copy2(ROOT / ".flaskenv", copy)
     (copy / ".venv").symlink_to(sys.prefix)
     return copy

@@ -7,6 +7,21 @@ type Problem = { field?: "email" | "password"; text: string };
 
 export function SignIn() {
   const [isNew, setIsNew] = useState(false);
+  return (
+    <main className="page narrow">
+      <h1>Tasks</h1>
+      <SignInForm key={String(isNew)} isNew={isNew} onDone={() => window.location.assign("/")} />
+      <p className="switch">
+        {isNew ? "You have an account? " : "New here? "}
+        <button type="button" className="quiet" onClick={() => setIsNew(!isNew)}>
+          {isNew ? "Sign in" : "Create an account"}
+        </button>
+      </p>
+    </main>
+  );
+}
+
+export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone: () => void }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
 
@@ -19,76 +34,60 @@ export function SignIn() {
       ? authClient.signUp.email({ ...credentials, name: text("name") })
       : authClient.signIn.email(credentials);
     const { error } = await asked.catch(() => ({ error: { status: 0 } }));
-    if (!error) return window.location.assign("/");
+    if (!error) return onDone();
     setProblem(describe(error));
     setBusy(false);
   }
 
   return (
-    <main className="page narrow">
-      <h1>Tasks</h1>
-      <form
-        className="sign-in"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit(new FormData(event.currentTarget));
-        }}
-      >
-        <h2>{isNew ? "Create an account" : "Sign in"}</h2>
-        {isNew && (
-          <>
-            <label htmlFor="name">Name</label>
-            <input id="name" name="name" autoComplete="name" required />
-          </>
-        )}
-        <label htmlFor="email">E-mail</label>
-        <input
-          id="email"
-          name="email"
-          type="email"
-          autoComplete="username"
-          required
-          aria-invalid={problem?.field === "email"}
-          aria-describedby="email-problem"
-        />
-        <p id="email-problem" className="problem" role="alert">
-          {problem?.field === "email" && problem.text}
-        </p>
-        <label htmlFor="password">Password</label>
-        <input
-          id="password"
-          name="password"
-          type="password"
-          autoComplete={isNew ? "new-password" : "current-password"}
-          minLength={isNew ? 8 : undefined}
-          required
-          aria-invalid={problem?.field === "password"}
-          aria-describedby="password-problem"
-        />
-        <p id="password-problem" className="problem" role="alert">
-          {problem?.field === "password" && problem.text}
-        </p>
-        <p className="problem" role="alert">
-          {!problem?.field && problem?.text}
-        </p>
-        <button type="submit" className="primary" disabled={busy}>
-          {isNew ? "Create account" : "Sign in"}
-        </button>
-      </form>
-      <p className="switch">
-        {isNew ? "You have an account? " : "New here? "}
-        <button
-          type="button"
-          className="quiet"
-          onClick={() => {
-            setIsNew(!isNew);
-            setProblem(undefined);
-          }}
-        >
-          {isNew ? "Sign in" : "Create an account"}
-        </button>
+    <form
+      className="sign-in"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit(new FormData(event.currentTarget));
+      }}
+    >
+      <h2>{isNew ? "Create an account" : "Sign in"}</h2>
+      {isNew && (
+        <>
+          <label htmlFor="name">Name</label>
+          <input id="name" name="name" autoComplete="name" required />
+        </>
+      )}
+      <label htmlFor="email">E-mail</label>
+      <input
+        id="email"
+        name="email"
+        type="email"
+        autoComplete="username"
+        required
+        aria-invalid={problem?.field === "email"}
+        aria-describedby="email-problem"
+      />
+      <p id="email-problem" className="problem" role="alert">
+        {problem?.field === "email" && problem.text}
       </p>
-    </main>
+      <label htmlFor="password">Password</label>
+      <input
+        id="password"
+        name="password"
+        type="password"
+        autoComplete={isNew ? "new-password" : "current-password"}
+        minLength={isNew ? 8 : undefined}
+        required
+        aria-invalid={problem?.field === "password"}
+        aria-describedby="password-problem"
+      />
+      <p id="password-problem" className="problem" role="alert">
+        {problem?.field === "password" && problem.text}
+      </p>
+      <p className="problem" role="alert">
+        {!problem?.field && problem?.text}
+      </p>
+      <button type="submit" className="primary" disabled={busy}>
+        {isNew ? "Create account" : "Sign in"}
+      </button>
+    </form>
   );
 }
 

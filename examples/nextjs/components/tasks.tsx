@@ -7,6 +7,7 @@ import { authClient } from "@/lib/auth-client";
 import { FILTERS, useTasks } from "@/lib/use-tasks";
 import type { Filter, Row } from "@/lib/use-tasks";
 import { NewTask } from "./new-task";
+import { SignInForm } from "./sign-in";
 import { TaskRow } from "./task-row";
 
 const LABELS = { all: "All", active: "Active", completed: "Completed" };
@@ -77,9 +78,10 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
       </header>
       <main>
         {tasks.signedOut && (
-          <p className="banner" role="alert">
-            You are no longer signed in. <a href="/sign-in">Sign in again</a>
-          </p>
+          <section className="signed-out">
+            <p role="alert">You are signed out. Sign in to go on; nothing that you typed is lost.</p>
+            <SignInForm onDone={tasks.resume} />
+          </section>
         )}
         <NewTask onAdd={add} onDismiss={tasks.dismiss} />
         <Filters current={filter} />

@@ -24,9 +24,10 @@ export function createApi(baseUrl: string, userId: string) {
 
   async function send(request: Request): Promise<Response> {
     const again = request.clone();
-    const response = await authorized(request, await token.get());
-    if (response.status !== 401) return response;
-    const renewed = await token.renew();
+    const first = await token.get();
+    const response = await authorized(request, first);
+    if (response.status !== 401 || !first) return response;
+    const renewed = await token.renew(first);
     return renewed ? authorized(again, renewed) : response;
   }
 
@@ -44,30 +45,35 @@ function keepToken(userId: string) {
   let token: Promise<string | undefined> | undefined;
   let renewAt = 0;
 
-  async function fetchOurs(): Promise<string | undefined> {
-    const fetched = await fetchToken();
+  function ask(): Promise<string | undefined> {
+    const asked = fetchToken().then(accept);
+    const forget = () => {
+      if (token === asked) token = undefined;
+    };
+    asked.then((fetched) => fetched ?? forget(), forget);
+    renewAt = Infinity;
+    return (token = asked);
+  }
+
+  function accept(fetched: string | undefined): string | undefined {
     if (!fetched) return undefined;
     const { sub, iat = 0, exp = 0 } = decodeJwt(fetched);
     if (sub !== userId) {
       window.location.reload(); // somebody else signed in from another tab
       throw new Error("Another person signed in.");
     }
-    renewAt = Date.now() + (exp - iat) * 1000 - RENEW_BEFORE_MS; // right if this clock is wrong
+    renewAt = Date.now() + (exp - iat) * 1000 - RENEW_BEFORE_MS; // right even if this clock is wrong
     return fetched;
   }
 
-  function renew(): Promise<string | undefined> {
-    const asked = fetchOurs();
-    token = asked;
-    renewAt = Infinity;
-    const forget = () => {
-      if (token === asked) token = undefined;
-    };
-    asked.then((fetched) => fetched || forget(), forget);
-    return asked;
-  }
-
-  return { renew, get: () => (token && Date.now() < renewAt ? token : renew()) };
+  return {
+    get: () => (token && Date.now() < renewAt ? token : ask()),
+    renew: async (refused: string) => {
+      const current = token;
+      const isOurs = (await current) === refused && token === current;
+      return isOurs || !token ? ask() : token;
+    },
+  };
 }
 
 /** Wait for an answer and tell it from a problem. */
@@ -89,6 +95,7 @@ function describe(status: number, error: ApiError | undefined): Problem {
     const field = loc.at(1);
     if (loc[0] === "body" && field) fields[field] ??= msg;
   }
+  if (status === 401) return { status, detail: "You are signed out.", fields };
   // Something between the page and the service may answer, and not in JSON.
   return { status, detail: error?.detail ?? `The service answered ${status}.`, fields };
 }

@@ -179,14 +179,19 @@ export function useTasks(api: Api, filter: Filter) {
 
   const rows = useMemo(() => overlay(state, filter), [state, filter]);
   const { loading, problem, cursor, operations } = state;
-  const signedOut = [problem, ...operations.map((operation) => operation.problem)].some(
-    (found) => found?.status === 401,
-  );
+  const unauthorized = operations.filter((operation) => operation.problem?.status === 401);
+
+  function resume() {
+    for (const operation of unauthorized) void run(operation);
+    void load();
+  }
+
   return {
     rows,
     loading,
     problem,
-    signedOut,
+    signedOut: problem?.status === 401 || unauthorized.length > 0,
+    resume,
     more: cursor !== undefined,
     run,
     load,

@@ -1,0 +1,166 @@
+/** A person at a browser: what they do by the names that a screen reader would read, and what their browser saw. */
+
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+/** @param {string} name */
+function setting(name) {
+  const value = process.env[name];
+  assert(value, `${name} is not set; run this by make e2e`);
+  return value;
+}
+
+export const PAGE = setting("BETTER_AUTH_URL");
+export const API = setting("API_URL");
+export const SECRET = setting("BETTER_AUTH_SECRET");
+const PASSWORD = "correct horse battery";
+const RATE_LIMIT_MS = 10_500; // Better Auth takes three sign-ups in ten seconds
+
+const FLAGS = ["--disable-gpu", "--disable-quic", "--disable-background-networking"];
+if (process.getuid?.() === 0) FLAGS.push("--no-sandbox");
+
+export const browser = await chromium.launch({ executablePath: setting("BROWSER"), args: FLAGS });
+
+let people = 0;
+
+export class Person {
+  /** @param {import("playwright-core").Page} page @param {string} name */
+  constructor(page, name) {
+    this.page = page;
+    this.name = name;
+    this.email = `${name.toLowerCase()}-${(people += 1)}@example.com`;
+    this.token = "";
+    /** @type {import("playwright-core").Response[]} */
+    this.answers = [];
+    /** @type {import("playwright-core").Request[]} */
+    this.requests = [];
+    /** @type {string[]} */
+    this.errors = [];
+    page.on("pageerror", (error) => this.errors.push(error.message));
+    page.on("console", (message) => {
+      if (message.type() === "error") this.errors.push(message.text());
+    });
+    page.on("request", (request) => this.#see(request));
+    page.on("response", (response) => this.answers.push(response));
+  }
+
+  /** @param {import("playwright-core").Request} request */
+  #see(request) {
+    if (!request.url().startsWith(API)) return;
+    this.requests.push(request);
+    this.token = request.headers()["authorization"]?.replace("Bearer ", "") ?? this.token;
+  }
+
+  /**
+   * Sign up as a new person, in a browser of their own.
+   * @param {string} name
+   * @param {import("playwright-core").BrowserContextOptions} [options]
+   */
+  static async signUp(name, options) {
+    const context = await browser.newContext(options);
+    const person = new Person(await context.newPage(), name);
+    const { page } = person;
+    await page.goto(PAGE);
+    await page.getByRole("button", { name: "Create an account" }).click();
+    await page.getByLabel("Name").fill(name);
+    await person.submit("Create account");
+    await person.idle();
+    return person;
+  }
+
+  async signIn() {
+    await this.submit("Sign in");
+  }
+
+  /** @param {string} button */
+  async submit(button) {
+    const { page } = this;
+    await page.getByLabel("E-mail").fill(this.email);
+    await page.getByLabel("Password").fill(PASSWORD);
+    for (;;) {
+      const answered = page.waitForResponse(/api.auth.sign-/);
+      await page.getByRole("button", { name: button, exact: true }).click();
+      if ((await answered).status() !== 429) break;
+      await page.waitForTimeout(RATE_LIMIT_MS);
+    }
+    await page.getByLabel("Password").waitFor({ state: "detached" });
+  }
+
+  /** Wait until the list was read. */
+  async idle() {
+    await this.page.locator("ul[aria-busy=false]").waitFor({ state: "attached" });
+  }
+
+  /** @param {string} title */
+  async add(title) {
+    const answered = this.answered("POST");
+    await this.page.getByLabel("New task").fill(title);
+    await this.page.getByLabel("New task").press("Enter");
+    return answered;
+  }
+
+  /** @param {string} title */
+  tick(title) {
+    return this.page.getByRole("checkbox", { name: `Completed: ${title}`, exact: true });
+  }
+
+  /** @param {string} name */
+  press(name) {
+    return this.page.getByRole("button", { name, exact: true }).click();
+  }
+
+  /** @param {"All" | "Active" | "Completed"} filter */
+  async show(filter) {
+    const answered = this.answered("GET");
+    await this.page.getByRole("link", { name: filter }).click();
+    await answered;
+    await this.idle();
+  }
+
+  /** Return the titles in the list. */
+  titles() {
+    return this.page.locator(".title").allTextContents();
+  }
+
+  /**
+   * Wait for the service's next answer to a method.
+   * @param {string} method
+   */
+  answered(method) {
+    return this.page.waitForResponse(
+      (response) => response.url().startsWith(API) && response.request().method() === method,
+    );
+  }
+
+  /**
+   * Ask the service directly, as this person.
+   * @param {string} method @param {string} path @param {unknown} [body]
+   */
+  ask(method, path, body) {
+    const headers = { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json" };
+    return fetch(API + path, { method, headers, body: JSON.stringify(body) });
+  }
+
+  /**
+   * Leave, having seen no error but those whose statuses the scenario made on purpose.
+   * @param {number[]} statuses
+   */
+  async leave(...statuses) {
+    const seen = this.answers.map((answer) => answer.status()).filter((status) => status >= 400);
+    assert.deepEqual(new Set(seen.filter((status) => status !== 429)), new Set(statuses));
+    const told = /Failed to load resource: the server responded with a status of (\d+)/;
+    const unexplained = this.errors.filter((error) => {
+      const status = Number(told.exec(error)?.[1]);
+      return status !== 429 && !statuses.includes(status);
+    });
+    assert.deepEqual(unexplained, []);
+    assert(this.requests.length > 0);
+    for (const request of this.requests) {
+      assert.equal((await request.allHeaders())["cookie"], undefined);
+      assert.equal(request.failure(), null);
+    }
+    const stored = "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])";
+    assert.doesNotMatch(String(await this.page.evaluate(stored)), /eyJ/);
+    await this.page.context().close();
+  }
+}

@@ -1,0 +1,331 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { after, test } from "node:test";
+import { promisify } from "node:util";
+import { SignJWT, decodeJwt } from "jose";
+import { API, PAGE, Person, SECRET, browser } from "./person.mjs";
+
+after(() => browser.close());
+
+/** @param {"stop" | "restart"} command */
+async function database(command) {
+  const [program, ...args] = JSON.parse(process.env.DATABASE_CONTROL ?? "");
+  await promisify(execFile)(program, [...args, command]);
+}
+
+test("a task lives from the empty list to its deletion", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  await page.getByText("What is the first thing to do?").waitFor();
+
+  assert.equal((await ada.add("  Buy milk ")).status(), 201);
+  assert.equal((await ada.add("Write to Charles")).status(), 201);
+  assert.deepEqual(await ada.titles(), ["Write to Charles", "Buy milk"]);
+
+  const ticked = ada.answered("PATCH");
+  await ada.tick("Buy milk").click();
+  assert.equal((await ticked).status(), 200);
+  await ada.show("Active");
+  assert.deepEqual(await ada.titles(), ["Write to Charles"]);
+  await ada.show("Completed");
+  assert.deepEqual(await ada.titles(), ["Buy milk"]);
+  const unticked = ada.answered("PATCH");
+  await ada.tick("Buy milk").click();
+  await unticked;
+  await page.getByText("Nothing completed yet.").waitFor();
+  await ada.show("All");
+
+  await ada.press("Edit Buy milk");
+  await page.getByLabel("Title").fill("Buy oat milk");
+  await page.getByLabel("Notes").fill("Two litres\nnot sweetened");
+  const saved = ada.answered("PATCH");
+  await ada.press("Save");
+  assert.equal((await saved).status(), 200);
+
+  await page.reload();
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Write to Charles", "Buy oat milk"]);
+  await page.getByText("not sweetened").waitFor();
+
+  const deleted = ada.answered("DELETE");
+  await ada.press("Delete Buy oat milk");
+  assert.equal((await deleted).status(), 204);
+  assert.deepEqual(await ada.titles(), ["Write to Charles"]);
+  const undone = ada.answered("POST");
+  await ada.press("Undo");
+  await undone;
+  await page.getByText("not sweetened").waitFor();
+  await ada.leave();
+});
+
+test("two people never see each other's tasks, not in one browser either", async () => {
+  const ada = await Person.signUp("Ada");
+  const { id } = await (await ada.add("Ada's secret")).json();
+  const ben = await Person.signUp("Ben");
+  await ben.page.getByText("What is the first thing to do?").waitFor();
+  await ben.add("Ben's plan");
+  assert.deepEqual(await ben.titles(), ["Ben's plan"]);
+  assert.equal((await ben.ask("GET", `/api/tasks/${id}`)).status, 404);
+  assert.equal((await ben.ask("DELETE", `/api/tasks/${id}`)).status, 404);
+
+  await ada.press("Sign out");
+  await ada.page.waitForURL("**/sign-in");
+  ada.email = ben.email;
+  await ada.signIn();
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Ben's plan"]);
+  await ada.leave();
+  await ben.leave();
+});
+
+test("another person who signs in from another tab takes the first tab over", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.add("Ada's secret");
+  const ben = await Person.signUp("Ben");
+  await ada.page.context().addCookies(await ben.page.context().cookies());
+  await ada.page.clock.install();
+  await ada.page.clock.fastForward("15:00");
+  await ada.page.getByLabel("New task").fill("For whom?");
+  await ada.page.getByLabel("New task").press("Enter");
+  await ada.page.getByText("What is the first thing to do?").waitFor();
+  await ada.page.locator(".who", { hasText: "Ben" }).waitFor();
+  await ada.leave();
+  await ben.leave();
+});
+
+test("a list of more than 100 tasks goes on, without gaps or repeats", async () => {
+  const ada = await Person.signUp("Ada");
+  const expected = Array.from({ length: 230 }, (_, index) => `Task ${index}`);
+  for (const title of expected) await ada.ask("POST", "/api/tasks", { title });
+  expected.reverse();
+  await ada.page.reload();
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), expected.slice(0, 100));
+  for (const count of [200, 230]) {
+    const answered = ada.answered("GET");
+    await ada.press("Load more");
+    await answered;
+    await ada.idle();
+    assert.deepEqual(await ada.titles(), expected.slice(0, count));
+  }
+  assert.equal(await ada.page.getByRole("button", { name: "Load more" }).count(), 0);
+  await ada.leave();
+});
+
+test("an expired token is renewed unseen", async () => {
+  const ada = await Person.signUp("Ada");
+  const { sub } = decodeJwt(ada.token);
+  const now = Math.floor(Date.now() / 1000);
+  const expired = await new SignJWT({ sub, iat: now - 960, exp: now - 60 })
+    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .sign(new TextEncoder().encode(SECRET));
+  // In the page, not by Playwright's routes: those would answer the preflights in the service's place.
+  await ada.page.addInitScript((token) => {
+    const { fetch } = window;
+    window.fetch = async (input, init) => {
+      if (!String(input).includes("/api/auth/token")) return fetch(input, init);
+      window.fetch = fetch;
+      return Response.json({ token });
+    };
+  }, expired);
+  const refused = ada.answered("GET");
+  await ada.page.reload();
+  assert.equal((await refused).status(), 401);
+  assert.equal((await refused).request().headers()["authorization"], `Bearer ${expired}`);
+  ada.token = expired;
+  assert.equal((await (await ada.ask("GET", "/api/tasks")).json()).detail, "Token expired");
+  await ada.idle();
+  assert.equal((await ada.add("Goes on")).status(), 201);
+  assert.equal(await ada.page.locator("[role=alert]:not(:empty)").count(), 0);
+  assert.equal(ada.answers.filter((answer) => answer.status() === 401).length, 1);
+  await ada.leave(401);
+});
+
+test("a token is renewed before it expires", async () => {
+  const ada = await Person.signUp("Ada");
+  const before = ada.token;
+  await ada.page.clock.install();
+  await ada.add("With the first token");
+  assert.equal(ada.token, before);
+  await new Promise((resolve) => setTimeout(resolve, 1100)); // the next second has another iat
+  await ada.page.clock.fastForward("14:10");
+  await ada.add("With the second");
+  assert.notEqual(ada.token, before);
+  await ada.leave();
+});
+
+test("a session that is over asks for a sign-in and loses nothing", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.page.context().clearCookies();
+  await ada.page.clock.install();
+  await ada.page.clock.fastForward("15:00");
+  await ada.add("Typed meanwhile");
+  await ada.page.getByText("Sign in to go on").waitFor();
+  const saved = ada.answered("POST");
+  await ada.signIn();
+  assert.equal((await saved).status(), 201);
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Typed meanwhile"]);
+  await ada.leave(401);
+});
+
+test("a refused title comes back to its field with the reason", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  const long = "x".repeat(201);
+  assert.equal((await ada.add(long)).status(), 400);
+  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  assert.equal(await page.getByLabel("New task").inputValue(), long);
+  assert.deepEqual(await ada.titles(), []);
+
+  await ada.add("Short");
+  await ada.press("Edit Short");
+  await page.getByLabel("Title").fill("   ");
+  await page.getByLabel("Title").press("Enter");
+  const field = page.getByRole("textbox", { name: "Title", description: "Must have 1 to 200 characters." });
+  await field.waitFor();
+  await field.fill("Mended");
+  const saved = ada.answered("PATCH");
+  await field.press("Enter");
+  assert.equal((await saved).status(), 200);
+  assert.deepEqual(await ada.titles(), ["Mended"]);
+  await ada.leave(400);
+});
+
+test("a task that was deleted elsewhere leaves the list", async () => {
+  const ada = await Person.signUp("Ada");
+  const { id } = await (await ada.add("Gone")).json();
+  await ada.add("Stays");
+  assert.equal((await ada.ask("DELETE", `/api/tasks/${id}`)).status, 204);
+  await ada.tick("Gone").click();
+  await ada.page.getByText("“Gone” was deleted elsewhere.").waitFor();
+  assert.deepEqual(await ada.titles(), ["Stays"]);
+  await ada.leave(404);
+});
+
+test("notes that are too large are said to be so, beside them", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  await ada.add("Write a novel");
+  await ada.press("Edit Write a novel");
+  const notes = "n".repeat(140_000);
+  await page.getByLabel("Notes").fill(notes);
+  const answered = ada.answered("PATCH");
+  await ada.press("Save");
+  assert.equal((await answered).status(), 413);
+  const description = "What was sent is larger than 128 KiB.";
+  const field = page.getByRole("textbox", { name: "Notes", description });
+  assert.equal(await field.inputValue(), notes);
+  await ada.press("Cancel");
+  assert.deepEqual(await ada.titles(), ["Write a novel"]);
+  await ada.leave(413);
+});
+
+test("a database that is stopped is a retry, and nothing is lost", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  await ada.add("Outlive the outage");
+  await database("stop");
+  try {
+    const refused = ada.answered("PATCH");
+    await ada.tick("Outlive the outage").click();
+    assert.equal((await refused).status(), 503);
+    await page.getByText("The database cannot answer now").waitFor();
+    assert.equal(await ada.tick("Outlive the outage").isChecked(), false);
+    assert.equal((await ada.add("Typed in the dark")).status(), 503);
+    await ada.show("Active");
+    await page.getByText("Your tasks could not be read.").waitFor();
+  } finally {
+    await database("restart");
+  }
+  await page.locator(".failed").getByRole("button", { name: "Try again" }).click();
+  await page.locator(".failed").waitFor({ state: "detached" });
+  for (const title of ["Outlive the outage", "Typed in the dark"]) {
+    const row = page.getByRole("listitem").filter({ hasText: title });
+    await row.getByRole("button", { name: "Try again" }).click();
+    await row.getByRole("button", { name: "Try again" }).waitFor({ state: "detached" });
+  }
+  await page.reload();
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Typed in the dark"]);
+  await ada.show("Completed");
+  assert.deepEqual(await ada.titles(), ["Outlive the outage"]);
+  await ada.leave(503);
+});
+
+test("what is done is shown at once, and what is done last is what stays", async () => {
+  const ada = await Person.signUp("Ada");
+  const { id } = await (await ada.add("Make up my mind")).json();
+  await ada.page.evaluate(() => {
+    const { fetch } = window;
+    let delay = 600; // the first answer is the slowest
+    window.fetch = async (input, init) => {
+      await new Promise((resolve) => setTimeout(resolve, (delay -= 200)));
+      return fetch(input, init);
+    };
+  });
+  const box = ada.tick("Make up my mind");
+  for (const checked of [true, false, true]) {
+    await box.click();
+    assert.equal(await box.isChecked(), checked);
+  }
+  for (let count = 0; count < 3; count += 1) await ada.answered("PATCH");
+  assert.equal((await (await ada.ask("GET", `/api/tasks/${id}`)).json()).completed, true);
+  assert.equal(await box.isChecked(), true);
+  await ada.leave();
+});
+
+test("the keyboard is enough, and never loses its place", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
+  for (const title of ["Three", "Two", "One"]) await ada.add(title);
+  await page.keyboard.press("Tab"); // Add
+  for (let count = 0; count < 4; count += 1) await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Completed: One");
+  await page.keyboard.press("Space");
+  assert.equal(await ada.tick("One").isChecked(), true);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Title").waitFor();
+  await page.keyboard.press("Escape");
+  assert.equal(await focused(), "Edit One");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await ada.tick("One").waitFor({ state: "detached" });
+  assert.equal(await focused(), "Delete Two");
+  await ada.leave();
+});
+
+test("a phone in the dark has room for it", async () => {
+  const viewport = { width: 320, height: 640 };
+  const ada = await Person.signUp("Ada", {
+    viewport,
+    isMobile: true,
+    hasTouch: true,
+    colorScheme: "dark",
+  });
+  await ada.add("Averylongwordthatnobodywouldwrite".repeat(4));
+  const width = await ada.page.evaluate(() => document.documentElement.scrollWidth);
+  assert.equal(width, viewport.width);
+  for (const target of await ada.page.locator("button, .tick, nav a").all()) {
+    const box = await target.boundingBox();
+    if (!box) continue;
+    assert(box.width >= 44 && box.height >= 44, `${await target.innerText()} ${JSON.stringify(box)}`);
+  }
+  await ada.leave();
+});
+
+test("after a sign-out there is only the sign-in", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.add("Kept");
+  await ada.press("Sign out");
+  await ada.page.waitForURL("**/sign-in");
+  await ada.page.goto(PAGE);
+  assert.equal(ada.page.url(), `${PAGE}/sign-in`);
+  await ada.signIn();
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Kept"]);
+  assert(ada.requests.every((request) => request.url().startsWith(`${API}/api/tasks`)));
+  await ada.leave();
+});
