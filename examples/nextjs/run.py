@@ -71,10 +71,10 @@ def e2e() -> None:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder)  # runs after the server in it was stopped
-    sys.exit(drive(str(browser), folder))
+    sys.exit(run_tests(str(browser), folder))
 
 
-def drive(browser: str, folder: Path) -> int:
+def run_tests(browser: str, folder: Path) -> int:
     api_port, page_port = str(free_port()), str(free_port())
     # Cookies ignore ports: only on one host would one that is sent by mistake be seen.
     page, api = f"http://localhost:{page_port}", f"http://localhost:{api_port}"
@@ -86,7 +86,8 @@ def drive(browser: str, folder: Path) -> int:
     control = [sys.executable, __file__, "control", str(embedded.own_folder(folder) / "data")]
     tests = app | {"BROWSER": browser, "DATABASE_CONTROL": json.dumps(control)}
     build(app)
-    subprocess.run([*FLASK, "--app", "wsgi", "db", "upgrade"], cwd=ROOT, env=service, check=True)
+    subprocess.run(["npm", "run", "types", "--", "--check"], cwd=HERE, check=True)
+    subprocess.run([*FLASK, "db", "upgrade"], cwd=ROOT, env=service, check=True)
     with (folder / "log").open("w") as log, ExitStack() as running:
         serve = [*GUNICORN, "--bind", f"127.0.0.1:{api_port}"]
         processes = [
@@ -95,10 +96,8 @@ def drive(browser: str, folder: Path) -> int:
         ]
         wait_for(f"{api}/ready", processes)
         wait_for(f"{page}/sign-in", processes)
-        subprocess.run(["npm", "run", "types", "--", "--check"], cwd=HERE, check=True)
-        outcome = subprocess.run(
-            ["node", "--test", "e2e/tasks.test.mjs"], cwd=HERE, env=tests
-        ).returncode
+        drive = ["node", "--test", "e2e/tasks.test.mjs"]
+        outcome = subprocess.run(drive, cwd=HERE, env=tests).returncode
     if outcome:
         print((folder / "log").read_text())
     return outcome

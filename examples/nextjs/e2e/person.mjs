@@ -1,6 +1,7 @@
 /** A person at a browser: what they do by the names that a screen reader would read, and what their browser saw. */
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { chromium } from "playwright-core";
 
 /** @param {string} name */
@@ -21,14 +22,12 @@ if (process.getuid?.() === 0) FLAGS.push("--no-sandbox");
 
 export const browser = await chromium.launch({ executablePath: setting("BROWSER"), args: FLAGS });
 
-let people = 0;
-
 export class Person {
   /** @param {import("playwright-core").Page} page @param {string} name */
   constructor(page, name) {
     this.page = page;
     this.name = name;
-    this.email = `${name.toLowerCase()}-${(people += 1)}@example.com`;
+    this.email = `${randomUUID()}@example.com`;
     this.token = "";
     /** @type {import("playwright-core").Response[]} */
     this.answers = [];

@@ -112,6 +112,21 @@ test("a list of more than 100 tasks goes on, without gaps or repeats", async () 
   await ada.leave();
 });
 
+test("a filter that was never read starts at its first page", async () => {
+  const ada = await Person.signUp("Ada");
+  for (let index = 0; index < 101; index += 1) {
+    await ada.ask("POST", "/api/tasks", { title: `Task ${index}`, completed: index === 0 });
+  }
+  await ada.ask("POST", "/api/tasks", { title: "Older pages do not hold it", completed: false });
+  await ada.page.reload();
+  await ada.idle();
+  await ada.show("Completed");
+  assert.deepEqual(await ada.titles(), ["Task 0"]);
+  const query = ada.requests.map((request) => new URL(request.url()).searchParams.get("cursor"));
+  assert(query.every((cursor) => cursor === null));
+  await ada.leave();
+});
+
 test("an expired token is renewed unseen", async () => {
   const ada = await Person.signUp("Ada");
   const { sub } = decodeJwt(ada.token);
@@ -122,9 +137,10 @@ test("an expired token is renewed unseen", async () => {
   // In the page, not by Playwright's routes: those would answer the preflights in the service's place.
   await ada.page.addInitScript((token) => {
     const { fetch } = window;
+    let isFirst = true;
     window.fetch = async (input, init) => {
-      if (!String(input).includes("/api/auth/token")) return fetch(input, init);
-      window.fetch = fetch;
+      if (!isFirst || !String(input).includes("/api/auth/token")) return fetch(input, init);
+      isFirst = false;
       return Response.json({ token });
     };
   }, expired);

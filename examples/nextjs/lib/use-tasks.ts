@@ -20,14 +20,15 @@ type State = {
   tasks: Task[]; // as the service told them
   operations: Operation[]; // oldest first
   loading: boolean;
+  listed?: Filter; // what the last page was read for
   cursor?: string;
   problem?: Problem; // of the last page that was asked for
 };
 
 type Event =
   | { type: "loading" }
-  | { type: "loaded"; tasks: Task[]; cursor?: string; more: boolean }
-  | { type: "failed"; problem: Problem }
+  | { type: "loaded"; tasks: Task[]; listed: Filter; cursor?: string; more: boolean }
+  | { type: "failed"; problem: Problem; listed: Filter }
   | { type: "began"; operation: Operation }
   | { type: "accepted"; operation: Operation; task?: Task }
   | { type: "refused"; operation: Operation; problem: Problem }
@@ -40,10 +41,10 @@ function reduce(state: State, event: Event): State {
       return { ...state, loading: true, problem: undefined };
     case "loaded": {
       const tasks = event.more ? unique([...state.tasks, ...event.tasks]) : event.tasks;
-      return { ...state, tasks, loading: false, cursor: event.cursor };
+      return { ...state, tasks, loading: false, listed: event.listed, cursor: event.cursor };
     }
     case "failed":
-      return { ...state, loading: false, problem: event.problem };
+      return { ...state, loading: false, listed: event.listed, problem: event.problem };
     case "began": {
       const { operation } = event;
       const others = without(operation.key).filter(
@@ -139,9 +140,14 @@ export function useTasks(api: Api, filter: Filter) {
         outcome = await settle(api.GET("/api/tasks", { params: { query }, signal }));
         if (signal.aborted) return;
       } while (settled.current !== before);
-      if ("problem" in outcome) return dispatch({ type: "failed", problem: outcome.problem });
+      const listed = filter;
+      if ("problem" in outcome) {
+        dispatch({ type: "failed", problem: outcome.problem, listed });
+        return;
+      }
       const { data: tasks, response } = outcome;
-      dispatch({ type: "loaded", tasks, cursor: nextCursor(response), more: Boolean(cursor) });
+      const more = cursor !== undefined;
+      dispatch({ type: "loaded", tasks, listed, cursor: nextCursor(response), more });
     },
     [api, filter],
   );
@@ -178,7 +184,8 @@ export function useTasks(api: Api, filter: Filter) {
   );
 
   const rows = useMemo(() => overlay(state, filter), [state, filter]);
-  const { loading, problem, cursor, operations } = state;
+  const { problem, cursor, operations } = state;
+  const loading = state.loading || state.listed !== filter;
   const unauthorized = operations.filter((operation) => operation.problem?.status === 401);
 
   function resume() {
