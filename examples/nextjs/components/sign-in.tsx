@@ -91,10 +91,12 @@ export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone:
   );
 }
 
-function describe({ status, code, message }: { status: number; code?: string; message?: string }): Problem {
+type AuthError = { status: number; code?: string; message?: string };
+
+function describe({ status, code, message }: AuthError): Problem {
   if (status === 429) return { text: "Too many attempts. Wait ten seconds, then try again." };
   const text = message ?? "That did not work. Try again in a moment.";
   if (code?.startsWith("PASSWORD_")) return { field: "password", text };
-  if (code === "INVALID_EMAIL" || code?.startsWith("USER_ALREADY_EXISTS")) return { field: "email", text };
-  return { text };
+  const isEmail = code === "INVALID_EMAIL" || code?.startsWith("USER_ALREADY_EXISTS");
+  return { field: isEmail ? "email" : undefined, text };
 }

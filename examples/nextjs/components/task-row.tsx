@@ -79,7 +79,9 @@ export function TaskRow({ row, onChange, onDelete, onRetry, onDismiss }: Props) 
   );
 }
 
-function Refusal({ refused, onRetry, onDismiss }: { refused: Operation } & Pick<Props, "onRetry" | "onDismiss">) {
+type RefusalProps = { refused: Operation } & Pick<Props, "onRetry" | "onDismiss">;
+
+function Refusal({ refused, onRetry, onDismiss }: RefusalProps) {
   const what = refused.kind === "delete" ? "Not deleted." : "Not saved.";
   return (
     <p className="problem" role="alert">

@@ -18,7 +18,8 @@ const EMPTY = {
 };
 const NOTICE_MS = 8000;
 
-type Notice = { text: string; undo?: () => void };
+/** What happened; `seen` where the list itself does not show it. */
+type Notice = { text: string; seen?: boolean; undo?: () => void };
 
 export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string; name: string }) {
   const api = useMemo(() => createApi(apiUrl, userId), [apiUrl, userId]);
@@ -36,7 +37,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
   });
 
   async function add(title: string) {
-    setNotice({ text: `Added “${title}”.` });
+    setNotice({ text: `Added “${title}”.`, seen: filter === "completed" });
     return tasks.run({ kind: "create", task: { title } });
   }
 
@@ -53,16 +54,22 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
       setNotice({ text: `“${title}” is back.` });
       void tasks.run({ kind: "create", task: { title, description, completed } });
     };
-    setNotice({ text: `Deleted “${title}”.`, undo });
+    setNotice({ text: `Deleted “${title}”.`, seen: true, undo });
     tell(row, await tasks.run({ kind: "delete", id: row.task.id }));
   }
 
   function tell(row: Row, refused: Awaited<ReturnType<typeof tasks.run>>) {
     if (!refused) return;
-    const gone = refused.problem?.status === 404;
-    setNotice({
-      text: gone ? `“${row.task.title}” was deleted elsewhere.` : `“${row.task.title}” was not saved.`,
-    });
+    const seen = refused.problem?.status === 404;
+    const what = seen ? "was deleted elsewhere" : "was not saved";
+    setNotice({ text: `“${row.task.title}” ${what}.`, seen });
+  }
+
+  async function signOut() {
+    const { error } = await authClient.signOut().catch((error: Error) => ({ error }));
+    if (error) setNotice({ text: "You could not be signed out. Try again.", seen: true });
+    // A new document, and none to go back to: nothing of this person stays in memory.
+    else window.location.replace("/sign-in");
   }
 
   return (
@@ -71,7 +78,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
         <h1>Tasks</h1>
         <p className="who">
           <span>{name}</span>
-          <button type="button" className="quiet" onClick={signOut}>
+          <button type="button" className="quiet" onClick={() => void signOut()}>
             Sign out
           </button>
         </p>
@@ -98,7 +105,9 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
           ))}
         </ul>
         {loading && rows.length === 0 && <Skeleton />}
-        {!loading && !problem && !more && rows.length === 0 && <p className="empty">{EMPTY[filter]}</p>}
+        {!loading && !problem && !more && rows.length === 0 && (
+          <p className="empty">{EMPTY[filter]}</p>
+        )}
         {problem && problem.status !== 401 && (
           <div className="failed" role="alert">
             <p>Your tasks could not be read. {problem.detail}</p>
@@ -113,7 +122,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
           </button>
         )}
       </main>
-      <div className="notice" role="status" data-shown={Boolean(notice?.undo)}>
+      <div className="notice" role="status" data-seen={notice?.seen ?? false}>
         <span>{notice?.text}</span>
         {notice?.undo && (
           <button type="button" onClick={notice.undo}>
@@ -157,11 +166,6 @@ function Skeleton() {
       ))}
     </div>
   );
-}
-
-async function signOut() {
-  await authClient.signOut();
-  window.location.assign("/sign-in"); // a new document: nothing of this person stays in memory
 }
 
 function describeChange({ task }: Row, changes: { title?: string; completed?: boolean }): string {

@@ -134,7 +134,7 @@ test("an expired token is renewed unseen", async () => {
   const expired = await new SignJWT({ sub, iat: now - 960, exp: now - 60 })
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .sign(new TextEncoder().encode(SECRET));
-  // In the page, not by Playwright's routes: those would answer the preflights in the service's place.
+  // In the page, not by Playwright's routes: those answer the preflights in the service's place.
   await ada.page.addInitScript((token) => {
     const { fetch } = window;
     let isFirst = true;
@@ -198,7 +198,8 @@ test("a refused title comes back to its field with the reason", async () => {
   await ada.press("Edit Short");
   await page.getByLabel("Title").fill("   ");
   await page.getByLabel("Title").press("Enter");
-  const field = page.getByRole("textbox", { name: "Title", description: "Must have 1 to 200 characters." });
+  const description = "Must have 1 to 200 characters.";
+  const field = page.getByRole("textbox", { name: "Title", description });
   await field.waitFor();
   await field.fill("Mended");
   const saved = ada.answered("PATCH");
@@ -214,7 +215,8 @@ test("a task that was deleted elsewhere leaves the list", async () => {
   await ada.add("Stays");
   assert.equal((await ada.ask("DELETE", `/api/tasks/${id}`)).status, 204);
   await ada.tick("Gone").click();
-  await ada.page.getByText("“Gone” was deleted elsewhere.").waitFor();
+  const notice = ada.page.locator(".notice[data-seen=true]");
+  await notice.getByText("“Gone” was deleted elsewhere.").waitFor();
   assert.deepEqual(await ada.titles(), ["Stays"]);
   await ada.leave(404);
 });
@@ -327,7 +329,7 @@ test("a phone in the dark has room for it", async () => {
   for (const target of await ada.page.locator("button, .tick, nav a").all()) {
     const box = await target.boundingBox();
     if (!box) continue;
-    assert(box.width >= 44 && box.height >= 44, `${await target.innerText()} ${JSON.stringify(box)}`);
+    assert(Math.min(box.width, box.height) >= 44, `${await target.innerText()} is too small`);
   }
   await ada.leave();
 });
