@@ -86,7 +86,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
       <main>
         {tasks.signedOut && (
           <section className="signed-out">
-            <p role="alert">You are signed out. Sign in to go on; nothing that you typed is lost.</p>
+            <p role="alert">You are signed out. Sign in to go on; nothing typed is lost.</p>
             <SignInForm onDone={tasks.resume} />
           </section>
         )}

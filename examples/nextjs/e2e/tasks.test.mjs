@@ -283,13 +283,13 @@ test("what is done is shown at once, and what is done last is what stays", async
     };
   });
   const box = ada.tick("Make up my mind");
-  for (const checked of [true, false, true]) {
+  for (const checked of [true, false]) {
     await box.click();
     assert.equal(await box.isChecked(), checked);
   }
-  for (let count = 0; count < 3; count += 1) await ada.answered("PATCH");
-  assert.equal((await (await ada.ask("GET", `/api/tasks/${id}`)).json()).completed, true);
-  assert.equal(await box.isChecked(), true);
+  for (let count = 0; count < 2; count += 1) await ada.answered("PATCH");
+  assert.equal((await (await ada.ask("GET", `/api/tasks/${id}`)).json()).completed, false);
+  assert.equal(await box.isChecked(), false);
   await ada.leave();
 });
 

@@ -62,7 +62,7 @@ function keepToken(userId: string) {
       window.location.reload(); // somebody else signed in from another tab
       throw new Error("Another person signed in.");
     }
-    renewAt = Date.now() + (exp - iat) * 1000 - RENEW_BEFORE_MS; // right even if this clock is wrong
+    renewAt = Date.now() + (exp - iat) * 1000 - RENEW_BEFORE_MS; // also by a wrong clock
     return fetched;
   }
 

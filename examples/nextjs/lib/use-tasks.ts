@@ -95,14 +95,15 @@ function overlay({ tasks, operations }: State, filter: Filter): Row[] {
       rows.set(operation.id, { ...row, task, saving: true });
     }
   }
-  return [...drafts, ...rows.values()].filter(
-    ({ task, refused }) => refused || filter === "all" || task.completed === (filter === "completed"),
-  );
+  const isShown = ({ completed }: Task) =>
+    filter === "all" || completed === (filter === "completed");
+  return [...drafts, ...rows.values()].filter(({ task, refused }) => refused || isShown(task));
 }
 
 function draft(operation: Operation & { kind: "create" }): Row {
   const { title, description = null, completed = false } = operation.task;
-  const task = { id: 0, user_id: "", title, description, completed, created_at: "", updated_at: "" };
+  const unknown = { id: 0, user_id: "", created_at: "", updated_at: "" };
+  const task: Task = { ...unknown, title, description, completed };
   const refused = operation.problem && operation;
   return { key: operation.key, task, saving: !refused, refused };
 }
