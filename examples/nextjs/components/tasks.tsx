@@ -3,6 +3,7 @@
 import { useSearchParams } from "next/navigation";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { createApi } from "@/lib/api";
+import type { TaskChanges } from "@/lib/api";
 import { authClient } from "@/lib/auth-client";
 import { FILTERS, useTasks } from "@/lib/use-tasks";
 import type { Filter, Row } from "@/lib/use-tasks";
@@ -33,7 +34,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
   const pageIsSpent = more && !loading && !problem && rows.length === 0;
 
   useEffect(() => {
-    if (pageIsSpent) void loadMore();
+    if (pageIsSpent) loadMore();
   });
 
   async function add(title: string) {
@@ -41,7 +42,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
     return tasks.run({ kind: "create", task: { title } });
   }
 
-  async function change(row: Row, changes: Parameters<typeof describeChange>[1]) {
+  async function change(row: Row, changes: TaskChanges) {
     keepFocus(row, "tick");
     setNotice({ text: describeChange(row, changes) });
     tell(row, await tasks.run({ kind: "change", id: row.task.id, changes }));
@@ -51,11 +52,24 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
     keepFocus(row, "delete");
     const { title, description, completed } = row.task;
     const undo = () => {
+      list.current?.focus(); // the button goes
       setNotice({ text: `“${title}” is back.` });
       void tasks.run({ kind: "create", task: { title, description, completed } });
     };
     setNotice({ text: `Deleted “${title}”.`, seen: true, undo });
     tell(row, await tasks.run({ kind: "delete", id: row.task.id }));
+  }
+
+  function retry(row: Row) {
+    if (!row.refused) return;
+    keepFocus(row, "tick");
+    void tasks.run(row.refused);
+  }
+
+  function dismiss(row: Row) {
+    if (!row.refused) return;
+    keepFocus(row, "tick");
+    tasks.dismiss(row.refused.key);
   }
 
   function tell(row: Row, refused: Awaited<ReturnType<typeof tasks.run>>) {
@@ -92,15 +106,21 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
         )}
         <NewTask onAdd={add} onDismiss={tasks.dismiss} />
         <Filters current={filter} />
-        <ul ref={list} className="list" aria-label={`${LABELS[filter]} tasks`} aria-busy={loading}>
+        <ul
+          ref={list}
+          className="list"
+          tabIndex={-1}
+          aria-label={`${LABELS[filter]} tasks`}
+          aria-busy={loading}
+        >
           {rows.map((row) => (
             <TaskRow
               key={row.key}
               row={row}
               onChange={(changes) => void change(row, changes)}
               onDelete={() => void remove(row)}
-              onRetry={() => row.refused && void tasks.run(row.refused)}
-              onDismiss={() => row.refused && tasks.dismiss(row.refused.key)}
+              onRetry={() => retry(row)}
+              onDismiss={() => dismiss(row)}
             />
           ))}
         </ul>
@@ -111,13 +131,13 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
         {problem && problem.status !== 401 && (
           <div className="failed" role="alert">
             <p>Your tasks could not be read. {problem.detail}</p>
-            <button type="button" className="primary" onClick={() => void tasks.load()}>
+            <button type="button" className="primary" onClick={tasks.reload}>
               Try again
             </button>
           </div>
         )}
         {more && !problem && rows.length > 0 && (
-          <button type="button" className="more" disabled={loading} onClick={() => void loadMore()}>
+          <button type="button" className="more" disabled={loading} onClick={loadMore}>
             {loading ? "Loading…" : "Load more"}
           </button>
         )}
@@ -168,7 +188,7 @@ function Skeleton() {
   );
 }
 
-function describeChange({ task }: Row, changes: { title?: string; completed?: boolean }): string {
+function describeChange({ task }: Row, changes: TaskChanges): string {
   if (changes.completed === undefined) return `Saved “${changes.title ?? task.title}”.`;
   return `“${task.title}” is ${changes.completed ? "completed" : "active again"}.`;
 }
@@ -182,7 +202,7 @@ function useNotice() {
   return [notice, setNotice] as const;
 }
 
-/** Give the focus to a neighbour when the row that had it leaves the list. */
+/** Give the focus to the row or its neighbour when the control that had it goes. */
 function useFocusAfterLeaving(list: React.RefObject<HTMLUListElement | null>, rows: Row[]) {
   const leaving = useRef<{ index: number; control: string }>(undefined);
   useLayoutEffect(() => {
@@ -192,7 +212,8 @@ function useFocusAfterLeaving(list: React.RefObject<HTMLUListElement | null>, ro
     if (document.activeElement !== document.body) return;
     const controls = list.current?.querySelectorAll<HTMLElement>(`[data-control="${control}"]`);
     const neighbour = controls?.item(Math.min(index, controls.length - 1));
-    (neighbour ?? document.getElementById("new-task"))?.focus();
+    const next = neighbour?.matches(":enabled") ? neighbour : document.getElementById("new-task");
+    next?.focus();
   }, [list, rows]);
   return (row: Row, control: string) => {
     leaving.current = { index: rows.indexOf(row), control };

@@ -262,6 +262,7 @@ test("a database that is stopped is a retry, and nothing is lost", async () => {
     const row = page.getByRole("listitem").filter({ hasText: title });
     await row.getByRole("button", { name: "Try again" }).click();
     await row.getByRole("button", { name: "Try again" }).waitFor({ state: "detached" });
+    assert.notEqual(await page.evaluate("document.activeElement.tagName"), "BODY");
   }
   await page.reload();
   await ada.idle();

@@ -125,12 +125,14 @@ export function useTasks(api: Api, filter: Filter) {
   const turns = useRef(new Map<number, Promise<unknown>>());
   const settled = useRef(0);
   const listing = useRef<AbortController>(undefined);
+  const asked = useRef<string>(undefined);
   const lastKey = useRef(0);
 
   const load = useCallback(
     async (cursor?: string) => {
       listing.current?.abort();
       const { signal } = (listing.current = new AbortController());
+      asked.current = cursor;
       dispatch({ type: "loading" });
       let outcome: Outcome<Task[]>;
       let before: number;
@@ -174,7 +176,7 @@ export function useTasks(api: Api, filter: Filter) {
           return undefined;
         }
         const { problem } = outcome;
-        const gone = problem.status === 404;
+        const gone = problem.status === 404 && operation.kind !== "create";
         dispatch(gone ? { type: "accepted", operation } : { type: "refused", operation, problem });
         return { ...operation, problem };
       });
@@ -189,9 +191,15 @@ export function useTasks(api: Api, filter: Filter) {
   const loading = state.loading || state.listed !== filter;
   const unauthorized = operations.filter((operation) => operation.problem?.status === 401);
 
+  /** Ask again for the page that could not be read. */
+  function reload() {
+    void load(asked.current);
+  }
+
+  /** Do again what was refused while nobody was signed in. */
   function resume() {
     for (const operation of unauthorized) void run(operation);
-    void load();
+    if (problem) reload();
   }
 
   return {
@@ -202,8 +210,8 @@ export function useTasks(api: Api, filter: Filter) {
     resume,
     more: cursor !== undefined,
     run,
-    load,
-    loadMore: () => load(cursor),
+    reload,
+    loadMore: () => void load(cursor),
     dismiss: (key: string) => dispatch({ type: "dismissed", key }),
   };
 }
