@@ -84,15 +84,17 @@ type RefusalProps = { refused: Operation } & Pick<Props, "onRetry" | "onDismiss"
 function Refusal({ refused, onRetry, onDismiss }: RefusalProps) {
   const what = refused.kind === "delete" ? "Not deleted." : "Not saved.";
   return (
-    <p className="problem" role="alert">
-      {what} {refused.problem?.detail}{" "}
+    <div className="refusal">
+      <p className="problem" role="alert">
+        {what} {refused.problem?.detail}
+      </p>
       <button type="button" onClick={onRetry}>
         Try again
-      </button>{" "}
+      </button>
       <button type="button" onClick={onDismiss}>
         {refused.kind === "create" ? "Discard" : "Dismiss"}
       </button>
-    </p>
+    </div>
   );
 }
 
