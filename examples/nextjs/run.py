@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
@@ -31,6 +31,7 @@ FLASK = [sys.executable, "-m", "flask"]
 NEXT = [str(HERE / "node_modules/.bin/next")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_NODE = (20, 9)
+ENDED = "A part of it ended by itself; the lines above say why."
 
 Environment = dict[str, str]
 
@@ -59,7 +60,7 @@ def demo() -> None:
         print(f"\n  app   {page}\n  API   {api}/docs\n  Ctrl-C ends all of it.\n", flush=True)
         while all(process.poll() is None for process in processes):
             time.sleep(0.5)
-        sys.exit("A part of it ended by itself; the lines above say why.")
+        sys.exit(ENDED)
 
 
 def e2e() -> None:
@@ -164,7 +165,8 @@ def started(
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # where it ended by itself
+            os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -174,15 +176,17 @@ def started(
 
 def wait_for(url: str, processes: list[subprocess.Popen[bytes]]) -> None:
     deadline = time.monotonic() + 60
-    while True:
-        try:
+    answered = False
+    while time.monotonic() < deadline:
+        with suppress(URLError, OSError):
             urlopen(url, timeout=5).close()
+            answered = True
+        time.sleep(0.5)  # time to find its port taken, whoever answers there
+        if any(process.poll() is not None for process in processes):
+            sys.exit(ENDED)
+        if answered:
             return
-        except (URLError, OSError) as error:
-            ended = any(process.poll() is not None for process in processes)
-            if ended or time.monotonic() > deadline:
-                sys.exit(f"{url} does not answer: {error}")
-            time.sleep(0.2)
+    sys.exit(f"{url} does not answer.")
 
 
 if __name__ == "__main__":
