@@ -23,7 +23,7 @@ def main() -> None:
     settings = current_app.config["SETTINGS"]
     url = resolve_url(settings.database_url_unpooled or settings.database_url)
     if context.is_offline_mode():
-        configure(url=url, literal_binds=True)
+        configure("SESSION", url=url, literal_binds=True)
         with context.begin_transaction():
             context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             context.run_migrations()
@@ -60,14 +60,17 @@ def one_at_a_time(engine: Engine) -> Iterator[None]:
 
 def migrate(engine: Engine, scope: str) -> None:
     with engine.connect() as connection:
-        configure(connection=connection)
+        configure(scope, connection=connection)
         with context.begin_transaction():
             connection.execute(text(f"SET {scope} lock_timeout = '{LOCK_TIMEOUT}'"))
             context.run_migrations()
 
 
-def configure(**target: Any) -> None:
+def configure(scope: str, **target: Any) -> None:
+    """Set up a run of migrations, each of which begins with the lock timeout."""
+    limit = f"SET {scope} lock_timeout = '{LOCK_TIMEOUT}'"
     context.configure(
+        on_version_apply=lambda ctx, **_: ctx.execute(limit),
         target_metadata=metadata,
         compare_server_default=True,
         process_revision_directives=number_revision,
