@@ -107,6 +107,7 @@ def when_ready(server):
 
 
 wsgi_app = "wsgi:app"
+limit_request_line = 8190  # bytes, gunicorn's most; api.py refuses what would grow beyond it
 worker_class = Worker
 threads = 2 * POOL_SIZE  # while all connections wait for a slow database, /health still answers
 preload_app = False  # the workers would share the connections opened before they were forked

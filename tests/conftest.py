@@ -39,12 +39,16 @@ def server() -> str:
 def new_database(server: str) -> Callable[[], Any]:
     """Make an empty database for the length of a `with`, which gives its URL."""
 
+    locale = "LOCALE 'C.UTF-8'" if "TEST_DATABASE_URL" in os.environ else ""
+
     @contextmanager
     def make() -> Iterator[str]:
         admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
         name = f"test_{uuid.uuid4().hex}"
         with admin.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+            connection.exec_driver_sql(
+                f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' {locale}"
+            )
         try:
             yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
         finally:

@@ -54,6 +54,7 @@ INPUT_ERROR_TYPES = {
     UNKNOWN: "unknown",
 }
 MAX_DISCARDED_BYTES = 1024 * 1024
+MAX_QUERY_BYTES = 6_500  # and a cursor of at most 1,200, on a line that gunicorn.conf.py limits
 MAX_INPUT_ERRORS = 20  # a body of 20,000 unknown fields is not worth an answer ten times its size
 
 NO_SUCH_TASK = "Task not found"
@@ -123,7 +124,10 @@ class NotJson(ValueError):
 
 
 class Parser(FlaskParser):
-    """Reads a request strictly: each name known and given once, JSON as RFC 8259 has it."""
+    """Reads a request strictly: each name known and given once, JSON as RFC 8259 has it.
+
+    A query parameter that takes a list is given once for each of its values.
+    """
 
     DEFAULT_VALIDATION_STATUS = 400
     DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
@@ -146,7 +150,12 @@ class Parser(FlaskParser):
             raise ValidationError("Not valid JSON: it cannot be read.") from None
 
     def load_querystring(self, req: Request, schema: Schema) -> MultiDictProxy:
-        twice = {name for name, values in req.args.lists() if len(values) > 1}
+        cursor = req.args.get("cursor", "")
+        if len(req.query_string) - len(cursor) > MAX_QUERY_BYTES:
+            raise ValidationError(f"Must have at most {MAX_QUERY_BYTES} bytes without the cursor.")
+        several = {name for name, field in schema.fields.items() if isinstance(field, fields.List)}
+        given = {name for name, values in req.args.lists() if len(values) > 1}
+        twice = given - several
         if twice:
             raise ValidationError({name: ["Given more than once."] for name in twice})
         parameters: MultiDictProxy = super().load_querystring(req, schema)

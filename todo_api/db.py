@@ -45,7 +45,7 @@ CONNECTION_DEFAULTS = {
 UTC_TIMESTAMPTZ = psycopg2.extensions.new_type(
     psycopg2.extensions.PYDATETIMETZ.values,
     "UTC_TIMESTAMPTZ",
-    lambda text, _: datetime.fromisoformat(str(text)).astimezone(UTC),
+    lambda text, _: datetime.fromisoformat(str(text)).astimezone(UTC) if text else None,
 )
 
 

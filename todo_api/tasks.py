@@ -1,75 +1,34 @@
-"""The task endpoints: each one statement, and each statement held to the user of the token."""
+"""The task endpoints."""
 
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+import re
+from typing import Any, cast
 
 from flask import g, request, url_for
-from sqlalchemy import (
-    Boolean,
-    Delete,
-    Executable,
-    Result,
-    Row,
-    Select,
-    Update,
-    bindparam,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import CursorResult, Executable, Row
 from werkzeug.exceptions import NotFound
 
-from todo_api import db
+from todo_api import db, statements
 from todo_api.api import NO_SUCH_TASK, Blueprint
 from todo_api.auth import require_user
-from todo_api.models import MAX_ID, tasks
 from todo_api.schemas import (
     STATUSES,
+    CompletedTasks,
     Completion,
     Cursor,
+    Deleted,
+    ManyChanges,
     NewTask,
+    Place,
     Task,
     TaskChanges,
+    TaskFilters,
     TaskPage,
+    TaskStats,
 )
 
 blp = Blueprint("tasks", __name__, url_prefix="/api/tasks", description="My tasks.")
 
-Statement = TypeVar("Statement", Select[Any], Update, Delete)
-
-
-def owned(statement: Statement) -> Statement:
-    """Hold a statement to the rows of the token's user. Every task statement starts here."""
-    return statement.where(tasks.c.user_id == bindparam("owner"))
-
-
-def this(statement: Statement) -> Statement:
-    """Hold a statement to one of the rows of the token's user."""
-    return owned(statement).where(tasks.c.id == bindparam("task_id"))
-
-
-# Built once; psycopg2 puts the values in, so PostgreSQL plans without what is constant.
-COMPLETED = bindparam("is_completed", type_=Boolean)
-PLACE = tuple_(tasks.c.created_at, tasks.c.id)
-LIST = (
-    owned(select(tasks))
-    .where(or_(COMPLETED.is_(None), tasks.c.completed == COMPLETED))
-    .where(PLACE < tuple_(bindparam("after_created_at"), bindparam("after_id")))
-    .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
-    .limit(bindparam("at_most"))
-)
-CREATE = insert(tasks).values(user_id=bindparam("owner")).returning(tasks)
-GET = this(select(tasks))
-# Not now(), the time the statement began: an update that waited for another is the later one.
-UPDATE = this(update(tasks)).values(updated_at=func.clock_timestamp()).returning(tasks)
-TOGGLE = UPDATE.values(completed=~tasks.c.completed)
-DELETE = this(delete(tasks)).returning(tasks.c.id)
-
-BEFORE_THE_NEWEST = (datetime.max.replace(tzinfo=UTC), MAX_ID)
+START = Place("", None, None)
 
 
 @blp.route("")
@@ -86,17 +45,20 @@ BEFORE_THE_NEWEST = (datetime.max.replace(tzinfo=UTC), MAX_ID)
     },
 )
 def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
-    """List my tasks, newest first."""
-    created_at, id_ = page.get("cursor", BEFORE_THE_NEWEST)
-    limit = page["limit"]
-    rows = execute(
-        LIST,
-        is_completed=STATUSES[page["status"]],
-        after_created_at=created_at,
-        after_id=id_,
-        at_most=limit + 1,
-    ).all()
-    return list(rows[:limit]), next_page(rows[limit - 1]) if len(rows) > limit else {}
+    """List my tasks."""
+    sort, limit, place = page["sort"], page["limit"], page.get("cursor", START)
+    values = {"place": place.value, "place_id": place.id, "at_most": limit + 1}
+    rows = execute(statements.LISTS[sort], **filters(page), **values).all()
+    return list(rows[:limit]), next_page(sort, rows[limit - 1]) if len(rows) > limit else {}
+
+
+@blp.route("/stats")
+@require_user
+@blp.arguments(TaskFilters, location="query")
+@blp.response(200, TaskStats)
+def get_task_stats(asked: dict[str, Any]) -> Row[Any]:
+    """Count my tasks."""
+    return execute(statements.STATS, **filters(asked)).one()
 
 
 @blp.route("", methods=["POST"])
@@ -110,8 +72,30 @@ def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
 )
 def create_task(task: dict[str, Any]) -> tuple[Row[Any], dict[str, str]]:
     """Create a task."""
-    row = execute(CREATE, **task).one()
+    row = execute(statements.CREATE, **{"is_completed": False} | task).one()
     return row, {"Location": url_for(".get_task", task_id=row.id)}
+
+
+@blp.route("", methods=["PATCH"])
+@require_user
+@blp.no_query
+@blp.arguments(ManyChanges)
+@blp.response(200, Task(many=True))
+def update_tasks(asked: dict[str, Any]) -> list[Row[Any]]:
+    """Make the same changes to several of my tasks, and get those changed in the order of `ids`."""
+    ids, changes = asked["ids"], asked["changes"]
+    changed = execute(statements.CHANGE_MANY.to(changes), ids=ids, **changes)
+    rows = {row.id: row for row in changed}
+    return [rows[id_] for id_ in dict.fromkeys(ids) if id_ in rows]
+
+
+@blp.route("", methods=["DELETE"])
+@require_user
+@blp.arguments(CompletedTasks, location="query")
+@blp.response(200, Deleted)
+def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
+    """Delete my completed tasks."""
+    return {"deleted": execute(statements.DELETE_COMPLETED).rowcount}
 
 
 @blp.route("/<task_id:task_id>")
@@ -120,7 +104,7 @@ def create_task(task: dict[str, Any]) -> tuple[Row[Any], dict[str, str]]:
 @blp.response(200, Task)
 def get_task(task_id: int) -> Row[Any]:
     """Get one of my tasks."""
-    return execute_on(task_id, GET)
+    return execute_on(task_id, statements.GET)
 
 
 @blp.route("/<task_id:task_id>", methods=["PATCH"])
@@ -131,7 +115,7 @@ def get_task(task_id: int) -> Row[Any]:
 @blp.response(200, Task)
 def update_task(changes: dict[str, Any], task_id: int) -> Row[Any]:
     """Change the fields that are named; the others keep their values, with PUT as with PATCH."""
-    return execute_on(task_id, UPDATE if changes else GET, **changes)
+    return execute_on(task_id, statements.CHANGE.to(changes), **changes)
 
 
 @blp.route("/<task_id:task_id>/complete", methods=["PATCH"])
@@ -141,7 +125,9 @@ def update_task(changes: dict[str, Any], task_id: int) -> Row[Any]:
 @blp.response(200, Task)
 def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row[Any]:
     """Complete a task, or flip whether it is completed where no body says which."""
-    return execute_on(task_id, UPDATE, **completion) if completion else execute_on(task_id, TOGGLE)
+    if completion is None:
+        return execute_on(task_id, statements.TOGGLE)
+    return execute_on(task_id, statements.CHANGE.to(completion), **completion)
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])
@@ -150,7 +136,7 @@ def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row
 @blp.response(204)
 def delete_task(task_id: int) -> None:
     """Delete one of my tasks."""
-    execute_on(task_id, DELETE)
+    execute_on(task_id, statements.DELETE)
 
 
 def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
@@ -161,13 +147,27 @@ def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
     return row
 
 
-def execute(statement: Executable, **values: Any) -> Result[Any]:
-    return db.session().execute(statement, {"owner": g.user, **values})
+def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
+    result = db.session().execute(statement, {"owner": g.user, **values})
+    return cast("CursorResult[Any]", result)
 
 
-def next_page(last: Row[Any]) -> dict[str, str]:
+def filters(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the filters, null for those that are not asked for."""
+    q = re.sub(r"([\\%_])", r"\\\1", asked.get("q", ""))
+    return {
+        "is_completed": STATUSES[asked["status"]],
+        "any_priority": asked.get("priority"),
+        "all_tags": asked.get("tag"),
+        "pattern": f"%{q}%" if q else None,
+        "due_before": asked.get("due_before"),
+        "due_after": asked.get("due_after"),
+    }
+
+
+def next_page(sort: str, last: Row[Any]) -> dict[str, str]:
     """Return the header (RFC 8288) that leads to what comes after ``last`` in this list."""
-    cursor = Cursor.encode(last.created_at, last.id)
-    query: dict[str, Any] = {**request.args, "cursor": cursor}
+    cursor = Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id)
+    query: dict[str, Any] = {**request.args.to_dict(flat=False), "cursor": cursor}
     following = url_for(".list_tasks", **query)
     return {"Link": f'<{following}>; rel="next"'}

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
         ("POST", "/api/tasks", {"title": "x"}, 201),
         ("POST", "/api/tasks", {}, 400),
         ("GET", "/api/tasks/0", None, 404),
-        ("DELETE", "/api/tasks", None, 405),
+        ("PUT", "/api/tasks", None, 405),
         ("OPTIONS", "/api/tasks", None, 200),
     ],
 )

@@ -80,7 +80,7 @@ def test_answer_without_an_origin_allows_nothing(client: FlaskClient) -> None:
         ("POST", "/api/tasks", {}, b"{}", 400),
         ("GET", "/api/tasks", {"Authorization": "Bearer x"}, None, 401),
         ("GET", "/api/tasks/1-nope", {}, None, 404),
-        ("DELETE", "/api/tasks", {}, None, 405),
+        ("PUT", "/api/tasks", {}, None, 405),
         ("POST", "/api/tasks", {"Transfer-Encoding": "chunked"}, b"{}", 411),
         ("POST", "/api/tasks", {}, b" " * 131_073, 413),
         ("POST", "/api/tasks", {"Content-Type": "text/plain"}, b"x", 415),

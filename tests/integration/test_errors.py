@@ -40,11 +40,11 @@ def test_unknown_path_is_not_found(anonymous: FlaskClient, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("DELETE", "/api/tasks", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("PUT", "/api/tasks", {"GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"}),
         ("POST", "/api/tasks/1", {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}),
         ("GET", "/api/tasks/1/complete", {"OPTIONS", "PATCH"}),
         ("POST", "/health", {"GET", "HEAD", "OPTIONS"}),
-        ("TRACE", "/api/tasks", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("TRACE", "/api/tasks", {"GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"}),
     ],
 )
 def test_wrong_method_names_the_right_ones(

@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -34,6 +35,23 @@ def test_life_of_a_task_on_one_connection(served: Server, token: Token, user: st
     assert ask(connection, "DELETE", path, signed)[0].status == 204
     assert ask(connection, "GET", path, signed)[0].status == 404
     assert connection.sock is opened
+    connection.close()
+
+
+def test_longest_link_can_be_followed(served: Server, token: Token, user: str) -> None:
+    connection = served.connect()
+    signed = token(user)
+    title = "".join(chr(0x1F300 + n) for n in range(200))
+    body = json.dumps({"title": title, "tags": [title[:50]]}).encode()
+    for _ in range(2):
+        assert ask(connection, "POST", "/api/tasks", signed, body)[0].status == 201
+    filters = [("q", title), *(("tag", title[:50]) for _ in range(6)), ("sort", "-title")]
+    path = f"/api/tasks?{urlencode([*filters, ('limit', 1)])}"
+    response, first = ask(connection, "GET", path, signed)
+    following = response.headers["Link"].removeprefix("<").partition(">")[0]
+    assert len(following) > 6_500
+    response, second = ask(connection, "GET", following, signed)
+    assert (response.status, len(first), len(second)) == (200, 1, 1)
     connection.close()
 
 

@@ -9,10 +9,14 @@ from flask.testing import FlaskClient
 
 from tests import ROOT
 from todo_api.models import tasks
+from todo_api.schemas import SORTS
 
 OPERATIONS = {
     ("get", "/api/tasks"): ("listTasks", {200, 400, 401, 411, 413, 500, 503}),
     ("post", "/api/tasks"): ("createTask", {201, 400, 401, 411, 413, 415, 500, 503}),
+    ("patch", "/api/tasks"): ("updateTasks", {200, 400, 401, 411, 413, 415, 500, 503}),
+    ("delete", "/api/tasks"): ("deleteCompletedTasks", {200, 400, 401, 411, 413, 500, 503}),
+    ("get", "/api/tasks/stats"): ("getTaskStats", {200, 400, 401, 411, 413, 500, 503}),
     ("get", "/api/tasks/{task_id}"): ("getTask", {200, 400, 401, 404, 411, 413, 500, 503}),
     ("patch", "/api/tasks/{task_id}"): (
         "updateTask",
@@ -86,16 +90,37 @@ def test_schemas_have_the_limits_of_the_validators(anonymous: FlaskClient) -> No
         assert schemas[name]["additionalProperties"] is False
     assert schemas["NewTask"]["required"] == ["title"]
     assert "required" not in schemas["TaskChanges"]
-    parameters = document(anonymous)["paths"]["/api/tasks"]["get"]["parameters"]
-    assert {parameter["name"]: parameter["schema"] for parameter in parameters} == {
+
+
+def test_parameters_of_a_list_have_the_limits_of_the_validators(anonymous: FlaskClient) -> None:
+    paths = document(anonymous)["paths"]
+    filters = {
         "status": {
             "type": "string",
             "enum": ["all", "active", "pending", "completed"],
             "default": "all",
         },
+        "q": {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000]*$"},
+        "priority": {
+            "type": "array",
+            "items": {"type": "string", "enum": ["low", "medium", "high"], "examples": ["high"]},
+        },
+        "due_before": {"type": "string", "format": "date"},
+        "due_after": {"type": "string", "format": "date"},
+    }
+    page = filters | {
+        "sort": {"type": "string", "enum": list(SORTS), "default": "-created_at"},
         "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
         "cursor": {"type": "string"},
     }
+    for path, expected in (("/api/tasks", page), ("/api/tasks/stats", filters)):
+        parameters = paths[path]["get"]["parameters"]
+        found = {parameter["name"]: parameter["schema"] for parameter in parameters}
+        shown = {name for name, schema in found.items() if schema.pop("examples", None)}
+        assert shown == {"q", "priority", "tag", "due_before", "due_after"}
+        tag = found.pop("tag")
+        assert (tag["type"], tag["maxItems"], tag["items"]["maxLength"]) == ("array", 10, 50)
+        assert found == expected
 
 
 def test_task_has_the_columns_of_its_table(anonymous: FlaskClient) -> None:

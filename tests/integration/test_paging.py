@@ -105,7 +105,7 @@ def encoded(text: bytes) -> str:
 
 
 LIMIT = "Must be a whole number from 1 to 500."
-CURSOR = "Not a cursor that this service gave out."
+CURSOR = "Not a cursor that this service gave out for this sort."
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,9 @@ from time import sleep
 import pytest
 
 from config import Config
-from tests import ROOT, SECRET
+from tests import NOT_NEW, ROOT, SECRET
 from tests.serving import free_port
 
-NOT_NEW = (".*", "instance", "__pycache__", "node_modules")
 README = (ROOT / "README.md").read_text()
 
 

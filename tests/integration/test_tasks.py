@@ -52,6 +52,10 @@ def test_created_task_is_answered_as_stored(client: FlaskClient, user: str) -> N
         "completed": False,
         "created_at": task["created_at"],
         "updated_at": task["created_at"],
+        "completed_at": None,
+        "priority": "medium",
+        "due_date": None,
+        "tags": [],
     }
     assert client.get(answer.headers["Location"]).json == task
 
@@ -207,7 +211,11 @@ def test_toggle_without_a_body_flips(client: FlaskClient) -> None:
     path = f"/api/tasks/{task['id']}/complete"
     flipped = client.patch(path)
     assert flipped.status_code == 200
-    assert flipped.json == task | {"completed": True, "updated_at": flipped.json["updated_at"]}
+    assert flipped.json == task | {
+        "completed": True,
+        "updated_at": flipped.json["updated_at"],
+        "completed_at": flipped.json["completed_at"],
+    }
     assert client.patch(path, content_type="application/json").json["completed"] is False
 
 

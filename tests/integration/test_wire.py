@@ -38,6 +38,18 @@ def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient
     [
         ("GET", "/api/tasks", None, 200, "SELECT"),
         ("GET", "/api/tasks?status=active&limit=1", None, 200, "SELECT"),
+        (
+            "GET",
+            "/api/tasks?q=x&priority=low&priority=high&tag=a&sort=-due_date",
+            None,
+            200,
+            "SELECT",
+        ),
+        ("GET", "/api/tasks/stats?due_after=2026-01-01", None, 200, "WITH"),
+        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"title": "y"}}, 200, "UPDATE"),
+        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"completed": True}}, 200, "UPDATE"),
+        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {}}, 200, "SELECT"),
+        ("DELETE", "/api/tasks?status=completed", None, 200, "DELETE"),
         ("POST", "/api/tasks", {"title": "x"}, 201, "INSERT"),
         ("GET", "/api/tasks/{}", None, 200, "SELECT"),
         ("PATCH", "/api/tasks/{}", {"title": "y"}, 200, "UPDATE"),
@@ -62,6 +74,24 @@ def test_request_is_one_statement_in_one_message(
     assert kind == "Q"
     assert text.startswith(TIMEOUT + verb)
     assert ";" not in text.removeprefix(TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/api/tasks", {"ids": [1], "changes": {"title": "y"}}),
+        ("PATCH", "/api/tasks", {"ids": [1], "changes": {"completed": True}}),
+        ("DELETE", "/api/tasks?status=completed", None),
+    ],
+)
+def test_several_rows_are_locked_by_their_ids_in_order(
+    wired: tuple[FlaskClient, Proxy], method: str, path: str, body: Any
+) -> None:
+    """Which the plan of one day may do by itself, and that of another not."""
+    client, proxy = wired
+    assert client.open(path, method=method, json=body).status_code == 200
+    ((_, text),) = proxy.messages
+    assert "ORDER BY tasks.id FOR UPDATE)" in text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A stranger sees nothing, and another user's task is as good as none."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +82,7 @@ def task_routes(app: Flask) -> list[tuple[str, str]]:
 
 def test_every_task_route_refuses_a_stranger_first(app: Flask, anonymous: FlaskClient) -> None:
     routes = task_routes(app)
-    assert len(routes) >= 9
+    assert len(routes) >= 13
     for method, path in routes:
         for target, body in ((path, None), (f"{path}?nope=1", b"{"), (path, b'{"nope": 1}')):
             answer = anonymous.open(
@@ -104,8 +105,11 @@ def test_every_task_statement_carries_the_owner(app: Flask, client: FlaskClient,
     try:
         for method, path in task_routes(app):
             target = path.replace("/1", f"/{task['id'] if method != 'DELETE' else ABSENT}")
+            target += "?status=completed" if (method, path) == ("DELETE", "/api/tasks") else ""
             before = len(sent)
-            for body in (None, {"title": "x"}, {"completed": True}, {}):
+            changes = ({"title": "x"}, {"completed": True}, {})
+            many = ({"ids": [1], "changes": each} for each in changes)
+            for body in (None, *changes, *many):
                 client.open(target, method=method, json=body)
             assert len(sent) > before, (method, path)
     finally:
@@ -115,4 +119,6 @@ def test_every_task_statement_carries_the_owner(app: Flask, client: FlaskClient,
         if "INSERT INTO tasks (user_id," in statement:
             assert " VALUES (%(owner)s, " in statement
         else:
-            assert " WHERE tasks.user_id = %(owner)s AND " in statement
+            reached = len(re.findall(r"\b(?:FROM|UPDATE) tasks\b", statement))
+            assert reached
+            assert statement.count(" WHERE tasks.user_id = %(owner)s AND ") == reached

@@ -50,11 +50,12 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
 
   async function remove(row: Row) {
     keepFocus(row, "delete");
-    const { title, description, completed } = row.task;
+    const { title, description, completed, priority, due_date, tags } = row.task;
+    const task = { title, description, completed, priority, due_date, tags };
     const undo = () => {
       list.current?.focus(); // the button goes
       setNotice({ text: `“${title}” is back.` });
-      void tasks.run({ kind: "create", task: { title, description, completed } });
+      void tasks.run({ kind: "create", task });
     };
     setNotice({ text: `Deleted “${title}”.`, seen: true, undo });
     tell(row, await tasks.run({ kind: "delete", id: row.task.id }));

@@ -40,7 +40,9 @@ test("a task lives from the empty list to its deletion", async () => {
   await page.getByLabel("Notes").fill("Two litres\nnot sweetened");
   const saved = ada.answered("PATCH");
   await ada.press("Save");
-  assert.equal((await saved).status(), 200);
+  const { id } = await (await saved).json();
+  const unseen = { priority: "high", due_date: "2026-12-24", tags: ["dairy"] };
+  assert.equal((await ada.ask("PATCH", `/api/tasks/${id}`, unseen)).status, 200);
 
   await page.reload();
   await ada.idle();
@@ -53,7 +55,8 @@ test("a task lives from the empty list to its deletion", async () => {
   assert.deepEqual(await ada.titles(), ["Write to Charles"]);
   const undone = ada.answered("POST");
   await ada.press("Undo");
-  await undone;
+  const { priority, due_date, tags } = await (await undone).json();
+  assert.deepEqual({ priority, due_date, tags }, unseen);
   await page.getByText("not sweetened").waitFor();
   await ada.leave();
 });

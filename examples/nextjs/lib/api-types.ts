@@ -11,11 +11,30 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List my tasks, newest first. */
+        /** List my tasks. */
         get: operations["listTasks"];
         put?: never;
         /** Create a task. */
         post: operations["createTask"];
+        /** Delete my completed tasks. */
+        delete: operations["deleteCompletedTasks"];
+        options?: never;
+        head?: never;
+        /** Make the same changes to several of my tasks, and get those changed in the order of `ids`. */
+        patch: operations["updateTasks"];
+        trace?: never;
+    };
+    "/api/tasks/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count my tasks. */
+        get: operations["getTaskStats"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -156,6 +175,56 @@ export interface components {
              * @example 2026-11-23T09:30:00.123456Z
              */
             updated_at: string;
+            /**
+             * Format: date-time
+             * @description UTC; null where it is active, or was completed before this was noted.
+             * @example null
+             */
+            completed_at: string | null;
+            /**
+             * @example medium
+             * @enum {string}
+             */
+            priority: "low" | "medium" | "high";
+            /**
+             * Format: date
+             * @example 2026-12-24
+             */
+            due_date: string | null;
+            /**
+             * @example [
+             *       "home",
+             *       "errand"
+             *     ]
+             */
+            tags: string[];
+        };
+        PriorityCounts: {
+            /** @example 1 */
+            low: number;
+            /** @example 1 */
+            medium: number;
+            /** @example 1 */
+            high: number;
+        };
+        TaskStats: {
+            /** @example 1 */
+            total: number;
+            /** @example 1 */
+            active: number;
+            /** @example 1 */
+            completed: number;
+            by_priority: components["schemas"]["PriorityCounts"];
+            /**
+             * @description The 50 most used tags, and how often each is used.
+             * @example {
+             *       "home": 2,
+             *       "errand": 1
+             *     }
+             */
+            by_tag: {
+                [key: string]: number;
+            };
         };
         NewTask: {
             /**
@@ -170,6 +239,24 @@ export interface components {
             description?: string | null;
             /** @example false */
             completed?: boolean;
+            /**
+             * @example high
+             * @enum {string}
+             */
+            priority?: "low" | "medium" | "high";
+            /**
+             * Format: date
+             * @description A calendar date; null for none.
+             * @example 2026-12-24
+             */
+            due_date?: string | null;
+            /**
+             * @example [
+             *       "home",
+             *       "errand"
+             *     ]
+             */
+            tags?: string[];
         };
         TaskChanges: {
             /**
@@ -184,9 +271,42 @@ export interface components {
             description?: string | null;
             /** @example false */
             completed?: boolean;
+            /**
+             * @example high
+             * @enum {string}
+             */
+            priority?: "low" | "medium" | "high";
+            /**
+             * Format: date
+             * @description A calendar date; null for none.
+             * @example 2026-12-24
+             */
+            due_date?: string | null;
+            /**
+             * @example [
+             *       "home",
+             *       "errand"
+             *     ]
+             */
+            tags?: string[];
+        };
+        ManyChanges: {
+            /**
+             * @description Which tasks; those that are not mine are left out.
+             * @example [
+             *       3,
+             *       1
+             *     ]
+             */
+            ids: number[];
+            changes: components["schemas"]["TaskChanges"];
+        };
+        Deleted: {
+            /** @example 1 */
+            deleted: number;
         };
         Completion: {
-            /** @example true */
+            /** @example false */
             completed: boolean;
         };
         Health: {
@@ -350,6 +470,18 @@ export interface operations {
             query?: {
                 /** @description `pending` is another word for `active`. */
                 status?: "all" | "active" | "pending" | "completed";
+                /** @description What the title or the description contains, in any case of letters. */
+                q?: string;
+                /** @description Any of these, repeated. */
+                priority?: ("low" | "medium" | "high")[];
+                /** @description All of these, repeated. */
+                tag?: string[];
+                /** @description Due on that day or before. */
+                due_before?: string;
+                /** @description Due on that day or after. */
+                due_after?: string;
+                /** @description `-` for descending; tasks without a due date come last either way. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "title" | "-title" | "due_date" | "-due_date" | "priority" | "-priority";
                 /** @description How many at the most. */
                 limit?: number;
                 /** @description Where the page before ended. Take it from `Link`; do not make one. */
@@ -409,6 +541,104 @@ export interface operations {
             411: components["responses"]["LengthRequiredError"];
             413: components["responses"]["PayloadTooLargeError"];
             415: components["responses"]["UnsupportedMediaTypeError"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailableError"];
+        };
+    };
+    deleteCompletedTasks: {
+        parameters: {
+            query: {
+                status: "completed";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthenticationError"];
+            411: components["responses"]["LengthRequiredError"];
+            413: components["responses"]["PayloadTooLargeError"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailableError"];
+        };
+    };
+    updateTasks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyChanges"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"][];
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthenticationError"];
+            411: components["responses"]["LengthRequiredError"];
+            413: components["responses"]["PayloadTooLargeError"];
+            415: components["responses"]["UnsupportedMediaTypeError"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailableError"];
+        };
+    };
+    getTaskStats: {
+        parameters: {
+            query?: {
+                /** @description `pending` is another word for `active`. */
+                status?: "all" | "active" | "pending" | "completed";
+                /** @description What the title or the description contains, in any case of letters. */
+                q?: string;
+                /** @description Any of these, repeated. */
+                priority?: ("low" | "medium" | "high")[];
+                /** @description All of these, repeated. */
+                tag?: string[];
+                /** @description Due on that day or before. */
+                due_before?: string;
+                /** @description Due on that day or after. */
+                due_after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskStats"];
+                };
+            };
+            400: components["responses"]["ValidationError"];
+            401: components["responses"]["AuthenticationError"];
+            411: components["responses"]["LengthRequiredError"];
+            413: components["responses"]["PayloadTooLargeError"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailableError"];
         };

@@ -1,0 +1,541 @@
+"""What a list of a thousand tasks needs: fields to sort by, filters, counts, changes to many."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Token
+from tests.integration.test_paging import pages
+from tests.integration.test_tasks import create, refused
+from todo_api.models import tasks
+from todo_api.schemas import NO_CURSOR, SORTS
+
+RANKS = {"low": 0, "medium": 1, "high": 2}
+MAX_ID = 2**63 - 1
+
+
+def bad_parameter(name: str, message: str, *rest: str) -> dict[str, Any]:
+    """The whole body of a 400 about one query parameter."""
+    error = refused(name, message)
+    error["errors"][0]["loc"] = ["query", name, *rest]
+    return error | {"detail": f"{'.'.join(['query', name, *rest])}: {message}"}
+
+
+def titles(client: FlaskClient, query: str) -> set[str]:
+    answer = client.get("/api/tasks", query_string=query)
+    assert answer.status_code == 200, answer.json
+    return {task["title"] for task in answer.json}
+
+
+def test_new_fields_are_stored_as_given(client: FlaskClient) -> None:
+    fields = {"priority": "high", "due_date": "2026-12-24", "tags": ["home", "errand"]}
+    task = create(client, **fields)
+    assert {name: task[name] for name in fields} == fields
+    assert client.get(f"/api/tasks/{task['id']}").json == task
+    changed = client.patch(
+        f"/api/tasks/{task['id']}", json={"priority": "low", "due_date": None, "tags": []}
+    ).json
+    assert changed == task | {
+        "priority": "low",
+        "due_date": None,
+        "tags": [],
+        "updated_at": changed["updated_at"],
+    }
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2024-02-29", "9999-12-31"])
+def test_due_date_is_any_day_of_the_calendar(client: FlaskClient, day: str) -> None:
+    assert create(client, due_date=day)["due_date"] == day
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ([" Home ", "\tERRAND\n"], ["home", "errand"]),
+        (["b", "a", "B", "b "], ["b", "a"]),
+        (["x" * 50 + " "], ["x" * 50]),
+        (["ÉTÉ", "日本語", "🥛", "two words"], ["été", "日本語", "🥛", "two words"]),
+        (['a"b', "a,b", "{}", "null", "NULL", "\\", "'"], ['a"b', "a,b", "{}", "null", "\\", "'"]),
+        ([str(n) for n in range(10)], [str(n) for n in range(10)]),
+    ],
+)
+def test_tags_are_trimmed_lower_cased_and_without_duplicates(
+    client: FlaskClient, given: list[str], stored: list[str]
+) -> None:
+    task = create(client, tags=given)
+    assert task["tags"] == stored
+    for tag in given:
+        answer = client.get("/api/tasks", query_string={"tag": tag})
+        assert answer.json == [task]
+
+
+NO_DATE = "Must be a date as YYYY-MM-DD."
+NO_PRIORITY = "Must be one of: low, medium, high."
+
+
+@pytest.mark.parametrize(
+    ("field", "loc", "message"),
+    [
+        *(({"priority": value}, (), NO_PRIORITY) for value in ("", "High", "urgent")),
+        ({"priority": 1}, (), "Not a valid string."),
+        *(
+            ({"due_date": value}, (), NO_DATE)
+            for value in ("", "2026-02-29", "2026-1-5", "20260105", "2026-W01-1", "26-01-05", 7)
+        ),
+        *(
+            ({"due_date": value}, (), NO_DATE)
+            for value in ("2026-01-05T00:00:00Z", "\u0662026-01-05")
+        ),
+        ({"tags": "home"}, (), "Not a valid list."),
+        ({"tags": ["x"] * 11}, (), "Must be at most 10 tags."),
+        ({"tags": [" "]}, ("0",), "Must have 1 to 50 characters."),
+        ({"tags": ["ok", "x" * 51]}, ("1",), "Must have 1 to 50 characters."),
+        ({"tags": ["İ" * 26]}, ("0",), "Must have 1 to 50 characters."),
+        ({"tags": ["a\nb"]}, ("0",), "Must hold no control character."),
+        ({"tags": ["a\x00b"]}, ("0",), "Must hold no NUL character and no lone surrogate."),
+        ({"tags": [1]}, ("0",), "Not a valid string."),
+    ],
+)
+def test_bad_value_is_refused_by_name(
+    client: FlaskClient, field: dict[str, Any], loc: tuple[str, ...], message: str
+) -> None:
+    task = create(client)
+    (name,) = field
+    expected = refused(name, message)
+    expected["errors"][0]["loc"] = ["body", name, *loc]
+    expected["detail"] = f"{'.'.join(['body', name, *loc])}: {message}"
+    for method, path, body in (
+        ("POST", "/api/tasks", {"title": "x"} | field),
+        ("PATCH", f"/api/tasks/{task['id']}", field),
+    ):
+        answer = client.open(path, method=method, json=body)
+        assert (answer.status_code, answer.json) == (400, expected)
+    assert client.get("/api/tasks").json == [task]
+
+
+@pytest.mark.parametrize("name", ["priority", "tags"])
+def test_null_is_refused_where_it_means_nothing(client: FlaskClient, name: str) -> None:
+    task = create(client)
+    answer = client.patch(f"/api/tasks/{task['id']}", json={name: None})
+    assert answer.json == refused(name, "Field may not be null.", "null")
+
+
+@pytest.mark.parametrize("name", ["completed_at", "is_completed"])
+def test_completed_at_is_the_servers(client: FlaskClient, name: str) -> None:
+    answer = client.post("/api/tasks", json={"title": "x", name: "2026-01-01T00:00:00Z"})
+    assert answer.json == refused(name, "Unknown field.", "unknown")
+
+
+def test_completed_at_follows_completed(client: FlaskClient) -> None:
+    task = create(client)
+    path = f"/api/tasks/{task['id']}"
+    done = client.patch(path, json={"completed": True}).json
+    assert task["completed_at"] is None
+    assert task["created_at"] < done["completed_at"]
+    for same in ({"completed": True}, {"title": "y"}, {"completed": True, "title": "z"}):
+        assert client.patch(path, json=same).json["completed_at"] == done["completed_at"]
+    assert client.patch(path, json={"completed": False}).json["completed_at"] is None
+    assert client.patch(path, json={"completed": False}).json["completed_at"] is None
+    again = client.patch(f"{path}/complete").json
+    assert again["completed_at"] > done["completed_at"]
+    set_ = client.patch(f"{path}/complete", json={"completed": True}).json
+    assert set_["completed_at"] == again["completed_at"]
+    assert client.patch(f"{path}/complete").json["completed_at"] is None
+
+
+def test_task_made_completed_was_completed_then(client: FlaskClient) -> None:
+    task = create(client, completed=True)
+    assert task["completed_at"] == task["created_at"]
+
+
+@pytest.mark.parametrize("left", [None, "2026-01-01T00:00:00Z"])
+@pytest.mark.parametrize("was", [False, True])
+def test_completed_at_recovers_from_the_code_before_it(
+    app: Flask, client: FlaskClient, was: bool, left: str | None
+) -> None:
+    """Which changes `completed` alone while it runs beside this one during a release."""
+    path = f"/api/tasks/{create(client)['id']}"
+    before = sa.update(tasks).values(completed=was, completed_at=left)
+    with app.extensions["engine"].connect() as connection:
+        connection.execute(before.where(tasks.c.id == int(path.rpartition("/")[2])))
+    kept = client.patch(path, json={"completed": was}).json["completed_at"]
+    assert kept == (left if was else None)
+    assert client.patch(path, json={"completed": False}).json["completed_at"] is None
+    assert client.patch(f"{path}/complete").json["completed_at"] > "2026-01-02"
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("MILK", {"Buy milk", "Cereal"}),
+        ("été", {"ÉTÉ 100%"}),
+        ("100%", {"ÉTÉ 100%"}),
+        ("%", {"ÉTÉ 100%"}),
+        ("_", {"snake_case"}),
+        ("e_c", {"snake_case"}),
+        ("\\", {"back\\slash"}),
+        ("k\\s", {"back\\slash"}),
+        ("'", {"it's"}),
+        (" ", {"Buy milk", "ÉTÉ 100%", "Cereal"}),
+        ("", {"Buy milk", "ÉTÉ 100%", "Cereal", "snake_case", "back\\slash", "it's"}),
+        ("nothing", set()),
+        ("%s", set()),
+        ("x" * 200, set()),
+    ],
+)
+def test_search_is_for_plain_characters_in_any_case(
+    client: FlaskClient, q: str, found: set[str]
+) -> None:
+    for title in ("Buy milk", "ÉTÉ 100%", "snake_case", "back\\slash", "it's"):
+        create(client, title=title)
+    create(client, title="Cereal", description="with Milk")
+    answer = client.get("/api/tasks", query_string={"q": q})
+    assert {task["title"] for task in answer.json} == found
+
+
+@pytest.fixture
+def varied(client: FlaskClient) -> FlaskClient:
+    """A client whose user has tasks of each kind."""
+    create(client, title="a", priority="low", due_date="2026-01-01", tags=["home"])
+    create(client, title="b", priority="high", due_date="2026-01-02", tags=["work", "home"])
+    create(client, title="c", priority="high", tags=["work"], completed=True)
+    create(client, title="d", due_date="2026-01-03")
+    return client
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", "abcd"),
+        ("priority=high", "bc"),
+        ("priority=high&priority=low", "abc"),
+        ("priority=low&priority=low", "a"),
+        ("tag=home", "ab"),
+        ("tag=home&tag=work", "b"),
+        ("tag=home&tag=nowhere", ""),
+        ("due_before=2026-01-02", "ab"),
+        ("due_after=2026-01-02", "bd"),
+        ("due_after=2026-01-02&due_before=2026-01-02", "b"),
+        ("due_after=2026-01-03&due_before=2026-01-01", ""),
+        ("status=active&priority=high", "b"),
+        ("status=completed&due_before=9999-12-31", ""),
+        ("q=b&tag=work&priority=high&status=active&due_before=2026-01-02", "b"),
+    ],
+)
+def test_filters_go_together(varied: FlaskClient, query: str, found: str) -> None:
+    assert titles(varied, query) == set(found)
+    assert varied.get("/api/tasks/stats", query_string=query).json["total"] == len(found)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("q=" + "x" * 201, bad_parameter("q", "Must have at most 200 characters.")),
+        ("q=a&q=b", bad_parameter("q", "Given more than once.")),
+        ("priority=", bad_parameter("priority", NO_PRIORITY, "0")),
+        ("priority=low&priority=urgent", bad_parameter("priority", NO_PRIORITY, "1")),
+        ("tag=", bad_parameter("tag", "Must have 1 to 50 characters.", "0")),
+        ("tag=a" + "&tag=a" * 10, bad_parameter("tag", "Must be at most 10 tags.")),
+        ("due_before=tomorrow", bad_parameter("due_before", NO_DATE)),
+        ("due_after=2026-13-01", bad_parameter("due_after", NO_DATE)),
+        (
+            "due_after=2026-01-01&due_after=2026-01-01",
+            bad_parameter("due_after", "Given more than once."),
+        ),
+    ],
+)
+def test_bad_filter_is_refused_by_name(
+    client: FlaskClient, query: str, expected: dict[str, Any]
+) -> None:
+    for path in ("/api/tasks", "/api/tasks/stats"):
+        answer = client.get(path, query_string=query)
+        assert (answer.status_code, answer.json) == (400, expected)
+
+
+def test_query_that_its_link_could_not_hold_is_refused(client: FlaskClient) -> None:
+    longest = [("q", "é" * 200), *(("tag", "日" * 50) for _ in range(10)), ("status", "all")]
+    assert client.get("/api/tasks", query_string=longest).status_code == 200
+    too_long = [("q", "🥛" * 100), *(("tag", "🥛" * 50) for _ in range(10))]
+    answer = client.get("/api/tasks", query_string=too_long)
+    expected = refused("", "Must have at most 6500 bytes without the cursor.")
+    expected["errors"][0]["loc"] = ["query"]
+    expected["detail"] = expected["detail"].replace("body", "query")
+    assert (answer.status_code, answer.json) == (400, expected)
+    assert client.get("/api/tasks", query_string={"cursor": "x" * 6_501}).status_code == 400
+
+
+@pytest.mark.parametrize("sort", ["", "id", "Title", "--title", "+title", "title,id", "user_id"])
+def test_bad_sort_is_refused_by_name(client: FlaskClient, sort: str) -> None:
+    answer = client.get("/api/tasks", query_string={"sort": sort})
+    expected = bad_parameter("sort", f"Must be one of: {', '.join(SORTS)}.")
+    assert (answer.status_code, answer.json) == (400, expected)
+
+
+def in_order(found: Iterable[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
+    """Sort tasks as the README says."""
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    keys: dict[str, Any] = {
+        "title": lambda task: task["title"].lower(),
+        "priority": lambda task: RANKS[task["priority"]],
+        "due_date": lambda task: task["due_date"] or ("" if descending else "~"),
+    }
+    key = keys.get(name, lambda task: task[name])
+    return sorted(found, key=lambda task: (key(task), task["id"]), reverse=descending)
+
+
+DAYS = [None, *(date(2026, 1, 1) + timedelta(days) for days in range(3))]
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {
+                "title": st.sampled_from(["a", "A", "b", "É", "é", "~", "a\\b", "%"]),
+                "due_date": st.sampled_from(DAYS),
+                "priority": st.sampled_from(list(RANKS)),
+                "completed": st.booleans(),
+                "updated_at": st.sampled_from([f"2026-01-0{day}T00:00:00Z" for day in (1, 2)]),
+            }
+        ),
+        max_size=9,
+    ),
+    limit=st.integers(1, 10),
+    status=st.sampled_from(["all", "active"]),
+)
+def test_pages_together_are_the_whole_list_in_every_order(
+    app: Flask, token: Token, rows: list[dict[str, Any]], limit: int, status: str
+) -> None:
+    user = f"user-{uuid.uuid4().hex}"
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
+    if rows:
+        with app.extensions["engine"].connect() as connection:
+            connection.execute(sa.insert(tasks), [{"user_id": user} | row for row in rows])
+    whole = client.get(f"/api/tasks?status={status}").json
+    for sort in SORTS:
+        found = pages(client, f"/api/tasks?status={status}&sort={sort}&limit={limit}")
+        assert [task for page in found for task in page] == in_order(whole, sort)
+        assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
+
+
+def link(client: FlaskClient, query: str) -> str:
+    answer = client.get(f"/api/tasks?{query}")
+    return str(answer.headers["Link"]).removeprefix("<").partition(">")[0]
+
+
+def test_link_keeps_every_filter(varied: FlaskClient) -> None:
+    query = "priority=high&priority=low&tag=home&q=&due_before=2026-01-02&sort=-title&limit=1"
+    assert link(varied, query).startswith(f"/api/tasks?{query}&cursor=")
+    found = pages(varied, f"/api/tasks?{query}")
+    assert [task["title"] for page in found for task in page] == ["b", "a"]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_cursor_is_for_its_sort_alone(varied: FlaskClient, sort: str) -> None:
+    cursor = link(varied, f"sort={sort}&limit=1").partition("cursor=")[2]
+    for other in SORTS:
+        answer = varied.get(f"/api/tasks?sort={other}&cursor={cursor}")
+        if other == sort:
+            assert answer.status_code == 200
+        else:
+            assert (answer.status_code, answer.json) == (400, bad_parameter("cursor", NO_CURSOR))
+
+
+def test_cursor_that_was_altered_or_cut_is_refused(varied: FlaskClient) -> None:
+    cursor = link(varied, "sort=title&limit=1").partition("cursor=")[2]
+    altered = [cursor[:at] for at in range(len(cursor))]
+    altered += [
+        cursor[:at] + other + cursor[at + 1 :]
+        for at in range(len(cursor))
+        for other in ("A", "B", ".", "_")
+        if other != cursor[at]
+    ]
+    altered += [cursor + "A", cursor + "=", f".{cursor}", cursor.partition(".")[0]]
+    for each in altered:
+        answer = varied.get("/api/tasks", query_string={"sort": "title", "cursor": each})
+        assert (answer.status_code, answer.json) == (400, bad_parameter("cursor", NO_CURSOR)), each
+
+
+def test_row_that_moves_is_on_one_side_of_the_cursor(client: FlaskClient) -> None:
+    made = [create(client, title=title) for title in "bdf"]
+    after = link(client, "sort=title&limit=2")
+    assert [task["title"] for task in client.get(after).json] == ["f"]
+    client.patch(f"/api/tasks/{made[1]['id']}", json={"title": "e"})
+    assert [task["title"] for task in client.get(after).json] == ["e", "f"]
+    client.patch(f"/api/tasks/{made[2]['id']}", json={"title": "a"})
+    assert [task["title"] for task in client.get(after).json] == ["e"]
+    first = client.get("/api/tasks?sort=title&limit=2").json
+    assert [task["title"] for task in first] == ["a", "b"]
+
+
+def test_stats_of_nothing(client: FlaskClient) -> None:
+    assert client.get("/api/tasks/stats").json == {
+        "total": 0,
+        "active": 0,
+        "completed": 0,
+        "by_priority": {"low": 0, "medium": 0, "high": 0},
+        "by_tag": {},
+    }
+
+
+def test_stats_count_what_the_filters_let_through(varied: FlaskClient) -> None:
+    assert varied.get("/api/tasks/stats").json == {
+        "total": 4,
+        "active": 3,
+        "completed": 1,
+        "by_priority": {"low": 1, "medium": 1, "high": 2},
+        "by_tag": {"home": 2, "work": 2},
+    }
+    assert varied.get("/api/tasks/stats?priority=high&status=active").json == {
+        "total": 1,
+        "active": 1,
+        "completed": 0,
+        "by_priority": {"low": 0, "medium": 0, "high": 1},
+        "by_tag": {"home": 1, "work": 1},
+    }
+
+
+def test_stats_have_the_50_most_used_tags_in_order(
+    app: Flask, client: FlaskClient, user: str
+) -> None:
+    uses: Counter[str] = Counter({f"tag{n:02}": 1 + n % 3 for n in range(60)})
+    rows = [{"user_id": user, "title": "x", "tags": [tag]} for tag in uses.elements()]
+    with app.extensions["engine"].connect() as connection:
+        connection.execute(sa.insert(tasks), rows)
+    by_tag = client.get("/api/tasks/stats").json["by_tag"]
+    expected = sorted(uses.items(), key=lambda item: (-item[1], item[0]))[:50]
+    assert list(by_tag.items()) == expected
+
+
+def test_completed_tasks_are_deleted_and_no_others(
+    varied: FlaskClient, app: Flask, token: Token
+) -> None:
+    other = app.test_client()
+    other.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(f'user-{uuid.uuid4().hex}')}"
+    theirs = create(other, completed=True)
+    answer = varied.delete("/api/tasks?status=completed")
+    assert (answer.status_code, answer.json) == (200, {"deleted": 1})
+    assert titles(varied, "") == set("abd")
+    assert varied.delete("/api/tasks?status=completed").json == {"deleted": 0}
+    assert other.get("/api/tasks").json == [theirs]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "status=", "status=all", "status=active", "status=COMPLETED", "completed=true"),
+        *("status=completed&status=completed", "status=completed&q=x", "status=completed&limit=1"),
+        *("status=completed%20", "status[]=completed", "Status=completed", "cursor=x"),
+    ],
+)
+def test_nothing_is_deleted_without_exactly_that_parameter(varied: FlaskClient, query: str) -> None:
+    answer = varied.delete("/api/tasks", query_string=query)
+    assert (answer.status_code, answer.json["error_type"]) == (400, "validation_error")
+    assert answer.json["errors"][0]["loc"][0] == "query"
+    assert titles(varied, "") == set("abcd")
+
+
+def test_many_are_changed_and_answered_in_the_order_of_the_ids(client: FlaskClient) -> None:
+    made = [create(client, title=str(n)) for n in range(4)]
+    ids = [made[2]["id"], made[0]["id"], made[2]["id"], MAX_ID]
+    changes = {"completed": True, "priority": "high", "tags": [" Done "], "due_date": "2026-01-01"}
+    answer = client.patch("/api/tasks", json={"ids": ids, "changes": changes})
+    assert answer.status_code == 200
+    assert [task["title"] for task in answer.json] == ["2", "0"]
+    for task in answer.json:
+        assert task == client.get(f"/api/tasks/{task['id']}").json
+        assert {name: task[name] for name in changes} == changes | {"tags": ["done"]}
+        assert task["completed_at"] > task["created_at"]
+    for task in (made[1], made[3]):
+        assert client.get(f"/api/tasks/{task['id']}").json == task
+
+
+def test_ids_that_are_not_mine_are_left_out(client: FlaskClient, app: Flask, token: Token) -> None:
+    other = app.test_client()
+    other.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(f'user-{uuid.uuid4().hex}')}"
+    mine, theirs = create(client), create(other)
+    for changes in ({"title": "stolen"}, {"completed": True}, {}):
+        body = {"ids": [theirs["id"], mine["id"]], "changes": changes}
+        answer = client.patch("/api/tasks", json=body)
+        assert [task["id"] for task in answer.json] == [mine["id"]]
+    assert other.get("/api/tasks").json == [theirs]
+
+
+def test_no_ids_and_no_changes_change_nothing(client: FlaskClient) -> None:
+    task = create(client)
+    body = {"ids": [task["id"]], "changes": {}}
+    assert client.patch("/api/tasks", json=body).json == [task]
+    body = {"ids": [float(task["id"])], "changes": {}}  # JSON has one kind of number
+    assert client.patch("/api/tasks", json=body).json == [task]
+    body = {"ids": [], "changes": {"title": "x"}}
+    assert client.patch("/api/tasks", json=body).json == []
+    assert client.get("/api/tasks").json == [task]
+
+
+NO_ID = f"Must be a whole number from 1 to {MAX_ID}."
+
+
+@pytest.mark.parametrize(
+    ("body", "loc", "message"),
+    [
+        ({"changes": {}}, ("ids",), "Missing data for required field."),
+        ({"ids": [1]}, ("changes",), "Missing data for required field."),
+        ({"ids": 1, "changes": {}}, ("ids",), "Not a valid list."),
+        ({"ids": list(range(1, 102)), "changes": {}}, ("ids",), "Must be at most 100 ids."),
+        *(
+            ({"ids": [1, bad], "changes": {}}, ("ids", "1"), NO_ID)
+            for bad in (0, -1, 2**63, 9.3e18, 1.5, "1", True, [1])
+        ),
+        ({"ids": [None], "changes": {}}, ("ids", "0"), "Field may not be null."),
+        ({"ids": [1], "changes": []}, ("changes",), "Must be a JSON object."),
+        (
+            {"ids": [1], "changes": {"title": ""}},
+            ("changes", "title"),
+            "Must have 1 to 200 characters.",
+        ),
+        ({"ids": [1], "changes": {"id": 2}}, ("changes", "id"), "Unknown field."),
+        ({"ids": [1], "changes": {}, "user_id": "x"}, ("user_id",), "Unknown field."),
+    ],
+)
+def test_bad_change_of_many_is_refused_by_name(
+    client: FlaskClient, body: Any, loc: tuple[str, ...], message: str
+) -> None:
+    answer = client.patch("/api/tasks", json=body)
+    assert answer.status_code == 400
+    assert answer.json["detail"] == f"{'.'.join(('body', *loc))}: {message}"
+    assert answer.json["errors"][0]["loc"] == ["body", *loc]
+
+
+def test_changes_of_many_at_once_do_not_block_each_other(app: Flask, client: FlaskClient) -> None:
+    """In whatever order their ids stand, and beside the deletion of what is completed."""
+    ids = [create(client)["id"] for _ in range(50)]
+
+    def change(turn: int) -> int:
+        other = app.test_client()
+        other.environ_base = client.environ_base
+        if turn % 5 == 4:
+            return other.delete("/api/tasks?status=completed").status_code
+        body = {"ids": ids[:: 1 if turn % 2 else -1], "changes": {"completed": turn % 7 == 6}}
+        return other.patch("/api/tasks", json=body).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(change, range(80))) == {200}
+
+
+def test_search_of_ten_thousand_characters_is_no_defect(client: FlaskClient) -> None:
+    create(client, title="x" * 200, description="%_\\" * 3_000)
+    answer = client.get("/api/tasks", query_string={"q": "%_\\" * 66})
+    assert len(answer.json) == 1

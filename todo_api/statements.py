@@ -1,0 +1,145 @@
+"""The SQL of the task endpoints: each one statement, held to the user of the token, built once."""
+
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    Delete,
+    Select,
+    Text,
+    Update,
+    any_,
+    bindparam,
+    case,
+    delete,
+    desc,
+    func,
+    insert,
+    literal_column,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+
+from todo_api.models import PRIORITIES, sort_key, tasks
+from todo_api.schemas import MAX_COUNTED_TAGS, SORTS
+
+Statement = TypeVar("Statement", Select[Any], Update, Delete)
+Column = ColumnElement[Any]
+
+
+def owned(statement: Statement) -> Statement:
+    """Hold a statement to the rows of the token's user. Every task statement starts here."""
+    return statement.where(tasks.c.user_id == bindparam("owner"))
+
+
+# psycopg2 puts the values in, so PostgreSQL plans without what is null.
+COMPLETED = bindparam("is_completed", type_=Boolean)
+PRIORITY = bindparam("any_priority", type_=ARRAY(Text))
+TAGS = bindparam("all_tags", type_=ARRAY(Text))
+PATTERN = bindparam("pattern", type_=Text)
+DUE_BEFORE = bindparam("due_before", type_=Date)
+DUE_AFTER = bindparam("due_after", type_=Date)
+PLACE_ID = bindparam("place_id", type_=BigInteger)
+
+
+def filtered(statement: Select[Any]) -> Select[Any]:
+    """Hold a statement to those of the user's tasks that pass every filter that is not null."""
+    return owned(statement).where(
+        or_(COMPLETED.is_(None), tasks.c.completed == COMPLETED),
+        or_(PRIORITY.is_(None), tasks.c.priority == any_(PRIORITY)),
+        or_(TAGS.is_(None), tasks.c.tags.contains(TAGS)),
+        or_(PATTERN.is_(None), tasks.c.title.ilike(PATTERN), tasks.c.description.ilike(PATTERN)),
+        or_(DUE_BEFORE.is_(None), tasks.c.due_date <= DUE_BEFORE),
+        or_(DUE_AFTER.is_(None), tasks.c.due_date >= DUE_AFTER),
+    )
+
+
+def page_of(sort: str) -> Select[Any]:
+    """Select a page of the filtered tasks: the first, or the one after a place."""
+    name = sort.removeprefix("-")
+    key = sort_key(sort, tasks.c[name])
+    here, place = tuple_(key, tasks.c.id), tuple_(sort_key(sort, bindparam("place")), PLACE_ID)
+    page = filtered(select(tasks)).limit(bindparam("at_most"))
+    if sort == name:
+        return page.where(or_(PLACE_ID.is_(None), here > place)).order_by(key, tasks.c.id)
+    page = page.where(or_(PLACE_ID.is_(None), here < place))
+    return page.order_by(key.desc(), tasks.c.id.desc())
+
+
+def locked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Hold a statement to rows that it locks in the order of their ids, so that none deadlock."""
+    ids = owned(select(tasks.c.id)).where(condition).order_by(tasks.c.id)
+    return tasks.c.id.in_(ids.with_for_update())
+
+
+def change(these: ColumnElement[bool], completed: Column | None = None) -> Update:
+    """Change tasks, ``completed`` among it where that is given, and return them."""
+    # Not now(), the time the statement began: an update that waited for another is the later one.
+    statement = owned(update(tasks)).where(these).values(updated_at=func.clock_timestamp())
+    if completed is not None:
+        first = case((tasks.c.completed, tasks.c.completed_at), else_=func.clock_timestamp())
+        statement = statement.values(completed=completed, completed_at=case((completed, first)))
+    return statement.returning(tasks)
+
+
+class Change(NamedTuple):
+    """What changes tasks and returns them, by what is to change."""
+
+    nothing: Select[Any]
+    fields: Update
+    completed: Update
+
+    def to(self, changes: dict[str, Any]) -> Select[Any] | Update:
+        if "is_completed" in changes:
+            return self.completed
+        return self.fields if changes else self.nothing
+
+
+def count_tasks() -> Select[Any]:
+    """Count the filtered tasks by what they are."""
+    mine = filtered(select(tasks.c.completed, tasks.c.priority, tasks.c.tags)).cte("mine")
+    used = select(func.unnest(mine.c.tags).label("tag")).subquery()
+    tags = select(used.c.tag, func.count().label("uses")).group_by(used.c.tag)
+    most = tags.order_by(desc("uses"), used.c.tag).limit(MAX_COUNTED_TAGS).subquery()
+    uses = aggregate_order_by(most.c.uses, most.c.uses.desc(), most.c.tag)
+    by_priority = (
+        each
+        for priority in PRIORITIES
+        for each in (priority, func.count().filter(mine.c.priority == priority))
+    )
+    return select(
+        func.count().label("total"),
+        func.count().filter(not_(mine.c.completed)).label("active"),
+        func.count().filter(mine.c.completed).label("completed"),
+        func.json_build_object(*by_priority).label("by_priority"),
+        select(func.coalesce(func.json_object_agg(most.c.tag, uses), literal_column("'{}'")))
+        .scalar_subquery()
+        .label("by_tag"),
+    ).select_from(mine)
+
+
+LISTS = {sort: page_of(sort) for sort in SORTS}
+STATS = count_tasks()
+CREATE = (
+    insert(tasks)
+    .values(user_id=bindparam("owner"))
+    .values(completed=COMPLETED, completed_at=case((COMPLETED, func.now())))
+    .returning(tasks)
+)
+THIS = tasks.c.id == bindparam("task_id")
+GET = owned(select(tasks)).where(THIS)
+CHANGE = Change(GET, change(THIS), change(THIS, COMPLETED))
+TOGGLE = change(THIS, not_(tasks.c.completed))
+DELETE = owned(delete(tasks)).where(THIS).returning(tasks.c.id)
+THESE = tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
+CHANGE_MANY = Change(
+    owned(select(tasks)).where(THESE), change(locked(THESE)), change(locked(THESE), COMPLETED)
+)
+DELETE_COMPLETED = owned(delete(tasks)).where(locked(tasks.c.completed))
