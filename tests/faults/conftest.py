@@ -24,6 +24,14 @@ from tests.serving import Server, ask
 from todo_api import create_app, embedded
 
 CLIENTS = 16
+REQUESTS = [
+    ("POST", "/api/tasks", b'{"title": "x", "tags": ["load"]}'),
+    ("GET", "/api/tasks?limit=5", None),
+    ("PATCH", "/api/tasks", b'{"ids": [1, 2], "changes": {"priority": "high"}}'),
+    ("GET", "/api/tasks?limit=5&q=x&tag=load&sort=-due_date", None),
+    ("DELETE", "/api/tasks?status=completed", None),
+    ("GET", "/api/tasks/stats", None),
+]
 
 
 class Cluster:
@@ -100,11 +108,10 @@ class Load:
 
     def run(self, token: str) -> None:
         connection = self.server.connect()
-        requests = [("POST", "/api/tasks", b'{"title": "x"}'), ("GET", "/api/tasks?limit=5", None)]
         for turn in range(1_000_000):
             if self.ending.is_set():
                 break
-            method, path, body = requests[turn % 2]
+            method, path, body = REQUESTS[turn % len(REQUESTS)]
             sent = time.monotonic()
             try:
                 response, content = ask(connection, method, path, token, body)

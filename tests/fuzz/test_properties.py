@@ -1,15 +1,15 @@
 """Of any text: what is accepted comes back equal, what is refused is a 400 and leaves nothing."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from todo_api.models import MAX_DESCRIPTION, MAX_ID, MAX_TITLE
-from todo_api.schemas import Cursor
+from todo_api.models import MAX_DESCRIPTION, MAX_ID, MAX_TAG, MAX_TITLE
+from todo_api.schemas import CONTROL, SORTS, Cursor, Place
 
 THOROUGH = settings(
     max_examples=300,
@@ -20,6 +20,7 @@ THOROUGH = settings(
 ANY = st.characters(exclude_categories=())  # lone surrogates too
 SPACES = st.text("\x00\t\n\v\f\r\x1c\x85\xa0\u2003\u2028\u200b\ufeff ", max_size=3)
 TITLES = st.tuples(SPACES, st.text(ANY, max_size=3) | st.text("xé😀", max_size=210), SPACES)
+STORABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 LONG = st.integers(MAX_DESCRIPTION - 2, MAX_DESCRIPTION + 2).flatmap(
     lambda length: ANY.map(lambda character: character * length)
 )
@@ -64,24 +65,45 @@ def test_descriptions(client: FlaskClient, description: str) -> None:
 
 
 @THOROUGH
-@given(st.datetimes(timezones=st.just(UTC)), st.integers(-MAX_ID - 1, MAX_ID))
-@example(datetime.max.replace(tzinfo=UTC), MAX_ID)
-def test_cursors_come_back_equal(created_at: datetime, id_: int) -> None:
-    assert Cursor().deserialize(Cursor.encode(created_at, id_)) == (created_at, id_)
+@given(st.sampled_from(SORTS), st.none() | st.text(STORABLE), st.integers(1, MAX_ID))
+def test_cursors_come_back_equal(app: Flask, sort: str, value: str | None, id_: int) -> None:
+    with app.app_context():
+        assert Cursor().deserialize(Cursor.encode(sort, value, id_)) == Place(sort, value, id_)
 
 
 @THOROUGH
-@given(st.text(ANY.filter(storable)) | st.from_regex(r"[\w-]{20,24}=?", fullmatch=True))
-@example("f" * 22)
-@example("_" * 22)
-@example("A" * 22)  # sound
-def test_cursors_are_taken_or_refused(client: FlaskClient, cursor: str) -> None:
+@given(st.text(STORABLE) | st.from_regex(r"\.?[\w-]{1,60}\.[\w-]{27}", fullmatch=True))
+@example("WyItY3JlYXRlZF9hdCIsbnVsbCwxXQ." + "A" * 27)  # a place, with no signature
+def test_cursors_that_are_made_up_are_refused(client: FlaskClient, cursor: str) -> None:
     answer = client.get("/api/tasks", query_string={"cursor": cursor})
-    if answer.status_code == 200:
-        assert Cursor.encode(*Cursor().deserialize(cursor)) == cursor
+    assert answer.status_code == 400
+    assert answer.json["errors"][0]["loc"] == ["query", "cursor"]
+
+
+TAGS = st.tuples(SPACES, st.text(ANY, max_size=3) | st.text("xÉİß", max_size=52), SPACES)
+
+
+@THOROUGH
+@given(TAGS.map("".join))
+@example("\u0345")
+@example("ΑΣ")  # a final sigma has a lower case of its own
+def test_tags(client: FlaskClient, tag: str) -> None:
+    kept = tag.strip().lower()
+    body = json.dumps({"title": "x", "tags": [tag]})
+    answer = client.post("/api/tasks", data=body, content_type="application/json")
+    if storable(tag) and 1 <= len(kept) <= MAX_TAG and not CONTROL.search(kept):
+        assert (answer.status_code, answer.json["tags"]) == (201, [kept])
+        assert client.get("/api/tasks", query_string={"tag": tag}).json[0] == answer.json
     else:
         assert answer.status_code == 400
-        assert answer.json["errors"][0]["loc"] == ["query", "cursor"]
+        assert answer.json["errors"][0]["loc"] == ["body", "tags", "0"]
+
+
+@THOROUGH
+@given(st.text(STORABLE, min_size=1, max_size=3))
+def test_search_finds_what_it_is_given(client: FlaskClient, text: str) -> None:
+    task = create(client, title="x", description=text).json
+    assert client.get("/api/tasks", query_string={"q": text, "limit": 1}).json == [task]
 
 
 @THOROUGH
