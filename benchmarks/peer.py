@@ -1,20 +1,21 @@
 """What the service is measured against: FastAPI, SQLModel and asyncpg, as they are usually put.
 
-The same table, tokens, owner filter, paging and answers, and the same validation of tasks.
+The same table, tokens, owner filter, paging and answers, and the same validation of tasks; of the
+filters of a list it has `status` alone, and one order.
 """
 
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 import jwt
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
-from sqlalchemy import BigInteger, Column, DateTime, FetchedValue, Identity, tuple_
+from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, StringConstraints, conlist
+from sqlalchemy import ARRAY, BigInteger, Column, DateTime, FetchedValue, Identity, Text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlmodel import Field, SQLModel, select
 
@@ -60,6 +61,10 @@ class Task(SQLModel, table=True):
     completed: bool = False
     created_at: datetime = Field(default_factory=now, sa_column=timestamp())
     updated_at: datetime = Field(default_factory=now, sa_column=timestamp())
+    completed_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    priority: str = "medium"
+    due_date: date | None = None
+    tags: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
 
 
 def storable(text: str) -> str:
@@ -74,6 +79,16 @@ Title = Annotated[
     AfterValidator(storable),
 ]
 Description = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(storable)]
+Priority = Literal["low", "medium", "high"]
+DueDate = Annotated[date, Strict(False)]
+Tag = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=50),
+    AfterValidator(storable),
+]
+Tags = Annotated[
+    conlist(Tag, max_length=10), AfterValidator(lambda tags: list(dict.fromkeys(tags)))
+]
 
 
 class NewTask(BaseModel):
@@ -82,6 +97,9 @@ class NewTask(BaseModel):
     title: Title
     description: Description | None = None
     completed: bool = False
+    priority: Priority = "medium"
+    due_date: DueDate | None = None
+    tags: Tags = []
 
 
 class TaskChanges(BaseModel):
@@ -90,6 +108,9 @@ class TaskChanges(BaseModel):
     title: Title = ""
     description: Description | None = None
     completed: bool = False
+    priority: Priority = "medium"
+    due_date: DueDate | None = None
+    tags: Tags = []
 
 
 class TaskOut(BaseModel):
@@ -100,6 +121,10 @@ class TaskOut(BaseModel):
     completed: bool
     created_at: datetime
     updated_at: datetime
+    completed_at: datetime | None
+    priority: str
+    due_date: date | None
+    tags: list[str]
 
 
 async def get_session() -> AsyncIterator[AsyncSession]:
@@ -137,8 +162,10 @@ async def find(task_id: int, session: AsyncSession, user: str) -> Task:
     return task
 
 
-async def save(task: Task, session: AsyncSession) -> Task:
+async def save(task: Task, session: AsyncSession, was_completed: bool = False) -> Task:
     task.updated_at = now()
+    if task.completed != was_completed:
+        task.completed_at = now() if task.completed else None
     session.add(task)
     await session.commit()
     await session.refresh(task)
@@ -190,16 +217,17 @@ async def get_task(task_id: TaskId, session: Session, user: User) -> Any:
 @app.patch("/api/tasks/{task_id}", response_model=TaskOut)
 async def update_task(task_id: TaskId, changes: TaskChanges, session: Session, user: User) -> Any:
     task = await find(task_id, session, user)
+    was_completed = task.completed
     for name, value in changes.model_dump(exclude_unset=True).items():
         setattr(task, name, value)
-    return await save(task, session)
+    return await save(task, session, was_completed)
 
 
 @app.patch("/api/tasks/{task_id}/complete", response_model=TaskOut)
 async def toggle_task_complete(task_id: TaskId, session: Session, user: User) -> Any:
     task = await find(task_id, session, user)
     task.completed = not task.completed
-    return await save(task, session)
+    return await save(task, session, not task.completed)
 
 
 @app.delete("/api/tasks/{task_id}", status_code=204)
