@@ -52,7 +52,7 @@ format: .venv/installed ## Mend lint and format.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-migration: .venv/installed .env ## Write a migration from the models: make migration m="add priority".
+migration: .venv/installed .env ## Write a migration from the models: make migration m="add color".
 	@$(BIN)/flask db upgrade
 	@$(BIN)/flask db migrate -m "$(m)"
 
