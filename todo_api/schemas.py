@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple
 
 from flask import current_app
@@ -135,9 +136,9 @@ class Cursor(fields.Field[Place]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Place:
         _, _, signature = value.rpartition(".")
-        for signer in signers():
+        for each in signers():
             with suppress(BadData, TypeError):
-                place = Place(*signer.loads(value))
+                place = Place(*each.loads(value))
                 if base64_encode(base64_decode(signature)).decode() == signature:
                     return place  # not written in another of base64's ways
         raise ValidationError(NO_CURSOR)
@@ -150,9 +151,13 @@ class Cursor(fields.Field[Place]):
 
 
 def signers() -> list[URLSafeSerializer]:
-    keys = current_app.config["SETTINGS"].token_keys
+    return [signer(key) for key in current_app.config["SETTINGS"].token_keys]
+
+
+@cache
+def signer(key: bytes) -> URLSafeSerializer:
     options = {"ensure_ascii": False}  # a third of the length, where a title is not
-    return [URLSafeSerializer(key, "cursor", serializer_kwargs=options) for key in keys]
+    return URLSafeSerializer(key, "cursor", serializer_kwargs=options)
 
 
 def title(**options: Any) -> Title:
