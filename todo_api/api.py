@@ -55,6 +55,7 @@ INPUT_ERROR_TYPES = {
 }
 MAX_DISCARDED_BYTES = 1024 * 1024
 MAX_QUERY_BYTES = 6_500  # and a cursor of at most 1,200, on a line that gunicorn.conf.py limits
+MAX_NAME = 100  # characters of a name that an error quotes: it may be as long as a body
 MAX_INPUT_ERRORS = 20  # a body of 20,000 unknown fields is not worth an answer ten times its size
 
 NO_SUCH_TASK = "Task not found"
@@ -150,8 +151,8 @@ class Parser(FlaskParser):
             raise ValidationError("Not valid JSON: it cannot be read.") from None
 
     def load_querystring(self, req: Request, schema: Schema) -> MultiDictProxy:
-        cursor = req.args.get("cursor", "")
-        if len(req.query_string) - len(cursor) > MAX_QUERY_BYTES:
+        cursor = len(f"&cursor={req.args['cursor']}") if "cursor" in req.args else 0
+        if len(req.query_string) - cursor > MAX_QUERY_BYTES:
             raise ValidationError(f"Must have at most {MAX_QUERY_BYTES} bytes without the cursor.")
         several = {name for name, field in schema.fields.items() if isinstance(field, fields.List)}
         given = {name for name, values in req.args.lists() if len(values) > 1}
@@ -219,7 +220,7 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
     if isinstance(messages, dict):
         for name, inner in messages.items():
             whole = name == "_schema" and inner != [UNKNOWN]
-            yield from input_errors(loc if whole else [*loc, str(name)], inner)
+            yield from input_errors(loc if whole else [*loc, str(name)[:MAX_NAME]], inner)
     else:
         for message in messages:
             yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}

@@ -36,10 +36,11 @@ SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))
 
 # PostgreSQL stores no NUL in a text, and half of a surrogate pair has no UTF-8.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and what ends a line
 NO_NUL = r"^[^\u0000]*$"
 NO_CONTROL_NOT_BLANK = (
-    r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f\u0085][^\u0000-\u001f\u007f]*$"
+    r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f]"
+    r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 )
 NO_NUL_NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 
@@ -110,7 +111,7 @@ class Tag(Text):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         tag = super()._deserialize(value, *args, **kwargs).strip().lower()
         if CONTROL.search(tag):
-            raise ValidationError("Must hold no control character.")
+            raise ValidationError("Must hold no control character and be on one line.")
         return tag
 
 
@@ -433,7 +434,7 @@ class InputError(Schema):
         fields.String(),
         required=True,
         metadata={
-            "description": "`body` or `query`, then the name of the field.",
+            "description": "`body` or `query`, then the name of the field, then where in a list.",
             "examples": [["body", "title"]],
         },
     )
@@ -452,7 +453,8 @@ class Error(Schema):
     status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
     error_type = fields.String(required=True, metadata={"description": "For a program to compare."})
     errors = fields.List(
-        fields.Nested(InputError), metadata={"description": "For bad input: all that is wrong."}
+        fields.Nested(InputError),
+        metadata={"description": "For bad input: what is wrong, up to 20 things."},
     )
 
 

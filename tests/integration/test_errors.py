@@ -311,3 +311,9 @@ def test_connection_that_is_reset_is_no_500(client: FlaskClient) -> None:
         },
     )
     assert answer.status_code == 400
+
+
+def test_long_name_is_not_sent_back_whole(client: FlaskClient) -> None:
+    answer = client.post("/api/tasks", json={"title": "x", "k" * 130_000: 1})
+    assert answer.json["detail"] == f"body.{'k' * 100}: Unknown field."
+    assert answer.json["errors"][0]["loc"] == ["body", "k" * 100]

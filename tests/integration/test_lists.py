@@ -101,7 +101,10 @@ NO_PRIORITY = "Must be one of: low, medium, high."
         ({"tags": [" "]}, ("0",), "Must have 1 to 50 characters."),
         ({"tags": ["ok", "x" * 51]}, ("1",), "Must have 1 to 50 characters."),
         ({"tags": ["İ" * 26]}, ("0",), "Must have 1 to 50 characters."),
-        ({"tags": ["a\nb"]}, ("0",), "Must hold no control character."),
+        *(
+            ({"tags": [f"a{end}b"]}, ("0",), "Must hold no control character and be on one line.")
+            for end in "\n\t\x1b\x85\u2028"
+        ),
         ({"tags": ["a\x00b"]}, ("0",), "Must hold no NUL character and no lone surrogate."),
         ({"tags": [1]}, ("0",), "Not a valid string."),
     ],
@@ -271,7 +274,16 @@ def test_query_that_its_link_could_not_hold_is_refused(client: FlaskClient) -> N
     expected["errors"][0]["loc"] = ["query"]
     expected["detail"] = expected["detail"].replace("body", "query")
     assert (answer.status_code, answer.json) == (400, expected)
-    assert client.get("/api/tasks", query_string={"cursor": "x" * 6_501}).status_code == 400
+
+
+@pytest.mark.parametrize("length", range(6_490, 6_501))
+def test_link_of_the_longest_query_can_be_followed(varied: FlaskClient, length: int) -> None:
+    base = "limit=1&sort=title"
+    high = (length - len(base)) % 13 + 13
+    low = (length - len(base) - 14 * high) // 13
+    query = base + "&priority=high" * high + "&priority=low" * low
+    assert len(query) == length
+    assert varied.get(link(varied, query)).status_code == 200
 
 
 @pytest.mark.parametrize("sort", ["", "id", "Title", "--title", "+title", "title,id", "user_id"])

@@ -122,7 +122,7 @@ export interface components {
     schemas: {
         InputError: {
             /**
-             * @description `body` or `query`, then the name of the field.
+             * @description `body` or `query`, then the name of the field, then where in a list.
              * @example [
              *       "body",
              *       "title"
@@ -143,7 +143,7 @@ export interface components {
             status_code: number;
             /** @description For a program to compare. */
             error_type: string;
-            /** @description For bad input: all that is wrong. */
+            /** @description For bad input: what is wrong, up to 20 things. */
             errors?: components["schemas"]["InputError"][];
         };
         Task: {
