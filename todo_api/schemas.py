@@ -277,7 +277,10 @@ class TaskFilters(Input):
     status = fields.String(
         validate=OneOf(STATUSES),
         load_default="all",
-        metadata={"description": "`pending` is another word for `active`."},
+        metadata={
+            "description": "`pending` is another word for `active`.",
+            "examples": ["active"],
+        },
     )
     q = Text(
         validate=Length(max=MAX_SEARCH, error=AT_MOST),
@@ -315,11 +318,17 @@ class TaskPage(TaskFilters):
         load_default="-created_at",
         metadata={
             "description": "`-` for descending; tasks without a due date come last either way.",
+            "examples": ["-due_date"],
         },
     )
     limit = Limit(
         load_default=DEFAULT_LIMIT,
-        metadata={"minimum": 1, "maximum": MAX_LIMIT, "description": "How many at the most."},
+        metadata={
+            "minimum": 1,
+            "maximum": MAX_LIMIT,
+            "description": "How many at the most.",
+            "examples": [20],
+        },
     )
     cursor = Cursor(
         metadata={
