@@ -343,6 +343,29 @@ test("a phone in the dark has room for it", async () => {
   await ada.leave();
 });
 
+test("long notes show three lines and no part of a fourth", async () => {
+  const ada = await Person.signUp("Ada");
+  const notes = [
+    "ordinary words that go on ".repeat(40),
+    "https://example.com/a/path?with=parameters&".repeat(20),
+  ];
+  for (const description of notes) {
+    await ada.ask("POST", "/api/tasks", { title: "Read", description });
+  }
+  await ada.page.reload();
+  await ada.idle();
+  for (const width of [390, 1280]) {
+    await ada.page.setViewportSize({ width, height: 800 });
+    for (const shown of await ada.page.locator(".notes").all()) {
+      const lines = await shown.evaluate(
+        (element) => element.clientHeight / parseFloat(getComputedStyle(element).lineHeight),
+      );
+      assert(Math.abs(lines - 3) < 0.1, `${lines} lines at ${width} px`);
+    }
+  }
+  await ada.leave();
+});
+
 test("after a sign-out there is only the sign-in", async () => {
   const ada = await Person.signUp("Ada");
   await ada.add("Kept");
