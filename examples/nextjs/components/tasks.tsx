@@ -3,10 +3,10 @@
 import { useSearchParams } from "next/navigation";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { createApi } from "@/lib/api";
-import type { TaskChanges } from "@/lib/api";
+import type { Task, TaskChanges } from "@/lib/api";
 import { authClient } from "@/lib/auth-client";
 import { FILTERS, useTasks } from "@/lib/use-tasks";
-import type { Filter, Row } from "@/lib/use-tasks";
+import type { Filter, Intent, Operation, Row } from "@/lib/use-tasks";
 import { NewTask } from "./new-task";
 import { SignInForm } from "./sign-in";
 import { TaskRow } from "./task-row";
@@ -17,6 +17,7 @@ const EMPTY = {
   active: "All done.",
   completed: "Nothing completed yet.",
 };
+const PARTICIPLES = { create: "added", change: "saved", delete: "deleted" };
 const NOTICE_MS = 8000;
 
 /** What happened; `seen` where the list itself does not show it. */
@@ -37,34 +38,46 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
     if (pageIsSpent) loadMore();
   });
 
-  async function add(title: string) {
-    setNotice({ text: `Added “${title}”.`, seen: filter === "completed" });
-    return tasks.run({ kind: "create", task: { title } });
+  /** Do it at once on the page, and say how it went only when the service has answered. */
+  async function run(intent: Intent & { key?: string }, done = describe(intent)) {
+    setNotice(undefined);
+    const refused = await tasks.run(intent);
+    setNotice(refused ? describeRefusal(refused) : done);
+    return refused;
   }
 
-  async function change(row: Row, changes: TaskChanges) {
-    keepFocus(row, "tick");
-    setNotice({ text: describeChange(row, changes) });
-    tell(row, await tasks.run({ kind: "change", id: row.task.id, changes }));
+  function describe(intent: Intent): Notice {
+    const { title } = intent.task;
+    switch (intent.kind) {
+      case "create":
+        return { text: `Added “${title}”.`, seen: filter === "completed" };
+      case "change":
+        return { text: describeChange(title, intent.changes) };
+      case "delete":
+        return { text: `Deleted “${title}”.`, seen: true, undo: () => undo(intent.task) };
+    }
   }
 
-  async function remove(row: Row) {
-    keepFocus(row, "delete");
-    const { title, description, completed, priority, due_date, tags } = row.task;
+  function undo({ title, description, completed, priority, due_date, tags }: Task) {
+    list.current?.focus(); // the button goes
     const task = { title, description, completed, priority, due_date, tags };
-    const undo = () => {
-      list.current?.focus(); // the button goes
-      setNotice({ text: `“${title}” is back.` });
-      void tasks.run({ kind: "create", task });
-    };
-    setNotice({ text: `Deleted “${title}”.`, seen: true, undo });
-    tell(row, await tasks.run({ kind: "delete", id: row.task.id }));
+    void run({ kind: "create", task }, { text: `“${title}” is back.` });
+  }
+
+  function change(row: Row, changes: TaskChanges) {
+    keepFocus(row, "tick");
+    void run({ kind: "change", task: row.task, changes });
+  }
+
+  function remove(row: Row) {
+    keepFocus(row, "delete");
+    void run({ kind: "delete", task: row.task });
   }
 
   function retry(row: Row) {
     if (!row.refused) return;
     keepFocus(row, "tick");
-    void tasks.run(row.refused);
+    void run(row.refused);
   }
 
   function dismiss(row: Row) {
@@ -73,11 +86,9 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
     tasks.dismiss(row.refused.key);
   }
 
-  function tell(row: Row, refused: Awaited<ReturnType<typeof tasks.run>>) {
-    if (!refused) return;
-    const seen = refused.problem?.status === 404;
-    const what = seen ? "was deleted elsewhere" : "was not saved";
-    setNotice({ text: `“${row.task.title}” ${what}.`, seen });
+  function resume() {
+    for (const operation of tasks.unauthorized) void run(operation);
+    if (problem) tasks.reload();
   }
 
   async function signOut() {
@@ -102,10 +113,13 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
         {tasks.signedOut && (
           <section className="signed-out">
             <p role="alert">You are signed out. Sign in to go on; nothing typed is lost.</p>
-            <SignInForm onDone={tasks.resume} />
+            <SignInForm onDone={resume} />
           </section>
         )}
-        <NewTask onAdd={add} onDismiss={tasks.dismiss} />
+        <NewTask
+          onAdd={(title) => run({ kind: "create", task: { title } })}
+          onDismiss={tasks.dismiss}
+        />
         <Filters current={filter} />
         <ul
           ref={list}
@@ -118,8 +132,8 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
             <TaskRow
               key={row.key}
               row={row}
-              onChange={(changes) => void change(row, changes)}
-              onDelete={() => void remove(row)}
+              onChange={(changes) => change(row, changes)}
+              onDelete={() => remove(row)}
               onRetry={() => retry(row)}
               onDismiss={() => dismiss(row)}
             />
@@ -189,9 +203,15 @@ function Skeleton() {
   );
 }
 
-function describeChange({ task }: Row, changes: TaskChanges): string {
-  if (changes.completed === undefined) return `Saved “${changes.title ?? task.title}”.`;
-  return `“${task.title}” is ${changes.completed ? "completed" : "active again"}.`;
+function describeChange(title: string, changes: TaskChanges): string {
+  if (changes.completed === undefined) return `Saved “${changes.title ?? title}”.`;
+  return `“${title}” is ${changes.completed ? "completed" : "active again"}.`;
+}
+
+function describeRefusal({ kind, task, problem }: Operation): Notice {
+  const gone = kind !== "create" && problem?.status === 404;
+  const what = gone ? "was deleted elsewhere" : `was not ${PARTICIPLES[kind]}`;
+  return { text: `“${task.title}” ${what}.`, seen: gone };
 }
 
 function useNotice() {

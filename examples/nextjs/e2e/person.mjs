@@ -103,6 +103,30 @@ export class Person {
     return this.page.getByRole("checkbox", { name: `Completed: ${title}`, exact: true });
   }
 
+  /** @param {string} title */
+  row(title) {
+    return this.page.getByRole("listitem").filter({ hasText: title });
+  }
+
+  /** Return the name of what has the focus, or nothing where nothing has it. */
+  focused() {
+    return this.page.evaluate(() => {
+      const element = document.activeElement;
+      if (!element || element === document.body) return undefined;
+      const label = element instanceof HTMLInputElement && element.labels?.[0];
+      return element.getAttribute("aria-label") ?? (label || element).textContent;
+    });
+  }
+
+  /**
+   * Wait until the page says something, aloud or to a screen reader only.
+   * @param {string} text
+   */
+  async hears(text) {
+    const said = this.page.getByRole("status").getByText(text, { exact: true });
+    await said.waitFor({ state: "attached" });
+  }
+
   /** @param {string} name */
   press(name) {
     return this.page.getByRole("button", { name, exact: true }).click();

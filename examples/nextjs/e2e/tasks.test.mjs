@@ -180,11 +180,13 @@ test("a session that is over asks for a sign-in and loses nothing", async () => 
   await ada.page.clock.fastForward("15:00");
   await ada.add("Typed meanwhile");
   await ada.page.getByText("Sign in to go on").waitFor();
+  await ada.hears("“Typed meanwhile” was not added.");
   const saved = ada.answered("POST");
   await ada.signIn();
   assert.equal((await saved).status(), 201);
   await ada.idle();
   assert.deepEqual(await ada.titles(), ["Typed meanwhile"]);
+  await ada.hears("Added “Typed meanwhile”.");
   await ada.leave(401);
 });
 
@@ -196,8 +198,10 @@ test("a refused title comes back to its field with the reason", async () => {
   await page.getByText("Must have 1 to 200 characters.").waitFor();
   assert.equal(await page.getByLabel("New task").inputValue(), long);
   assert.deepEqual(await ada.titles(), []);
+  await ada.hears(`“${long}” was not added.`);
 
   await ada.add("Short");
+  await ada.hears("Added “Short”.");
   await ada.press("Edit Short");
   await page.getByLabel("Title").fill("   ");
   await page.getByLabel("Title").press("Enter");
@@ -253,7 +257,15 @@ test("a database that is stopped is a retry, and nothing is lost", async () => {
     assert.equal((await refused).status(), 503);
     await page.getByText("The database cannot answer now").waitFor();
     assert.equal(await ada.tick("Outlive the outage").isChecked(), false);
+    await ada.press("Delete Outlive the outage");
+    await ada.hears("“Outlive the outage” was not deleted.");
+    await ada.row("Outlive the outage").getByRole("button", { name: "Dismiss" }).click();
+    const again = ada.answered("PATCH");
+    await ada.tick("Outlive the outage").click();
+    assert.equal((await again).status(), 503);
+    await ada.hears("“Outlive the outage” was not saved.");
     assert.equal((await ada.add("Typed in the dark")).status(), 503);
+    await ada.hears("“Typed in the dark” was not added.");
     await ada.show("Active");
     await page.getByText("Your tasks could not be read.").waitFor();
   } finally {
@@ -262,10 +274,10 @@ test("a database that is stopped is a retry, and nothing is lost", async () => {
   await page.locator(".failed").getByRole("button", { name: "Try again" }).click();
   await page.locator(".failed").waitFor({ state: "detached" });
   for (const title of ["Outlive the outage", "Typed in the dark"]) {
-    const row = page.getByRole("listitem").filter({ hasText: title });
+    const row = ada.row(title);
     await row.getByRole("button", { name: "Try again" }).click();
     await row.getByRole("button", { name: "Try again" }).waitFor({ state: "detached" });
-    assert.notEqual(await page.evaluate("document.activeElement.tagName"), "BODY");
+    assert.notEqual(await ada.focused(), undefined);
   }
   await page.reload();
   await ada.idle();
@@ -300,22 +312,21 @@ test("what is done is shown at once, and what is done last is what stays", async
 test("the keyboard is enough, and never loses its place", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
   for (const title of ["Three", "Two", "One"]) await ada.add(title);
   await page.keyboard.press("Tab"); // Add
   for (let count = 0; count < 4; count += 1) await page.keyboard.press("Tab");
-  assert.equal(await focused(), "Completed: One");
+  assert.equal(await ada.focused(), "Completed: One");
   await page.keyboard.press("Space");
   assert.equal(await ada.tick("One").isChecked(), true);
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await page.getByLabel("Title").waitFor();
   await page.keyboard.press("Escape");
-  assert.equal(await focused(), "Edit One");
+  assert.equal(await ada.focused(), "Edit One");
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await ada.tick("One").waitFor({ state: "detached" });
-  assert.equal(await focused(), "Delete Two");
+  assert.equal(await ada.focused(), "Delete Two");
   await ada.leave();
 });
 

@@ -5,10 +5,10 @@ import type { Api, NewTask, Outcome, Problem, Task, TaskChanges } from "./api";
 export const FILTERS = ["all", "active", "completed"] as const;
 export type Filter = (typeof FILTERS)[number];
 
-type Intent =
+export type Intent =
   | { kind: "create"; task: NewTask }
-  | { kind: "change"; id: number; changes: TaskChanges }
-  | { kind: "delete"; id: number };
+  | { kind: "change"; task: Task; changes: TaskChanges }
+  | { kind: "delete"; task: Task };
 
 /** What the person did and the service has not accepted: under way, or refused for `problem`. */
 export type Operation = Intent & { key: string; problem?: Problem };
@@ -77,7 +77,7 @@ function unique(tasks: Task[]): Task[] {
 
 /** Return the id of the task that an operation is on; a new task has none yet. */
 function target(operation: Intent): number {
-  return operation.kind === "create" ? 0 : operation.id;
+  return operation.kind === "create" ? 0 : operation.task.id;
 }
 
 /** Lay what is under way over what is stored. What was refused is thereby rolled back. */
@@ -85,14 +85,15 @@ function overlay({ tasks, operations }: State, filter: Filter): Row[] {
   const rows = new Map<number, Row>(tasks.map((task) => [task.id, { key: `${task.id}`, task }]));
   const drafts: Row[] = [];
   for (const operation of operations) {
-    const row = rows.get(target(operation));
+    const id = target(operation);
+    const row = rows.get(id);
     if (operation.kind === "create") drafts.unshift(draft(operation));
     else if (!row) continue;
-    else if (operation.problem) rows.set(operation.id, { ...row, refused: operation });
-    else if (operation.kind === "delete") rows.delete(operation.id);
+    else if (operation.problem) rows.set(id, { ...row, refused: operation });
+    else if (operation.kind === "delete") rows.delete(id);
     else {
       const task = { ...row.task, ...operation.changes };
-      rows.set(operation.id, { ...row, task, saving: true });
+      rows.set(id, { ...row, task, saving: true });
     }
   }
   const isShown = ({ completed }: Task) =>
@@ -112,7 +113,7 @@ async function send(api: Api, operation: Operation): Promise<Outcome<Task | unde
   if (operation.kind === "create") {
     return settle(api.POST("/api/tasks", { body: operation.task }));
   }
-  const params = { path: { task_id: operation.id } };
+  const params = { path: { task_id: operation.task.id } };
   if (operation.kind === "change") {
     return settle(api.PATCH("/api/tasks/{task_id}", { params, body: operation.changes }));
   }
@@ -196,18 +197,12 @@ export function useTasks(api: Api, filter: Filter) {
     void load(asked.current);
   }
 
-  /** Do again what was refused while nobody was signed in. */
-  function resume() {
-    for (const operation of unauthorized) void run(operation);
-    if (problem) reload();
-  }
-
   return {
     rows,
     loading,
     problem,
     signedOut: problem?.status === 401 || unauthorized.length > 0,
-    resume,
+    unauthorized, // what to run again after a sign-in
     more: cursor !== undefined,
     run,
     reload,
