@@ -22,6 +22,7 @@ const NOTICE_MS = 8000;
 
 /** What happened; `seen` where the list itself does not show it. */
 type Notice = { text: string; seen?: boolean; undo?: () => void };
+type List = React.RefObject<HTMLUListElement | null>;
 
 export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string; name: string }) {
   const api = useMemo(() => createApi(apiUrl, userId), [apiUrl, userId]);
@@ -31,6 +32,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
   const [notice, setNotice] = useNotice();
   const list = useRef<HTMLUListElement>(null);
   const keepFocus = useFocusAfterLeaving(list, tasks.rows);
+  const keepFocusLoading = useFocusAfterLoading(list, tasks);
   const { rows, loading, problem, more, loadMore } = tasks;
   const pageIsSpent = more && !loading && !problem && rows.length === 0;
 
@@ -59,7 +61,8 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
   }
 
   function undo({ title, description, completed, priority, due_date, tags }: Task) {
-    list.current?.focus(); // the button goes
+    const shown = list.current?.firstChild ? list.current : document.getElementById("new-task");
+    shown?.focus(); // the button goes
     const task = { title, description, completed, priority, due_date, tags };
     void run({ kind: "create", task }, { text: `“${title}” is back.` });
   }
@@ -110,12 +113,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
         </p>
       </header>
       <main>
-        {tasks.signedOut && (
-          <section className="signed-out">
-            <p role="alert">You are signed out. Sign in to go on; nothing typed is lost.</p>
-            <SignInForm onDone={resume} />
-          </section>
-        )}
+        {tasks.signedOut && <SignedOut list={list} onDone={resume} />}
         <NewTask
           onAdd={(title) => run({ kind: "create", task: { title } })}
           onDismiss={tasks.dismiss}
@@ -146,13 +144,31 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
         {problem && problem.status !== 401 && (
           <div className="failed" role="alert">
             <p>Your tasks could not be read. {problem.detail}</p>
-            <button type="button" className="primary" onClick={tasks.reload}>
+            <button
+              type="button"
+              className="primary"
+              data-control="load"
+              onClick={() => {
+                keepFocusLoading();
+                tasks.reload();
+              }}
+            >
               Try again
             </button>
           </div>
         )}
         {more && !problem && rows.length > 0 && (
-          <button type="button" className="more" disabled={loading} onClick={loadMore}>
+          <button
+            type="button"
+            className="more"
+            data-control="load"
+            aria-disabled={loading} // and not disabled, which would drop the focus
+            onClick={() => {
+              if (loading) return;
+              keepFocusLoading((count) => setNotice({ text: describeLoaded(count) }));
+              loadMore();
+            }}
+          >
             {loading ? "Loading…" : "Load more"}
           </button>
         )}
@@ -166,6 +182,22 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
         )}
       </div>
     </div>
+  );
+}
+
+function SignedOut({ list, onDone }: { list: List; onDone: () => void }) {
+  const panel = useRef<HTMLElement>(null);
+  const before = useRef<Element>(null);
+  useEffect(() => {
+    before.current ??= document.activeElement;
+    if (!isTyping(before.current)) panel.current?.querySelector("input")?.focus();
+    return () => placeFocus(before.current, list.current, document.getElementById("new-task"));
+  }, [list]);
+  return (
+    <section ref={panel} className="signed-out">
+      <p role="alert">You are signed out. Sign in to go on; nothing typed is lost.</p>
+      <SignInForm onDone={onDone} />
+    </section>
   );
 }
 
@@ -208,6 +240,10 @@ function describeChange(title: string, changes: TaskChanges): string {
   return `“${title}” is ${changes.completed ? "completed" : "active again"}.`;
 }
 
+function describeLoaded(count: number): string {
+  return count === 1 ? "1 more task is loaded." : `${count} more tasks are loaded.`;
+}
+
 function describeRefusal({ kind, task, problem }: Operation): Notice {
   const gone = kind !== "create" && problem?.status === 404;
   const what = gone ? "was deleted elsewhere" : `was not ${PARTICIPLES[kind]}`;
@@ -224,7 +260,7 @@ function useNotice() {
 }
 
 /** Give the focus to the row or its neighbour when the control that had it goes. */
-function useFocusAfterLeaving(list: React.RefObject<HTMLUListElement | null>, rows: Row[]) {
+function useFocusAfterLeaving(list: List, rows: Row[]) {
   const leaving = useRef<{ index: number; control: string }>(undefined);
   useLayoutEffect(() => {
     if (!leaving.current) return;
@@ -239,4 +275,37 @@ function useFocusAfterLeaving(list: React.RefObject<HTMLUListElement | null>, ro
   return (row: Row, control: string) => {
     leaving.current = { index: rows.indexOf(row), control };
   };
+}
+
+/** Give the focus to the first task that came when more were asked for, and tell how many came. */
+function useFocusAfterLoading(list: List, { rows, loading, problem }: ReturnType<typeof useTasks>) {
+  type Tell = (count: number) => void;
+  const asked = useRef<{ last?: string; tell?: Tell }>(undefined);
+  useLayoutEffect(() => {
+    if (loading || !asked.current) return;
+    const { last, tell } = asked.current;
+    asked.current = undefined;
+    const first = rows.findIndex(({ key }) => key === last) + 1;
+    if (!problem) tell?.(rows.length - first);
+    const button = document.querySelector<HTMLElement>('[data-control="load"]');
+    if (!problem && document.activeElement === button) button?.blur();
+    const control = list.current?.children[first]?.querySelector("input, button");
+    placeFocus(problem ? button : control, list.current, document.getElementById("new-task"));
+  });
+  return (tell?: Tell) => {
+    asked.current = { last: rows.at(-1)?.key, tell };
+  };
+}
+
+/** Where nothing has the focus, give it to the first of these that takes it. */
+function placeFocus(...places: (Element | null | undefined)[]) {
+  for (const place of places) {
+    if (document.activeElement !== document.body) return;
+    if (place instanceof HTMLElement) place.focus();
+  }
+}
+
+function isTyping(element: Element | null): boolean {
+  if (element instanceof HTMLTextAreaElement) return true;
+  return element instanceof HTMLInputElement && element.type !== "checkbox" && element.value !== "";
 }

@@ -105,11 +105,15 @@ test("a list of more than 100 tasks goes on, without gaps or repeats", async () 
   await ada.idle();
   assert.deepEqual(await ada.titles(), expected.slice(0, 100));
   for (const count of [200, 230]) {
+    const before = (await ada.titles()).length;
     const answered = ada.answered("GET");
-    await ada.press("Load more");
+    await ada.page.getByRole("button", { name: "Load more" }).focus();
+    await ada.page.keyboard.press("Enter");
     await answered;
     await ada.idle();
     assert.deepEqual(await ada.titles(), expected.slice(0, count));
+    assert.equal(await ada.focused(), `Completed: ${expected[before]}`);
+    await ada.hears(`${count - before} more tasks are loaded.`);
   }
   assert.equal(await ada.page.getByRole("button", { name: "Load more" }).count(), 0);
   await ada.leave();
@@ -181,12 +185,14 @@ test("a session that is over asks for a sign-in and loses nothing", async () => 
   await ada.add("Typed meanwhile");
   await ada.page.getByText("Sign in to go on").waitFor();
   await ada.hears("“Typed meanwhile” was not added.");
+  assert.equal(await ada.focused(), "E-mail");
   const saved = ada.answered("POST");
   await ada.signIn();
   assert.equal((await saved).status(), 201);
   await ada.idle();
   assert.deepEqual(await ada.titles(), ["Typed meanwhile"]);
   await ada.hears("Added “Typed meanwhile”.");
+  assert.equal(await ada.focused(), "New task");
   await ada.leave(401);
 });
 
@@ -273,6 +279,8 @@ test("a database that is stopped is a retry, and nothing is lost", async () => {
   }
   await page.locator(".failed").getByRole("button", { name: "Try again" }).click();
   await page.locator(".failed").waitFor({ state: "detached" });
+  await ada.idle();
+  assert.notEqual(await ada.focused(), undefined);
   for (const title of ["Outlive the outage", "Typed in the dark"]) {
     const row = ada.row(title);
     await row.getByRole("button", { name: "Try again" }).click();
