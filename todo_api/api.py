@@ -14,7 +14,6 @@ from flask import Flask, Request, after_this_request, current_app, g, request
 from flask.json.provider import JSONProvider
 from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser, is_json_request
-from webargs.multidictproxy import MultiDictProxy
 from werkzeug.exceptions import (
     BadRequest,
     ClientDisconnected,
@@ -150,17 +149,16 @@ class Parser(FlaskParser):
         except (ValueError, RecursionError):
             raise ValidationError("Not valid JSON: it cannot be read.") from None
 
-    def load_querystring(self, req: Request, schema: Schema) -> MultiDictProxy:
+    def load_querystring(self, req: Request, schema: Schema) -> dict[str, Any]:
         cursor = len(f"&cursor={req.args['cursor']}") if "cursor" in req.args else 0
         if len(req.query_string) - cursor > MAX_QUERY_BYTES:
             raise ValidationError(f"Must have at most {MAX_QUERY_BYTES} bytes without the cursor.")
-        several = {name for name, field in schema.fields.items() if isinstance(field, fields.List)}
-        given = {name for name, values in req.args.lists() if len(values) > 1}
-        twice = given - several
+        given = dict(req.args.lists())
+        lists = {name for name in given if isinstance(schema.fields.get(name), fields.List)}
+        twice = {name for name, values in given.items() if len(values) > 1} - lists
         if twice:
             raise ValidationError({name: ["Given more than once."] for name in twice})
-        parameters: MultiDictProxy = super().load_querystring(req, schema)
-        return parameters
+        return {name: values if name in lists else values[0] for name, values in given.items()}
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         ((location, messages),) = error.messages_dict.items()

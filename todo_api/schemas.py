@@ -6,6 +6,7 @@ from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
 
+import orjson
 from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
@@ -147,7 +148,7 @@ class Cursor(fields.Field[Place]):
     @staticmethod
     def encode(sort: str, value: date | str | None, id_: int) -> str:
         text = value.isoformat() if isinstance(value, date) else value
-        cursor: str = signers()[0].dumps(Place(sort, text, id_))
+        cursor: str = signers()[0].dumps([sort, text, id_])
         return cursor
 
 
@@ -157,8 +158,7 @@ def signers() -> list[URLSafeSerializer]:
 
 @cache
 def signer(key: bytes) -> URLSafeSerializer:
-    options = {"ensure_ascii": False}  # a third of the length, where a title is not
-    return URLSafeSerializer(key, "cursor", serializer_kwargs=options)
+    return URLSafeSerializer(key, "cursor", serializer=orjson)
 
 
 def title(**options: Any) -> Title:
