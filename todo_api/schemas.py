@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
-from itsdangerous.encoding import base64_decode, base64_encode
+from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf
 
@@ -148,8 +148,8 @@ class Cursor(fields.Field[Place]):
     @staticmethod
     def encode(sort: str, value: date | str | None, id_: int) -> str:
         text = value.isoformat() if isinstance(value, date) else value
-        cursor: str = signers()[0].dumps([sort, text, id_])
-        return cursor
+        signed = signers()[0].dumps([sort, text, id_])
+        return want_bytes(signed).decode()  # bytes, as orjson's are
 
 
 def signers() -> list[URLSafeSerializer]:
