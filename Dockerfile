@@ -1,3 +1,5 @@
+# To pin the base image, name its digest too: python:3.13-slim@sha256:... as printed by
+# `docker buildx imagetools inspect python:3.13-slim`. Dependabot then keeps tag and digest current.
 FROM python:3.13-slim AS packages
 COPY requirements.txt .
 RUN python -m venv /venv \

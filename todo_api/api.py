@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import flask_smorest
 import orjson
-from flask import Flask, Request, after_this_request, current_app, g, request
+from flask import Flask, Request, after_this_request, current_app, g, request, url_for
 from flask.json.provider import JSONProvider
 from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser, is_json_request
@@ -108,6 +108,11 @@ class Json(JSONProvider):
     def loads(self, s: str | bytes, **_: Any) -> Any:
         return orjson.loads(s)
 
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        """Hand orjson's bytes over as they are: a page may have megabytes."""
+        body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_UTC_Z)
+        return current_app.response_class(body, mimetype="application/json")
+
 
 class InvalidInput(BadRequest):
     """A 400 that says what is wrong and where."""
@@ -150,8 +155,7 @@ class Parser(FlaskParser):
             raise ValidationError("Not valid JSON: it cannot be read.") from None
 
     def load_querystring(self, req: Request, schema: Schema) -> dict[str, Any]:
-        cursor = len(f"&cursor={req.args['cursor']}") if "cursor" in req.args else 0
-        if len(req.query_string) - cursor > MAX_QUERY_BYTES:
+        if query_bytes(req) > MAX_QUERY_BYTES:
             raise ValidationError(f"Must have at most {MAX_QUERY_BYTES} bytes without the cursor.")
         given = dict(req.args.lists())
         lists = {name for name in given if isinstance(schema.fields.get(name), fields.List)}
@@ -224,6 +228,18 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
             yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
 
 
+def query_bytes(req: Request) -> int:
+    """Return the length of the query, without its cursor, as the `Link` to the next page has it.
+
+    `url_for` encodes the query again: one byte that came may become five.
+    """
+    if 5 * len(req.query_string) <= MAX_QUERY_BYTES:
+        return 0  # whatever it becomes, it fits
+    values: dict[str, Any] = req.args.to_dict(flat=False)
+    values.pop("cursor", None)
+    return len(url_for(req.endpoint or "", **values).partition("?")[2])
+
+
 def read_body() -> bytes:
     """Return the whole body; one that was cut short is refused, whatever the part of it says."""
     body = receive()
@@ -292,6 +308,7 @@ def close_connection(response: Response) -> Response:
 def add_standing_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.vary.add("Origin")  # an answer without an Origin carries no CORS headers
-    if request.path.startswith("/api/"):
-        response.headers["Cache-Control"] = "no-store"
+    document = request.path == "/openapi.json" or request.path.startswith("/docs")
+    cached = document and response.status_code < HTTPStatus.BAD_REQUEST
+    response.headers["Cache-Control"] = "no-cache" if cached else "no-store"
     return response

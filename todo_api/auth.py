@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import lru_cache, wraps
+from math import isfinite
 from time import time
 from typing import Any
 
@@ -128,8 +129,8 @@ class StrictJWT(jwt.PyJWT):
             raise jwt.DecodeError
         if not SUBJECT.fullmatch(str(claims.get("sub", ""))):
             raise InvalidSubjectError  # PyJWT itself looks whether it is a text
-        # PyJWT calls int() on these, which takes "9999999999" and true as well.
-        if any(type(claims.get(name, 0)) is not int for name in NUMERIC_DATES):
+        # PyJWT calls int() on these, which accepts "9999999999" and true as well.
+        if not all(is_numeric_date(claims.get(name, 0)) for name in NUMERIC_DATES):
             raise InvalidDateError
         return claims
 
@@ -139,7 +140,12 @@ class InvalidTypeError(jwt.InvalidTokenError):
 
 
 class InvalidDateError(jwt.InvalidTokenError):
-    """A time is no whole number of seconds."""
+    """A time is not a finite JSON number."""
+
+
+def is_numeric_date(value: object) -> bool:
+    """Return whether ``value`` is a NumericDate (RFC 7519, section 2): a fraction is allowed."""
+    return type(value) is int or (type(value) is float and isfinite(value))
 
 
 tokens = StrictJWT()

@@ -109,6 +109,8 @@ def check_parameters(name: str, value: str) -> None:
     once = {key: given for key, given in query.items() if isinstance(given, str)}
     if len(once) < len(query):
         raise ConfigError(f"{name} has a parameter that stands twice")
+    if "client_encoding" in once:
+        raise ConfigError(f"{name} has a parameter client_encoding: remove it")
     try:
         psycopg2.extensions.make_dsn(**once)
     except psycopg2.ProgrammingError as error:

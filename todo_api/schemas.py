@@ -29,6 +29,7 @@ MAX_LIMIT = 500
 DEFAULT_LIMIT = 100
 MAX_SEARCH = 200
 MAX_IDS = 100
+MAX_PRIORITIES = 10
 MAX_COUNTED_TAGS = 50
 COLUMNS = tuple(str(name) for name in tasks.c.keys())  # noqa: SIM118 -- not a dict
 STATUSES = {"all": None, "active": False, "pending": False, "completed": True}
@@ -116,12 +117,27 @@ class Tag(Text):
         return tag
 
 
-class Tags(fields.List[str]):
-    """Tags in the order given; of those that are the same, the first."""
+class List(fields.List[Any]):
+    """A list whose length is validated before its items: a body has room for 60,000 of them."""
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[str | None]:
-        if isinstance(value, list) and len(value) > MAX_TAGS:
-            raise ValidationError(f"Must be at most {MAX_TAGS} tags.")
+    def __init__(self, item: fields.Field[Any], *, max_items: int, **options: Any) -> None:
+        options["metadata"] = {"maxItems": max_items} | options.get("metadata", {})
+        super().__init__(item, **options)
+        self.max_items = max_items
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self.max_items:
+            raise ValidationError(f"Must have at most {self.max_items} items.")
+        return super()._deserialize(value, *args, **kwargs)
+
+
+class Tags(List):
+    """Tags in the order given. Duplicates are dropped; the first is kept."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(tag(), max_items=MAX_TAGS, **options)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         return list(dict.fromkeys(super()._deserialize(value, *args, **kwargs)))
 
 
@@ -189,7 +205,7 @@ def tag() -> Tag:
 
 
 def tags() -> Tags:
-    return Tags(tag(), metadata={"maxItems": MAX_TAGS, "examples": [["home", "errand"]]})
+    return Tags(metadata={"examples": [["home", "errand"]]})
 
 
 def completed(**options: Any) -> Boolean:
@@ -253,10 +269,10 @@ class Completion(Input):
 class ManyChanges(Input):
     """What to change in several tasks at once."""
 
-    ids = fields.List(
+    ids = List(
         Id(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
+        max_items=MAX_IDS,
         required=True,
-        validate=Length(max=MAX_IDS, error="Must be at most {max} ids."),
         metadata={
             "description": "Which tasks; those that are not mine are left out.",
             "examples": [[3, 1]],
@@ -290,17 +306,13 @@ class TaskFilters(Input):
             "examples": ["milk"],
         },
     )
-    priority = fields.List(
+    priority = List(
         priority(),
+        max_items=MAX_PRIORITIES,
         metadata={"description": "Any of these, repeated.", "examples": [["high", "medium"]]},
     )
     tag = Tags(
-        tag(),
-        metadata={
-            "maxItems": MAX_TAGS,
-            "description": "All of these, repeated.",
-            "examples": [["home", "errand"]],
-        },
+        metadata={"description": "All of these, repeated.", "examples": [["home", "errand"]]}
     )
     due_before = Date(
         metadata={"description": "Due on that day or before.", "examples": ["2026-12-31"]}

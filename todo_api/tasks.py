@@ -28,6 +28,8 @@ from todo_api.schemas import (
 
 blp = Blueprint("tasks", __name__, url_prefix="/api/tasks", description="My tasks.")
 
+MAX_PAGE_CHARACTERS = 1_000_000  # of descriptions; the default page never has more
+ROWS_AT_ONCE = 50
 START = Place("", None, None)
 
 
@@ -48,8 +50,9 @@ def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
     """List my tasks."""
     sort, limit, place = page["sort"], page["limit"], page.get("cursor", START)
     values = {"place": place.value, "place_id": place.id, "at_most": limit + 1}
-    rows = execute(statements.LISTS[sort], **filters(page), **values).all()
-    return list(rows[:limit]), next_page(sort, rows[limit - 1]) if len(rows) > limit else {}
+    with execute(statements.LISTS[sort], **filters(page), **values) as result:
+        rows = read_rows(result)[:limit]
+        return rows, next_page(sort, rows[-1]) if result.rowcount > len(rows) else {}
 
 
 @blp.route("/stats")
@@ -163,6 +166,21 @@ def filters(asked: dict[str, Any]) -> dict[str, Any]:
         "due_before": asked.get("due_before"),
         "due_after": asked.get("due_after"),
     }
+
+
+def read_rows(result: CursorResult[Any]) -> list[Row[Any]]:
+    """Return the rows of a page, or fewer where their descriptions are very long.
+
+    psycopg2 makes Python objects only of the rows that are fetched.
+    """
+    rows: list[Row[Any]] = []
+    size = 0
+    for part in result.partitions(ROWS_AT_ONCE):
+        rows += part
+        size += sum(len(row.description or "") for row in part)
+        if size > MAX_PAGE_CHARACTERS:
+            break
+    return rows
 
 
 def next_page(sort: str, last: Row[Any]) -> dict[str, str]:

@@ -24,5 +24,33 @@ def test_answers_are_neither_cached_nor_sniffed(
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "directive"),
+    [
+        ("/health", 200, "no-store"),
+        ("/ready", 200, "no-store"),
+        ("/nope", 404, "no-store"),
+        ("/docs/nope", 404, "no-store"),
+        ("/docs/assets/nope", 404, "no-store"),
+        ("/docs", 200, "no-cache"),
+        ("/openapi.json", 200, "no-cache"),
+    ],
+)
+def test_caches_store_no_probe_and_no_error(
+    anonymous: FlaskClient, path: str, status: int, directive: str
+) -> None:
+    answer = anonymous.get(path)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (status, directive)
+
+
+def test_docs_page_may_not_be_framed_and_loads_only_its_own(anonymous: FlaskClient) -> None:
+    answer = anonymous.get("/docs")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "persistAuthorization" not in answer.text
+
+
 def test_refused_token_is_not_cached(anonymous: FlaskClient) -> None:
     assert anonymous.get("/api/tasks").headers["Cache-Control"] == "no-store"

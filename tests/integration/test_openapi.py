@@ -104,6 +104,7 @@ def test_parameters_of_a_list_have_the_limits_of_the_validators(anonymous: Flask
         "priority": {
             "type": "array",
             "items": {"type": "string", "enum": ["low", "medium", "high"], "examples": ["high"]},
+            "maxItems": 10,
         },
         "due_before": {"type": "string", "format": "date"},
         "due_after": {"type": "string", "format": "date"},

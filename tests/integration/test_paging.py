@@ -146,3 +146,12 @@ def test_parameter_given_twice_is_refused(client: FlaskClient) -> None:
     answer = client.get("/api/tasks?limit=1&limit=2")
     assert answer.status_code == 400
     assert answer.json["detail"] == "query.limit: Given more than once."
+
+
+def test_page_of_long_descriptions_ends_early_and_leads_on(
+    client: FlaskClient, app: Flask, user: str
+) -> None:
+    add(app, user, 230, description="🥛" * 10_000)
+    found = pages(client, "/api/tasks?limit=500")
+    assert [len(page) for page in found] == [150, 80]
+    assert len({task["id"] for page in found for task in page}) == 230

@@ -144,7 +144,9 @@ def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["database_url", "database_url_unpooled"])
-@pytest.mark.parametrize("parameters", ["pgbouncer=true", "options=a&options=b"])
+@pytest.mark.parametrize(
+    "parameters", ["pgbouncer=true", "options=a&options=b", "client_encoding=latin1"]
+)
 def test_parameter_that_libpq_refuses_stops_the_start(
     config: Config, name: str, parameters: str
 ) -> None:

@@ -1,0 +1,49 @@
+"""Pages of the longest tasks that there can be."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+import sqlalchemy as sa
+from flask import Flask
+
+from config import Config
+from tests.conftest import Token
+from tests.serving import Server, ask
+from todo_api.models import tasks
+
+MIB = 2**20
+
+
+def test_ten_largest_pages_at_once_stay_within_their_budget(
+    app: Flask, config: Config, token: Token, user: str, tmp_path: Path
+) -> None:
+    rows = [{"user_id": user, "title": "x", "description": "🥛" * 10_000} for _ in range(500)]
+    with app.extensions["engine"].connect() as connection:
+        connection.execute(sa.insert(tasks), rows)
+    with Server(tmp_path / "log", config.database_url) as server:
+
+        def read_page(_: int) -> int:
+            with closing(server.connect()) as connection:
+                return ask(connection, "GET", "/api/tasks?limit=500", token(user))[0].status
+
+        (worker,) = psutil.Process(server.process.pid).children()
+        before = worker.memory_info().rss
+        sizes, done = [before], Event()
+
+        def watch() -> None:
+            while not done.is_set():
+                sizes.append(worker.memory_info().rss)
+                time.sleep(0.01)
+
+        watcher = Thread(target=watch)
+        watcher.start()
+        with ThreadPoolExecutor(10) as pool:
+            statuses = set(pool.map(read_page, range(10)))
+        done.set()
+        watcher.join()
+    assert statuses == {200}
+    assert (max(sizes) - before) / MIB < 400
