@@ -228,9 +228,9 @@ function Skeleton() {
       <span className="hidden" role="status">
         Loading tasks
       </span>
-      {[68, 44, 57].map((width) => (
-        <div key={width} style={{ width: `${width}%` }} />
-      ))}
+      <div />
+      <div />
+      <div />
     </div>
   );
 }

@@ -57,6 +57,11 @@ export class Person {
    */
   static async signUp(name, options) {
     const context = await browser.newContext(options);
+    await context.addInitScript(() => {
+      addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
+        console.error(`The policy's ${effectiveDirective} refuses: ${blockedURI}`),
+      );
+    });
     const person = new Person(await context.newPage(), name);
     const { page } = person;
     await page.goto(PAGE);

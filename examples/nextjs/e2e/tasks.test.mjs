@@ -4,6 +4,7 @@ import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { SignJWT, decodeJwt } from "jose";
 import { API, PAGE, Person, SECRET, browser } from "./person.mjs";
+import { serve } from "./server.mjs";
 
 after(() => browser.close());
 
@@ -397,4 +398,87 @@ test("after a sign-out there is only the sign-in", async () => {
   assert.deepEqual(await ada.titles(), ["Kept"]);
   assert(ada.requests.every((request) => request.url().startsWith(`${API}/api/tasks`)));
   await ada.leave();
+});
+
+test("each page allows its own scripts, the service, and nothing else", async () => {
+  const policies = [];
+  for (const path of ["/sign-in", "/sign-in", "/no-such-page"]) {
+    const { headers } = await fetch(PAGE + path);
+    policies.push(headers.get("content-security-policy") ?? "");
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.equal(headers.get("referrer-policy"), "same-origin");
+    assert.equal(headers.get("strict-transport-security"), null); // served over http
+  }
+  const nonces = policies.map((policy) => /'nonce-([\w-]+)'/.exec(policy)?.[1]);
+  assert.equal(new Set(nonces).size, 3);
+  assert.deepEqual(policies[0]?.replace(String(nonces[0]), "RANDOM").split("; "), [
+    "default-src 'self'",
+    "script-src 'self' 'nonce-RANDOM'",
+    "style-src 'self'",
+    `connect-src 'self' ${API}`,
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ]);
+});
+
+test("a script that is injected into the page does not run", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  const refused = ["elem", "attr"].map((kind) =>
+    page.waitForEvent("console", (message) =>
+      message.text().includes(`script-src-${kind} refuses: inline`),
+    ),
+  );
+  const ran = await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "document.title += ' script'";
+    const button = document.createElement("button");
+    button.setAttribute("onclick", "document.title += ' handler'");
+    document.body.append(script, button);
+    button.click();
+    return document.title;
+  });
+  assert.equal(ran, "Tasks");
+  await Promise.all(refused);
+  ada.errors = [];
+  await ada.leave();
+});
+
+test("an address without a page leads back to the tasks", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.page.goto(`${PAGE}/no-such-page`);
+  await ada.page.getByRole("link", { name: "Go to your tasks" }).click();
+  await ada.idle();
+  await ada.leave(404);
+});
+
+test("a page that cannot be made can be asked for again", async () => {
+  const ada = await Person.signUp("Ada");
+  await database("stop");
+  try {
+    await ada.page.reload();
+    await ada.page.getByText("This page could not be made.").waitFor();
+  } finally {
+    await database("restart");
+  }
+  await ada.press("Try again");
+  await ada.idle();
+  const serverError = "Minified React error #441"; // the page is told no more than that
+  ada.errors = ada.errors.filter((error) => !error.includes(serverError));
+  await ada.leave(500);
+});
+
+test("the same build serves another stage, over https", async () => {
+  const stage = { BETTER_AUTH_URL: "https://tasks.example", API_URL: "https://api.example/v1" };
+  const server = await serve(stage);
+  try {
+    const { headers } = await fetch(`${server.url}/sign-in`);
+    assert.equal(headers.get("strict-transport-security"), "max-age=31536000");
+    const policy = headers.get("content-security-policy") ?? "";
+    assert(policy.includes("; connect-src 'self' https://api.example; "), policy);
+  } finally {
+    await server.stop();
+  }
 });

@@ -1,0 +1,29 @@
+/** Another server of the app that was built, on a port of its own. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+/**
+ * Start the app, and wait until it says where it listens.
+ * @param {Record<string, string>} settings those that differ from the environment's
+ */
+export async function serve(settings) {
+  const next = new URL("../node_modules/next/dist/bin/next", import.meta.url).pathname;
+  const server = spawn(process.execPath, [next, "start", "--hostname", "localhost", "--port", "0"], {
+    env: { ...process.env, ...settings },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for await (const line of createInterface({ input: server.stdout })) {
+    const [url] = /http:\/\/localhost:\d+/.exec(line) ?? [];
+    if (url) return { url, stop: () => stop(server) };
+  }
+  throw new Error("The app ended before it listened.");
+}
+
+/** @param {import("node:child_process").ChildProcess} server */
+async function stop(server) {
+  const ended = once(server, "exit");
+  server.kill();
+  await ended;
+}
