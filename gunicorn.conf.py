@@ -2,12 +2,9 @@
 
 import gc
 import socket
-import struct
 
 from config import MAX_BODY_BYTES, POOL_SIZE
-from todo_api.gunicorn_worker import JsonLogger, Worker
-
-READ_TIMEOUT = 10  # seconds
+from todo_api.gunicorn_worker import JsonLogger, Worker, affordable_connections
 
 
 def pre_request(_worker, request):
@@ -32,14 +29,8 @@ def post_worker_init(_worker):
 
 
 def when_ready(server):
-    """Bound how long a client that says nothing is waited for; accepted sockets inherit both.
-
-    Before its first byte the kernel keeps a connection, for half a minute (on Linux); a thread
-    would wait 5 s for each. Later silence, within a request, ends a read after `READ_TIMEOUT`.
-    """
+    """Let the kernel keep a connection until its first byte, for half a minute (on Linux)."""
     for listener in server.LISTENERS:
-        seconds = struct.pack("@ll", READ_TIMEOUT, 0)
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family != socket.AF_UNIX:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
 
@@ -47,6 +38,8 @@ def when_ready(server):
 wsgi_app = "wsgi:app"
 limit_request_line = 8190  # bytes, gunicorn's most; api.py refuses what would grow beyond it
 worker_class = Worker
+worker_connections = affordable_connections(1000)
+sendfile = False  # it would pass by the socket that bounds how long a client may take
 threads = 2 * POOL_SIZE  # while all connections wait for a slow database, /health still answers
 preload_app = False  # the workers would share the connections opened before they were forked
 # Longer than a load balancer keeps an idle connection, or it sends a request into a closed one.
