@@ -23,6 +23,7 @@ class Server:
         self.port = free_port()
         settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": database_url}
         settings |= {"PATH": os.environ["PATH"]}
+        settings |= {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
                 [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"],

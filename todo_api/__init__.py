@@ -1,20 +1,29 @@
-"""The task back end: `create_app` puts the parts together."""
+"""The task back end: `create_app` puts the parts together.
+
+gunicorn's arbiter imports this package for its worker class. The application is imported by
+`create_app` only, so that SIGHUP starts workers with the new code.
+"""
 
 from pathlib import Path
-
-from flask import Flask
-from flask_cors import CORS
-from flask_migrate import Migrate
+from typing import TYPE_CHECKING
 
 from config import Config
-from todo_api import cli, db, health, logs, openapi, tasks
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
-def create_app(config: Config) -> Flask:
+def create_app(config: Config) -> "Flask":
     """Make the WSGI application.
 
     It connects to no database before a request needs one, but starts the embedded one if told to.
     """
+    from flask import Flask
+    from flask_cors import CORS
+    from flask_migrate import Migrate
+
+    from todo_api import cli, db, health, logs, openapi, tasks
+
     app = Flask(__name__, static_folder=None)
     app.config.update(SETTINGS=config, PROPAGATE_EXCEPTIONS=False)
     app.url_map.merge_slashes = False

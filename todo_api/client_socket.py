@@ -1,0 +1,101 @@
+"""A socket on which a slow client cannot hold a thread for long."""
+
+import select
+import socket
+import struct
+from contextlib import suppress
+from fcntl import ioctl
+from termios import TIOCOUTQ
+from time import monotonic
+from typing import Any
+
+PATIENCE = 10.0  # seconds
+LEAST_RATE = 4096  # bytes a second
+STEP = 1.0  # seconds between two looks at what a client has taken
+
+
+class ClientSocket(socket.socket):
+    """Raises `TimeoutError` when a client sends or takes less than `LEAST_RATE` for `PATIENCE`.
+
+    Both directions have a number of seconds left. Waiting uses it up, and each `LEAST_RATE` bytes
+    give a second back. The operating system's own timeouts (SO_RCVTIMEO, SO_SNDTIMEO) bound only
+    a single call: one byte before each of them ends holds a thread for ever.
+    """
+
+    seconds_to_send = PATIENCE
+    seconds_to_take = PATIENCE
+    sent = 0
+
+    def expect_request(self) -> None:
+        """Start the time that the client has to send a request."""
+        self.seconds_to_send = PATIENCE
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        while True:
+            try:
+                received = super().recv(size, flags | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                if self.gettimeout() == 0:
+                    raise
+                self.wait_to_receive()
+            else:
+                self.seconds_to_send = refilled(self.seconds_to_send, len(received))
+                return received
+
+    def wait_to_receive(self) -> None:
+        started = monotonic()
+        wait(self, select.POLLIN, self.seconds_to_send)
+        self.seconds_to_send -= monotonic() - started
+        if self.seconds_to_send <= 0:
+            raise TimeoutError("the client sends too slowly")
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        self.sendall(data, flags)
+        return len(data)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        rest = memoryview(data)
+        while True:
+            try:
+                sent = super().send(rest, flags | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                if self.gettimeout() == 0:
+                    raise
+                self.wait_to_send()
+                continue
+            self.sent += sent
+            if sent == len(rest):
+                return
+            rest = rest[sent:]
+
+    def wait_to_send(self) -> None:
+        started, taken = monotonic(), self.taken()
+        wait(self, select.POLLOUT, min(STEP, self.seconds_to_take))
+        left = self.seconds_to_take - (monotonic() - started)
+        self.seconds_to_take = refilled(left, self.taken() - taken)
+        if self.gave_up():
+            # Closing resets, or the kernel would keep what was not read for minutes.
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise TimeoutError("the client reads too slowly")
+
+    def gave_up(self) -> bool:
+        """Return whether the client took its response too slowly."""
+        return self.seconds_to_take <= 0
+
+    def taken(self) -> int:
+        """Return how many bytes the client's end has acknowledged."""
+        queued = bytes(4)
+        with suppress(OSError):  # macOS does not tell
+            queued = ioctl(self, TIOCOUTQ, queued)
+        waiting: int = struct.unpack("i", queued)[0]
+        return self.sent - waiting
+
+
+def refilled(seconds: float, size: int) -> float:
+    return min(PATIENCE, seconds + size / LEAST_RATE)
+
+
+def wait(sock: socket.socket, event: int, seconds: float) -> None:
+    waiting = select.poll()
+    waiting.register(sock, event)
+    waiting.poll(seconds * 1000)
