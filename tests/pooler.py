@@ -46,7 +46,7 @@ class Pooler:
                 folder=folder,
             )
         )
-        embedded.give_away(folder)
+        embedded.chown_to_server_user(folder)
 
     def __enter__(self) -> "Pooler":
         assert PGBOUNCER

@@ -44,7 +44,7 @@ def start(folder: Path, *options: str) -> str:
             start_server(programs, home, options)
         users = (home / "users.lock").open("w")
         fcntl.flock(users, fcntl.LOCK_SH)
-    atexit.register(leave, programs, home, users)
+    atexit.register(release, programs, home, users)
     exit_on_signals()
     socket_folder = quote(str((home / "socket").readlink()), safe="")
     return f"postgresql://postgres@/postgres?host={socket_folder}"
@@ -85,19 +85,32 @@ def find_programs() -> Path:
 
 
 def copy_programs(installed: Path) -> Path:
-    """Return a copy of what the wheel installed, beside each other as the programs expect it."""
+    """Return a copy of what the wheel installed, side by side as the programs expect it.
+
+    It belongs to root, and the server's user can only read and run it.
+    """
     version = f"{installed} {(installed / PROGRAMS / 'postgres').stat().st_mtime_ns}"
     make_open_folder(STATE)
-    copied = STATE / f"programs-{short_hash(version.encode())}"
+    # Not "programs-": earlier releases gave those to the server's user.
+    copied = STATE / f"postgresql-{short_hash(version.encode())}"
     with exclusive(STATE / "programs.lock"):
         if copied.exists():
             return copied
-        unfinished = Path(tempfile.mkdtemp(prefix="programs-", dir=STATE))
+        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=STATE))
         for part in (installed / PROGRAMS.removesuffix("/bin"), *libraries(installed)):
             shutil.copytree(part, unfinished / part.relative_to(installed), symlinks=True)
-        give_away(unfinished)
+        make_readable(unfinished)
         unfinished.rename(copied)
     return copied
+
+
+def make_readable(folder: Path) -> None:
+    """Let every user read ``folder`` and what is in it, and run the programs."""
+    for parent, _, files in os.walk(folder):
+        Path(parent).chmod(0o755)
+        for path in (Path(parent, name) for name in files):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
 
 
 def libraries(installed: Path) -> list[Path]:
@@ -113,7 +126,7 @@ def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
     # A folder of its own: the path of a unix socket must fit into 103 bytes.
     remove_socket_folder(home)
     socket_folder = Path(tempfile.mkdtemp(prefix="todo_api-"))
-    give_away(socket_folder)
+    chown_to_server_user(socket_folder)
     (home / "socket").symlink_to(socket_folder)
     settings = ("listen_addresses=''", f"unix_socket_directories={socket_folder}", *options)
     try:
@@ -130,7 +143,7 @@ def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
 def make_data(programs: Path, home: Path) -> Path:
     """Return a folder with an empty database; a new one, as an interrupted initdb may still run."""
     folder = Path(tempfile.mkdtemp(prefix="data-", dir=home))
-    give_away(folder)
+    chown_to_server_user(folder)
     run(
         programs / "initdb",
         *("-D", folder, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"),
@@ -146,7 +159,7 @@ def is_running(programs: Path, home: Path) -> bool:
     return status.returncode == 0
 
 
-def leave(programs: Path, home: Path, users: IO[str]) -> None:
+def release(programs: Path, home: Path, users: IO[str]) -> None:
     """Stop the server, unless another process still uses it."""
     with exclusive(home / "start.lock"):
         users.close()
@@ -199,11 +212,18 @@ def as_server_user() -> dict[str, Any]:
     return options
 
 
-def give_away(folder: Path) -> None:
-    """Make ``folder`` and what is in it the server user's, where that is not ourselves."""
+def chown_to_server_user(folder: Path) -> None:
+    """Give ``folder`` and what is in it to the server's user, where that is not ourselves.
+
+    Until now only root may have been able to write there. The content goes first and the folder
+    last: its owner can replace what is in it. A symbolic link is given away, never its target.
+    """
     if is_root():
-        for path in (folder, *folder.rglob("*")):
-            shutil.chown(path, UNPRIVILEGED)
+        user = pwd.getpwnam(UNPRIVILEGED).pw_uid
+        for _, folders, files, descriptor in os.fwalk(folder, topdown=False):
+            for name in (*folders, *files):
+                os.chown(name, user, -1, dir_fd=descriptor, follow_symlinks=False)
+        os.chown(folder, user, -1, follow_symlinks=False)
 
 
 def open_to_all(path: Path) -> bool:

@@ -6,7 +6,6 @@ another thread ends the wait at once, with an OperationalError.
 """
 
 import functools
-import os
 import socket
 import threading
 from contextlib import suppress
@@ -44,14 +43,19 @@ def watch() -> None:
         with lock:
             for connection, deadline in list(deadlines.items()):
                 if deadline < monotonic():
-                    del deadlines[connection]
-                    shut_down(connection)
+                    with suppress(OSError):  # tried again in the next round
+                        shut_down_socket(connection)
+                        del deadlines[connection]
 
 
-def shut_down(connection: Any) -> None:
-    # A duplicate: psycopg2 goes on to close the descriptor that it knows.
-    with (
-        suppress(OSError, psycopg2.InterfaceError),
-        socket.socket(fileno=os.dup(connection.fileno())) as duplicate,
-    ):
-        duplicate.shutdown(socket.SHUT_RDWR)
+def shut_down_socket(connection: Any) -> None:
+    """End every wait on the connection's socket. Raise OSError where it is still open after that.
+
+    It borrows psycopg2's descriptor: a duplicate could not be had while the process has none left.
+    """
+    with suppress(psycopg2.InterfaceError, ValueError):  # closed: by psycopg2, or by libpq (-1)
+        borrowed = socket.socket(fileno=connection.fileno())
+        try:
+            borrowed.shutdown(socket.SHUT_RDWR)
+        finally:
+            borrowed.detach()

@@ -1,6 +1,10 @@
 """A peer that says nothing is not waited for without end."""
 
+import errno
+import socket
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,8 +14,43 @@ import pytest
 from flask import Flask
 
 from config import Config
+from tests import ROOT
 from tests.wire import Proxy
 from todo_api import create_app, db, watchdog
+
+# Waits for an answer that never comes, with no descriptor left to open.
+EXHAUSTED = """
+import os, resource, sys
+import psycopg2
+from todo_api import watchdog
+
+connection = psycopg2.connect(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+try:
+    while True:
+        os.dup(0)
+except OSError:
+    pass
+watchdog.expect_answer(connection, 0.1)
+try:
+    connection.cursor().execute("SELECT 1")
+except psycopg2.OperationalError:
+    print("ended")
+"""
+
+
+class Interrupted:
+    """A connection whose socket cannot be reached at the first attempt."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        self.peer = peer
+        self.attempts = 0
+
+    def fileno(self) -> int:
+        self.attempts += 1
+        if self.attempts == 1:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+        return self.peer.fileno()
 
 
 @pytest.fixture
@@ -63,3 +102,34 @@ def test_ping_of_a_silent_peer_ends_too(stalling: tuple[Flask, Proxy]) -> None:
     assert client.get("/ready").status_code == 503
     proxy.flowing.set()
     assert client.get("/ready").status_code == 200
+
+
+def test_wait_ends_though_the_process_has_no_descriptor_left(config: Config) -> None:
+    with Proxy(config.database_url) as proxy:
+        proxy.asking.clear()
+        url = proxy.url.replace("+psycopg2", "")
+        done = subprocess.run(
+            [sys.executable, "-c", EXHAUSTED, url],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    assert done.stdout == "ended\n", done.stderr
+
+
+def test_connection_that_could_not_be_shut_down_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watchdog, "INTERVAL", 0.05)
+    ours, peer = socket.socketpair()
+    with ours, peer:
+        connection = Interrupted(ours)
+        watchdog.expect_answer(connection, -1)
+        peer.settimeout(5)
+        assert peer.recv(1) == b""
+        assert connection.attempts == 2
+    deadline = time.monotonic() + 5
+    while watchdog.deadlines:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

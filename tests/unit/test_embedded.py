@@ -3,6 +3,7 @@
 import os
 import pwd
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -25,6 +26,12 @@ from todo_api import embedded
 print(embedded.start(Path(sys.argv[1]), "fsync=off"), flush=True)
 sys.stdin.read()
 """
+
+
+# Waits until it may write into a folder, then puts a symbolic link there.
+RACE = 'until [ -w "$1" ]; do :; done; exec ln -sf "$2" "$3"'
+
+needs_root = pytest.mark.skipif(not embedded.is_root(), reason="only root can give files away")
 
 
 class User:
@@ -156,7 +163,7 @@ def test_other_user_than_root_runs_everything_as_itself(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "user" not in embedded.as_server_user()
     owner = tmp_path.stat().st_uid
-    embedded.give_away(tmp_path)
+    embedded.chown_to_server_user(tmp_path)
     assert tmp_path.stat().st_uid == owner
     assert embedded.own_folder(tmp_path / "private/instance") == tmp_path / "private/instance"
     assert embedded.find_programs().is_relative_to(sys.prefix)
@@ -165,9 +172,7 @@ def test_other_user_than_root_runs_everything_as_itself(
 def test_root_runs_the_server_as_nobody_and_opens_no_folder_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[Path] = []
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(embedded.shutil, "chown", lambda path, _: given.append(path))
     monkeypatch.setattr(embedded, "STATE", tmp_path / "state")
     monkeypatch.setattr(embedded, "open_to_all", lambda _: False)
     options = embedded.as_server_user()
@@ -178,11 +183,64 @@ def test_root_runs_the_server_as_nobody_and_opens_no_folder_for_it(
     assert embedded.own_folder(tmp_path / "other") != home
     programs = embedded.find_programs()
     assert programs.is_relative_to(tmp_path / "state")
-    assert "postgres" in {path.name for path in given}
     assert embedded.find_programs() == programs
     for name in ("postgres", "initdb", "pg_ctl"):
         version = subprocess.run([programs / name, "--version"], capture_output=True, text=True)
         assert "(PostgreSQL) 18" in version.stdout
+
+
+@needs_root
+def test_programs_stay_roots_and_only_root_can_change_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "STATE", folder / "state")
+    monkeypatch.setattr(embedded, "open_to_all", lambda _: False)
+    umask = os.umask(0o077)
+    try:
+        programs = embedded.find_programs()
+    finally:
+        os.umask(umask)
+    copied = [path for path in (folder / "state").rglob("*") if not path.is_symlink()]
+    assert "postgres" in {path.name for path in copied}
+    assert {path.stat().st_uid for path in copied} == {0}
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in copied if path.suffix != ".lock"}
+    assert modes == {0o755, 0o644}
+    embedded.run(programs / "postgres", "--version")
+
+
+@needs_root
+def test_server_user_cannot_swap_a_link_into_a_folder_before_its_content_is_given(
+    folder: Path,
+) -> None:
+    secret = folder / "secret"
+    secret.touch()
+    given = folder / "given"
+    given.mkdir()
+    for number in range(3_000):
+        (given / str(number)).touch()
+    *_, last = given.rglob("*")
+    arguments = [str(path) for path in (given, secret, last)]
+    user = embedded.as_server_user()
+    with subprocess.Popen(["sh", "-c", RACE, "sh", *arguments], **user) as attacker:
+        embedded.chown_to_server_user(given)
+        output, _ = attacker.communicate(timeout=20)
+    assert last.is_symlink(), output
+    assert secret.owner() == "root"
+
+
+@needs_root
+def test_folder_is_given_with_its_content_but_not_with_what_links_point_to(folder: Path) -> None:
+    outside = folder / "outside"
+    (outside / "kept").mkdir(parents=True)
+    given = folder / "given"
+    (given / "inner").mkdir(parents=True)
+    (given / "inner/file").touch()
+    (given / "link").symlink_to(outside)
+    embedded.chown_to_server_user(given)
+    owners = {path.name: path.lstat().st_uid for path in (given, *given.rglob("*"))}
+    nobody = pwd.getpwnam("nobody").pw_uid
+    assert owners == dict.fromkeys(("given", "inner", "file", "link"), nobody)
+    assert {path.owner() for path in (outside, outside / "kept")} == {"root"}
 
 
 def test_folder_is_open_to_all_if_every_parent_is(tmp_path: Path) -> None:
