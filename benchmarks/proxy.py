@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -47,14 +48,14 @@ class End(asyncio.Protocol):
         self.early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         if self.is_client:
             self.connecting = self.proxy.loop.create_task(self.proxy.connect(self))
 
     def meet(self, other: "End") -> None:
         self.other = other
         for data in self.early:
-            self.pass_on(data)
+            self.pass_on(data, other)
 
     def data_received(self, data: bytes) -> None:
         if self.is_client and self.answered:
@@ -63,12 +64,12 @@ class End(asyncio.Protocol):
         if self.other is None:
             self.early.append(data)
         else:
-            self.pass_on(data)
+            self.pass_on(data, self.other)
 
-    def pass_on(self, data: bytes) -> None:
+    def pass_on(self, data: bytes, other: "End") -> None:
         # All of it on the way there: timers are rounded up to a millisecond.
         delay = self.proxy.delay if self.is_client else 0
-        self.proxy.loop.call_later(delay, self.other.take, data)
+        self.proxy.loop.call_later(delay, other.take, data)
 
     def take(self, data: bytes) -> None:
         self.answered = True
