@@ -18,7 +18,7 @@ run: .venv/installed .env ## Serve on http://localhost:8000 with a database of i
 demo: .venv/installed .env ## Serve the front end of examples/nextjs too, on http://localhost:3000.
 	@$(BIN)/python examples/nextjs/run.py demo
 
-test: .venv/installed ## Run the tests on a PostgreSQL of their own, or on TEST_DATABASE_URL.
+test: .venv/installed ## Run the tests on a PostgreSQL of their own, or on TEST_DATABASE_URL. One file: .venv/bin/pytest FILE.
 	@$(BIN)/pytest
 
 pooled: .venv/installed ## Run the tests of the service by way of a PgBouncer, where there is one.

@@ -20,6 +20,11 @@ from flask.testing import FlaskClient
 from config import Config
 from tests import ROOT, SECRET
 from tests.pooler import Pooler
+from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
+    pytest_collection_modifyitems,
+    pytest_runtest_makereport,
+    pytest_xdist_auto_num_workers,
+)
 from todo_api import create_app, db, embedded
 
 FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
