@@ -59,8 +59,9 @@ migration: .venv/installed .env ## Write a migration from the models: make migra
 	@$(BIN)/flask db upgrade
 	@$(BIN)/flask db migrate -m "$(m)"
 
-openapi: .venv/installed .env ## Write openapi.json anew.
+openapi: .venv/installed .env ## Regenerate openapi.json, from which the example's types follow.
 	@$(BIN)/flask openapi write openapi.json
+	@echo 'Next: cd examples/nextjs && npm run types'
 
 lock: .venv/installed ## Pin the packages of pyproject.toml anew.
 	@$(LOCK) requirements.txt pyproject.toml
