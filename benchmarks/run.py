@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from benchmarks.proxy import Proxy
 from config import Config
 from tests.serving import ask, free_port
-from todo_api import create_app, embedded, statements
+from todo_api import create_app, embedded, queries
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -302,7 +302,7 @@ def measure_pages(
 def explain(database: Database) -> str:
     """Return the plan of the hundredth page, and see that none sorts, in whatever order."""
     with database.engine.connect() as connection:
-        for sort in statements.LISTS:
+        for sort in queries.LISTS:
             plan(connection, sort, owner="some")
         place = connection.exec_driver_sql(
             "SELECT created_at, id FROM tasks WHERE user_id = 'many'"
@@ -313,7 +313,7 @@ def explain(database: Database) -> str:
 
 
 def plan(connection: sa.Connection, sort: str, **values: object) -> str:
-    compiled = statements.LISTS[sort].compile(connection)
+    compiled = queries.LISTS[sort].compile(connection)
     lines = connection.exec_driver_sql(
         f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {compiled}",
         dict.fromkeys(compiled.params) | {"at_most": 21} | values,

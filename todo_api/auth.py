@@ -14,13 +14,13 @@ from jwt.exceptions import InvalidSubjectError
 from werkzeug.exceptions import Unauthorized
 
 from config import Config
-from todo_api.api import unique_names
-from todo_api.models import MAX_USER_ID
+from todo_api.errors import NO_TOKEN
+from todo_api.limits import MAX_USER_ID
+from todo_api.parsing import unique_names
 
 LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one
 SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID}}}", re.DOTALL)
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)  # RFC 7515, section 3.1
-NO_TOKEN = "A valid bearer token is required"  # noqa: S105 -- what a stranger is told
 NUMERIC_DATES = ("exp", "iat", "nbf")
 
 

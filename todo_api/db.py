@@ -1,9 +1,6 @@
 """The engine, the session of a request, and what a client is told when the database fails."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from select import POLLIN, poll
-from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -23,12 +20,11 @@ from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from config import EMBEDDED, Config, ConfigError
-from todo_api import embedded, watchdog
+from todo_api import embedded
+from todo_api.dialect import limit_statements, ping_only_if_readable, read_timestamps_as_utc
+from todo_api.errors import RETRY_AFTER, UNAVAILABLE
 
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "instance" / "postgres"
-UNAVAILABLE = "The database cannot answer now; try again."
-RETRY_AFTER = 1  # seconds
-GRACE = 3  # seconds that the network may take beyond a statement's timeout
 OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 # For libpq, unless DATABASE_URL says otherwise.
@@ -41,12 +37,6 @@ CONNECTION_DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "8000",
 }
-
-UTC_TIMESTAMPTZ = psycopg2.extensions.new_type(
-    psycopg2.extensions.PYDATETIMETZ.values,
-    "UTC_TIMESTAMPTZ",
-    lambda text, _: datetime.fromisoformat(str(text)).astimezone(UTC) if text else None,
-)
 
 
 def init_app(app: Flask, config: Config) -> None:
@@ -109,8 +99,8 @@ def check_parameters(name: str, value: str) -> None:
     once = {key: given for key, given in query.items() if isinstance(given, str)}
     if len(once) < len(query):
         raise ConfigError(f"{name} has a parameter that stands twice")
-    if "client_encoding" in once:
-        raise ConfigError(f"{name} has a parameter client_encoding: remove it")
+    if once.get("client_encoding", "utf8").lower() not in ("utf8", "utf-8"):
+        raise ConfigError(f"{name} has a parameter client_encoding that is not utf8: remove it")
     try:
         psycopg2.extensions.make_dsn(**once)
     except psycopg2.ProgrammingError as error:
@@ -124,49 +114,3 @@ def resolve_url(value: str) -> URL:
     """
     url = make_url(embedded.start(EMBEDDED_FOLDER) if value == EMBEDDED else value)
     return url.set(drivername="postgresql+psycopg2", query=CONNECTION_DEFAULTS | dict(url.query))
-
-
-def ping_only_if_readable(engine: Engine) -> None:
-    """Make the pool's ping free: an idle PostgreSQL connection says nothing unless it ends.
-
-    One that is readable gets the real ping, which reads what came (a notice, a TLS session ticket)
-    or finds that the server hung up.
-    """
-    ping = engine.dialect.do_ping
-
-    def ping_if_readable(connection: Any) -> bool:
-        readable = poll()  # not select(), which takes no descriptor above 1023
-        readable.register(connection, POLLIN)
-        if not readable.poll(0):
-            return True
-        watchdog.expect_answer(connection, GRACE)
-        try:
-            return ping(connection)
-        finally:
-            watchdog.answered(connection)
-
-    engine.dialect.do_ping = ping_if_readable  # type: ignore[assignment, method-assign]
-
-
-def limit_statements(engine: Engine, seconds: float) -> None:
-    """Send each statement with a timeout of its own in the same message, and wait little longer.
-
-    psycopg2 speaks the simple query protocol, where one message is one transaction: SET LOCAL ends
-    with it. Neon's pooler refuses the timeout as a start-up option, and a plain SET would stay on
-    the server connection for whoever gets it next.
-    """
-    prefix = f"SET LOCAL statement_timeout = {int(seconds * 1000)}; "
-
-    @event.listens_for(engine, "do_execute")
-    def execute(cursor: Any, statement: str, values: Any, _context: Any) -> bool:
-        watchdog.expect_answer(cursor.connection, seconds + GRACE)
-        try:
-            cursor.execute(prefix + statement, values)
-        finally:
-            watchdog.answered(cursor.connection)
-        return True  # nothing is left for SQLAlchemy to do
-
-
-def read_timestamps_as_utc(connection: Any, _: Any) -> None:
-    """Make timestamps UTC whatever the time zone of the server, role or database is set to."""
-    psycopg2.extensions.register_type(UTC_TIMESTAMPTZ, connection)

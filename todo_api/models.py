@@ -1,13 +1,10 @@
 """The tables, each limit of the API held as a constraint."""
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    ColumnElement,
     Date,
     DateTime,
     Identity,
@@ -17,19 +14,11 @@ from sqlalchemy import (
     Text,
     false,
     func,
-    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-MAX_ID = 2**63 - 1  # PostgreSQL's bigint
-MAX_TITLE = 200
-MAX_DESCRIPTION = 10_000
-MAX_USER_ID = 255
-PRIORITIES = ("low", "medium", "high")
-"""By rank, the lowest first."""
-MAX_TAGS = 10
-MAX_TAG = 50
+from todo_api.limits import MAX_DESCRIPTION, MAX_TAG, MAX_TAGS, MAX_TITLE, MAX_USER_ID, PRIORITIES
 
 # The \v of Python is no escape before PostgreSQL 18, but the letter v.
 ASCII_SPACE = r"E' \t\n\x0B\f\r'"
@@ -77,29 +66,4 @@ tasks = Table(
 )
 
 
-def sort_key(sort: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return what a value is sorted by; never null, so that two compare as PostgreSQL's rows do."""
-    match sort:
-        case "title" | "-title":
-            return func.lower(value)
-        case "priority" | "-priority":
-            return func.array_position(literal_column(f"ARRAY{list(PRIORITIES)}"), value)
-        case "due_date":
-            return func.coalesce(value, literal_column("'infinity'::date"))
-        case "-due_date":
-            return func.coalesce(value, literal_column("'-infinity'::date"))
-    return value
-
-
 Index(None, tasks.c.user_id, tasks.c.created_at.desc(), tasks.c.id.desc())
-# To sort 10,000 tasks of one user takes 15 ms, to walk an index a twentieth of one. The price is
-# paid by writes: an update touches every index, and five times the write-ahead log.
-for name, sort in {
-    "updated_at": "updated_at",
-    "title": "title",
-    "priority": "priority",
-    "due_date": "due_date",
-    "due_date_descending": "-due_date",
-}.items():
-    key = sort_key(sort, tasks.c[sort.removeprefix("-")])
-    Index(f"ix_tasks_user_id_{name}", tasks.c.user_id, key, tasks.c.id)

@@ -13,20 +13,20 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 
-from todo_api.api import (
+from todo_api.api import Api, TaskId
+from todo_api.errors import (
     ERROR_TYPES,
     INTERNAL,
     NO_JSON,
     NO_LENGTH,
     NO_SUCH_TASK,
+    NO_TOKEN,
+    RETRY_AFTER,
     TOO_LARGE,
-    Api,
-    TaskId,
+    UNAVAILABLE,
+    Error,
 )
-from todo_api.auth import NO_TOKEN
-from todo_api.db import RETRY_AFTER, UNAVAILABLE
-from todo_api.models import MAX_ID
-from todo_api.schemas import Error
+from todo_api.limits import MAX_ID
 
 DOCUMENT = {
     "API_TITLE": "todo_api",

@@ -1,219 +1,46 @@
-"""The shapes of requests and answers, one class each."""
+"""The shapes of requests and responses, one class each."""
 
-import re
-from contextlib import suppress
-from datetime import date
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
-from flask import current_app
-from itsdangerous import BadData, URLSafeSerializer
-from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf
 
-from todo_api.models import (
+from todo_api.errors import UNKNOWN
+from todo_api.fields import (
+    AT_MOST,
+    NO_NUL,
+    Date,
+    Id,
+    Limit,
+    List,
+    Tags,
+    Text,
+    completed,
+    count,
+    priority,
+    tags,
+    title,
+)
+from todo_api.limits import (
+    DEFAULT_LIMIT,
+    MAX_COUNTED_TAGS,
     MAX_DESCRIPTION,
     MAX_ID,
+    MAX_IDS,
+    MAX_LIMIT,
+    MAX_PRIORITIES,
+    MAX_SEARCH,
     MAX_TAG,
     MAX_TAGS,
     MAX_TITLE,
     MAX_USER_ID,
     PRIORITIES,
-    tasks,
+    STATUSES,
 )
+from todo_api.models import tasks as tasks_table
+from todo_api.paging import NO_CURSOR, SORTS, Cursor
 
-UNKNOWN = "Unknown field."
-MAX_LIMIT = 500
-DEFAULT_LIMIT = 100
-MAX_SEARCH = 200
-MAX_IDS = 100
-MAX_PRIORITIES = 10
-MAX_COUNTED_TAGS = 50
-COLUMNS = tuple(str(name) for name in tasks.c.keys())  # noqa: SIM118 -- not a dict
-STATUSES = {"all": None, "active": False, "pending": False, "completed": True}
-SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority")
-SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))
-
-# PostgreSQL stores no NUL in a text, and half of a surrogate pair has no UTF-8.
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and what ends a line
-NO_NUL = r"^[^\u0000]*$"
-NO_CONTROL_NOT_BLANK = (
-    r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f]"
-    r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-)
-NO_NUL_NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
-
-BETWEEN = "Must have {min} to {max} characters."
-AT_MOST = "Must have at most {max} characters."
-NO_CURSOR = "Not a cursor that this service gave out for this sort."
-
-
-class Text(fields.String):
-    """A text that PostgreSQL can store."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        text = str(super()._deserialize(value, *args, **kwargs))
-        if UNSTORABLE.search(text):
-            raise ValidationError("Must hold no NUL character and no lone surrogate.")
-        return text
-
-
-class Title(Text):
-    """A text that is trimmed before its length is looked at."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return super()._deserialize(value, *args, **kwargs).strip()
-
-
-class Boolean(fields.Boolean):
-    """A JSON true or false, and nothing that only looks like one."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
-        if isinstance(value, bool):
-            return value
-        raise self.make_error("invalid")
-
-
-class Limit(fields.Integer):
-    """A page size in plain ASCII digits: `int` would take 1_0 and Arabic digits too."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if re.fullmatch(r"[1-9][0-9]{0,2}", value) and int(value) <= MAX_LIMIT:
-            return int(value)
-        raise ValidationError(f"Must be a whole number from 1 to {MAX_LIMIT}.")
-
-
-class Id(fields.Integer):
-    """The id of a task: a JSON number, and nothing that only looks like one."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if type(value) in (int, float) and 1 <= value <= MAX_ID and value == int(value):
-            return int(value)
-        raise ValidationError(f"Must be a whole number from 1 to {MAX_ID}.")
-
-
-class Date(fields.Date):
-    """A calendar date in the one plain way: ISO 8601 knows weeks and days of the year too."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
-        try:
-            if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-                return date.fromisoformat(value)
-        except (TypeError, ValueError):
-            pass
-        raise ValidationError("Must be a date as YYYY-MM-DD.")
-
-
-class Tag(Text):
-    """A text on one line that is trimmed and lower-cased before its length is looked at."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        tag = super()._deserialize(value, *args, **kwargs).strip().lower()
-        if CONTROL.search(tag):
-            raise ValidationError("Must hold no control character and be on one line.")
-        return tag
-
-
-class List(fields.List[Any]):
-    """A list whose length is validated before its items: a body has room for 60,000 of them."""
-
-    def __init__(self, item: fields.Field[Any], *, max_items: int, **options: Any) -> None:
-        options["metadata"] = {"maxItems": max_items} | options.get("metadata", {})
-        super().__init__(item, **options)
-        self.max_items = max_items
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        if isinstance(value, list) and len(value) > self.max_items:
-            raise ValidationError(f"Must have at most {self.max_items} items.")
-        return super()._deserialize(value, *args, **kwargs)
-
-
-class Tags(List):
-    """Tags in the order given. Duplicates are dropped; the first is kept."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(tag(), max_items=MAX_TAGS, **options)
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        return list(dict.fromkeys(super()._deserialize(value, *args, **kwargs)))
-
-
-class Place(NamedTuple):
-    """Where a page ended: the row's value in the order that it is sorted by, and its id."""
-
-    sort: str
-    value: str | None
-    id: int | None
-
-
-class Cursor(fields.Field[Place]):
-    """A place, signed so that nobody else can make one."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Place:
-        _, _, signature = value.rpartition(".")
-        for each in signers():
-            with suppress(BadData, TypeError):
-                place = Place(*each.loads(value))
-                if base64_encode(base64_decode(signature)).decode() == signature:
-                    return place  # not written in another of base64's ways
-        raise ValidationError(NO_CURSOR)
-
-    @staticmethod
-    def encode(sort: str, value: date | str | None, id_: int) -> str:
-        text = value.isoformat() if isinstance(value, date) else value
-        signed = signers()[0].dumps([sort, text, id_])
-        return want_bytes(signed).decode()  # bytes, as orjson's are
-
-
-def signers() -> list[URLSafeSerializer]:
-    return [signer(key) for key in current_app.config["SETTINGS"].token_keys]
-
-
-@cache
-def signer(key: bytes) -> URLSafeSerializer:
-    return URLSafeSerializer(key, "cursor", serializer=orjson)
-
-
-def title(**options: Any) -> Title:
-    return Title(
-        validate=Length(min=1, max=MAX_TITLE, error=BETWEEN),
-        metadata={
-            "description": "Trimmed of white space at both ends.",
-            "pattern": NO_NUL_NOT_BLANK,
-            "examples": ["Buy milk"],
-        },
-        **options,
-    )
-
-
-def priority(**options: Any) -> fields.String:
-    return fields.String(validate=OneOf(PRIORITIES), metadata={"examples": ["high"]}, **options)
-
-
-def tag() -> Tag:
-    return Tag(
-        validate=Length(min=1, max=MAX_TAG, error=BETWEEN),
-        metadata={
-            "description": "Trimmed, and lower-cased.",
-            "pattern": NO_CONTROL_NOT_BLANK,
-            "examples": ["home"],
-        },
-    )
-
-
-def tags() -> Tags:
-    return Tags(metadata={"examples": [["home", "errand"]]})
-
-
-def completed(**options: Any) -> Boolean:
-    return Boolean(attribute="is_completed", metadata={"examples": [False]}, **options)
-
-
-def count() -> fields.Integer:
-    return fields.Integer(required=True, metadata={"minimum": 0, "examples": [1]})
+COLUMNS = tuple(str(name) for name in tasks_table.c.keys())  # noqa: SIM118 -- not a dict
 
 
 class Input(Schema):
@@ -446,37 +273,6 @@ class Deleted(Schema):
     """How many tasks were deleted."""
 
     deleted = count()
-
-
-class InputError(Schema):
-    """One thing that is wrong with a request."""
-
-    loc = fields.List(
-        fields.String(),
-        required=True,
-        metadata={
-            "description": "`body` or `query`, then the name of the field, then where in a list.",
-            "examples": [["body", "title"]],
-        },
-    )
-    msg = fields.String(required=True, metadata={"examples": ["Missing data for required field."]})
-    type = fields.String(
-        required=True,
-        validate=OneOf(("missing", "unknown", "null", "invalid")),
-        metadata={"examples": ["missing"]},
-    )
-
-
-class Error(Schema):
-    """The body of every answer that is an error."""
-
-    detail = fields.String(required=True, metadata={"description": "For a person to read."})
-    status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
-    error_type = fields.String(required=True, metadata={"description": "For a program to compare."})
-    errors = fields.List(
-        fields.Nested(InputError),
-        metadata={"description": "For bad input: what is wrong, up to 20 things."},
-    )
 
 
 class Health(Schema):

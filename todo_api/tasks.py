@@ -1,24 +1,23 @@
 """The task endpoints."""
 
-import re
 from typing import Any, cast
 
-from flask import g, request, url_for
+from flask import g, url_for
 from sqlalchemy import CursorResult, Executable, Row
 from werkzeug.exceptions import NotFound
 
-from todo_api import db, statements
-from todo_api.api import NO_SUCH_TASK, Blueprint
+from todo_api import db, queries
+from todo_api.api import Blueprint
 from todo_api.auth import require_user
+from todo_api.errors import NO_SUCH_TASK
+from todo_api.paging import START, next_page, read_rows
+from todo_api.queries import filters
 from todo_api.schemas import (
-    STATUSES,
     CompletedTasks,
     Completion,
-    Cursor,
     Deleted,
     ManyChanges,
     NewTask,
-    Place,
     Task,
     TaskChanges,
     TaskFilters,
@@ -27,10 +26,6 @@ from todo_api.schemas import (
 )
 
 blp = Blueprint("tasks", __name__, url_prefix="/api/tasks", description="My tasks.")
-
-MAX_PAGE_CHARACTERS = 1_000_000  # of descriptions; the default page never has more
-ROWS_AT_ONCE = 50
-START = Place("", None, None)
 
 
 @blp.route("")
@@ -50,7 +45,7 @@ def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
     """List my tasks."""
     sort, limit, place = page["sort"], page["limit"], page.get("cursor", START)
     values = {"place": place.value, "place_id": place.id, "at_most": limit + 1}
-    with execute(statements.LISTS[sort], **filters(page), **values) as result:
+    with execute(queries.LISTS[sort], **filters(page), **values) as result:
         rows = read_rows(result)[:limit]
         return rows, next_page(sort, rows[-1]) if result.rowcount > len(rows) else {}
 
@@ -61,7 +56,7 @@ def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
 @blp.response(200, TaskStats)
 def get_task_stats(asked: dict[str, Any]) -> Row[Any]:
     """Count my tasks."""
-    return execute(statements.STATS, **filters(asked)).one()
+    return execute(queries.STATS, **filters(asked)).one()
 
 
 @blp.route("", methods=["POST"])
@@ -75,7 +70,7 @@ def get_task_stats(asked: dict[str, Any]) -> Row[Any]:
 )
 def create_task(task: dict[str, Any]) -> tuple[Row[Any], dict[str, str]]:
     """Create a task."""
-    row = execute(statements.CREATE, **{"is_completed": False} | task).one()
+    row = execute(queries.CREATE, **{"is_completed": False} | task).one()
     return row, {"Location": url_for(".get_task", task_id=row.id)}
 
 
@@ -87,7 +82,7 @@ def create_task(task: dict[str, Any]) -> tuple[Row[Any], dict[str, str]]:
 def update_tasks(asked: dict[str, Any]) -> list[Row[Any]]:
     """Make the same changes to several of my tasks, and get those changed in the order of `ids`."""
     ids, changes = asked["ids"], asked["changes"]
-    changed = execute(statements.CHANGE_MANY.to(changes), ids=ids, **changes)
+    changed = execute(queries.CHANGE_MANY.to(changes), ids=ids, **changes)
     rows = {row.id: row for row in changed}
     return [rows[id_] for id_ in dict.fromkeys(ids) if id_ in rows]
 
@@ -98,7 +93,7 @@ def update_tasks(asked: dict[str, Any]) -> list[Row[Any]]:
 @blp.response(200, Deleted)
 def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
     """Delete my completed tasks."""
-    return {"deleted": execute(statements.DELETE_COMPLETED).rowcount}
+    return {"deleted": execute(queries.DELETE_COMPLETED).rowcount}
 
 
 @blp.route("/<task_id:task_id>")
@@ -107,7 +102,7 @@ def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
 @blp.response(200, Task)
 def get_task(task_id: int) -> Row[Any]:
     """Get one of my tasks."""
-    return execute_on(task_id, statements.GET)
+    return execute_on(task_id, queries.GET)
 
 
 @blp.route("/<task_id:task_id>", methods=["PATCH"])
@@ -118,7 +113,7 @@ def get_task(task_id: int) -> Row[Any]:
 @blp.response(200, Task)
 def update_task(changes: dict[str, Any], task_id: int) -> Row[Any]:
     """Change the fields that are named; the others keep their values, with PUT as with PATCH."""
-    return execute_on(task_id, statements.CHANGE.to(changes), **changes)
+    return execute_on(task_id, queries.CHANGE.to(changes), **changes)
 
 
 @blp.route("/<task_id:task_id>/complete", methods=["PATCH"])
@@ -129,8 +124,8 @@ def update_task(changes: dict[str, Any], task_id: int) -> Row[Any]:
 def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row[Any]:
     """Complete a task, or flip whether it is completed where no body says which."""
     if completion is None:
-        return execute_on(task_id, statements.TOGGLE)
-    return execute_on(task_id, statements.CHANGE.to(completion), **completion)
+        return execute_on(task_id, queries.TOGGLE)
+    return execute_on(task_id, queries.CHANGE.to(completion), **completion)
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])
@@ -139,7 +134,7 @@ def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row
 @blp.response(204)
 def delete_task(task_id: int) -> None:
     """Delete one of my tasks."""
-    execute_on(task_id, statements.DELETE)
+    execute_on(task_id, queries.DELETE)
 
 
 def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
@@ -153,39 +148,3 @@ def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
 def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
     result = db.session().execute(statement, {"owner": g.user, **values})
     return cast("CursorResult[Any]", result)
-
-
-def filters(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of the filters, null for those that are not asked for."""
-    q = re.sub(r"([\\%_])", r"\\\1", asked.get("q", ""))
-    return {
-        "is_completed": STATUSES[asked["status"]],
-        "any_priority": asked.get("priority"),
-        "all_tags": asked.get("tag"),
-        "pattern": f"%{q}%" if q else None,
-        "due_before": asked.get("due_before"),
-        "due_after": asked.get("due_after"),
-    }
-
-
-def read_rows(result: CursorResult[Any]) -> list[Row[Any]]:
-    """Return the rows of a page, or fewer where their descriptions are very long.
-
-    psycopg2 makes Python objects only of the rows that are fetched.
-    """
-    rows: list[Row[Any]] = []
-    size = 0
-    for part in result.partitions(ROWS_AT_ONCE):
-        rows += part
-        size += sum(len(row.description or "") for row in part)
-        if size > MAX_PAGE_CHARACTERS:
-            break
-    return rows
-
-
-def next_page(sort: str, last: Row[Any]) -> dict[str, str]:
-    """Return the header (RFC 8288) that leads to what comes after ``last`` in this list."""
-    cursor = Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id)
-    query: dict[str, Any] = {**request.args.to_dict(flat=False), "cursor": cursor}
-    following = url_for(".list_tasks", **query)
-    return {"Link": f'<{following}>; rel="next"'}

@@ -148,7 +148,7 @@ def test_sequences_of_operations_are_as_documented(token: Token) -> None:
 def test_dropping_the_owner_filter_is_noticed(folder: Path) -> None:
     copy = folder / "todo"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_NEW))
-    source = copy / "todo_api/statements.py"
+    source = copy / "todo_api/queries.py"
     filtered = 'return statement.where(tasks.c.user_id == bindparam("owner"))'
     assert source.read_text().count(filtered) == 1
     source.write_text(source.read_text().replace(filtered, "return statement"))

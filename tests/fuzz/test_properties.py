@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from todo_api.models import MAX_DESCRIPTION, MAX_ID, MAX_TAG, MAX_TITLE
-from todo_api.schemas import CONTROL, SORTS, Cursor, Place
+from todo_api.fields import CONTROL
+from todo_api.limits import MAX_DESCRIPTION, MAX_ID, MAX_TAG, MAX_TITLE
+from todo_api.paging import SORTS, Cursor, Place
 
 THOROUGH = settings(
     max_examples=300,

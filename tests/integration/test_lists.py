@@ -19,7 +19,7 @@ from tests.conftest import Token
 from tests.integration.test_paging import pages
 from tests.integration.test_tasks import create, refused
 from todo_api.models import tasks
-from todo_api.schemas import NO_CURSOR, SORTS
+from todo_api.paging import NO_CURSOR, SORTS
 
 RANKS = {"low": 0, "medium": 1, "high": 2}
 MAX_ID = 2**63 - 1

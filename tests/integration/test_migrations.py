@@ -24,7 +24,7 @@ from tests import ROOT, SECRET
 from tests.conftest import Token
 from todo_api import create_app
 from todo_api.models import metadata, tasks
-from todo_api.schemas import SORTS
+from todo_api.paging import SORTS
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from tests import ROOT
 from todo_api.models import tasks
-from todo_api.schemas import SORTS
+from todo_api.paging import SORTS
 
 OPERATIONS = {
     ("get", "/api/tasks"): ("listTasks", {200, 400, 401, 411, 413, 500, 503}),

@@ -1,5 +1,6 @@
-"""The SQL of the task endpoints: each one statement, held to the user of the token, built once."""
+"""The SQL of the task endpoints."""
 
+import re
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
@@ -22,13 +23,13 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from todo_api.models import PRIORITIES, sort_key, tasks
-from todo_api.schemas import MAX_COUNTED_TAGS, SORTS
+from todo_api.limits import MAX_COUNTED_TAGS, PRIORITIES, STATUSES
+from todo_api.models import tasks
+from todo_api.paging import SORTS, page_of
 
 Statement = TypeVar("Statement", Select[Any], Update, Delete)
 Column = ColumnElement[Any]
@@ -46,7 +47,6 @@ TAGS = bindparam("all_tags", type_=ARRAY(Text))
 PATTERN = bindparam("pattern", type_=Text)
 DUE_BEFORE = bindparam("due_before", type_=Date)
 DUE_AFTER = bindparam("due_after", type_=Date)
-PLACE_ID = bindparam("place_id", type_=BigInteger)
 
 
 def filtered(statement: Select[Any]) -> Select[Any]:
@@ -61,16 +61,17 @@ def filtered(statement: Select[Any]) -> Select[Any]:
     )
 
 
-def page_of(sort: str) -> Select[Any]:
-    """Select a page of the filtered tasks: the first, or the one after a place."""
-    name = sort.removeprefix("-")
-    key = sort_key(sort, tasks.c[name])
-    here, place = tuple_(key, tasks.c.id), tuple_(sort_key(sort, bindparam("place")), PLACE_ID)
-    page = filtered(select(tasks)).limit(bindparam("at_most"))
-    if sort == name:
-        return page.where(or_(PLACE_ID.is_(None), here > place)).order_by(key, tasks.c.id)
-    page = page.where(or_(PLACE_ID.is_(None), here < place))
-    return page.order_by(key.desc(), tasks.c.id.desc())
+def filters(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the filters, null for those that are not asked for."""
+    q = re.sub(r"([\\%_])", r"\\\1", asked.get("q", ""))
+    return {
+        "is_completed": STATUSES[asked["status"]],
+        "any_priority": asked.get("priority"),
+        "all_tags": asked.get("tag"),
+        "pattern": f"%{q}%" if q else None,
+        "due_before": asked.get("due_before"),
+        "due_after": asked.get("due_after"),
+    }
 
 
 def locked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -125,7 +126,7 @@ def count_tasks() -> Select[Any]:
     ).select_from(mine)
 
 
-LISTS = {sort: page_of(sort) for sort in SORTS}
+LISTS = {sort: page_of(filtered(select(tasks)), sort) for sort in SORTS}
 STATS = count_tasks()
 CREATE = (
     insert(tasks)

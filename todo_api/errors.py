@@ -1,0 +1,116 @@
+"""Every error that a client sees: its type, its message and its body."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from operator import itemgetter
+from typing import Any
+
+from flask import current_app, g
+from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.wrappers import Response
+
+from config import MAX_BODY_BYTES
+
+ERROR_TYPES = {
+    400: "validation_error",
+    401: "authentication_error",
+    404: "not_found_error",
+    405: "method_not_allowed_error",
+    409: "conflict_error",
+    411: "length_required_error",
+    412: "precondition_failed_error",
+    413: "payload_too_large_error",
+    415: "unsupported_media_type_error",
+    416: "range_not_satisfiable_error",
+    422: "unprocessable_error",
+    500: "internal_server_error",
+    503: "service_unavailable_error",
+}
+UNKNOWN = "Unknown field."
+# marshmallow tells what kind of error it found by the message alone.
+INPUT_ERROR_TYPES = {
+    fields.Field.default_error_messages["required"]: "missing",
+    fields.Field.default_error_messages["null"]: "null",
+    UNKNOWN: "unknown",
+}
+MAX_NAME = 100  # characters of a name that an error quotes: it may be as long as a body
+MAX_INPUT_ERRORS = 20  # a body of 20,000 unknown fields is not worth an answer ten times its size
+NO_SUCH_TASK = "Task not found"
+NO_LENGTH = "Send the body with a Content-Length, not a Transfer-Encoding."
+TOO_LARGE = f"What was sent is larger than {MAX_BODY_BYTES // 1024} KiB."
+NO_JSON = "The body must be JSON, with Content-Type: application/json"
+INTERNAL = "An internal error; the log has it under the X-Request-ID of this answer."
+NO_TOKEN = "A valid bearer token is required"  # noqa: S105 -- what a stranger is told
+UNAVAILABLE = "The database cannot answer now; try again."
+RETRY_AFTER = 1  # seconds
+
+
+class InputError(Schema):
+    """One thing that is wrong with a request."""
+
+    loc = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "`body` or `query`, then the name of the field, then where in a list.",
+            "examples": [["body", "title"]],
+        },
+    )
+    msg = fields.String(required=True, metadata={"examples": ["Missing data for required field."]})
+    type = fields.String(
+        required=True,
+        validate=OneOf(("missing", "unknown", "null", "invalid")),
+        metadata={"examples": ["missing"]},
+    )
+
+
+class Error(Schema):
+    """The body of every answer that is an error."""
+
+    detail = fields.String(required=True, metadata={"description": "For a person to read."})
+    status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
+    error_type = fields.String(required=True, metadata={"description": "For a program to compare."})
+    errors = fields.List(
+        fields.Nested(InputError),
+        metadata={"description": "For bad input: what is wrong, up to 20 things."},
+    )
+
+
+class InvalidInput(BadRequest):
+    """A 400 that says what is wrong and where."""
+
+    def __init__(self, location: str, messages: Any) -> None:
+        found = sorted(input_errors([location], messages), key=itemgetter("loc"))
+        self.errors = found[:MAX_INPUT_ERRORS]
+        first = self.errors[0]
+        super().__init__(f"{'.'.join(first['loc'])}: {first['msg']}")
+
+
+def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
+    """Flatten marshmallow's messages, which nest as the input does."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            whole = name == "_schema" and inner != [UNKNOWN]
+            yield from input_errors(loc if whole else [*loc, str(name)[:MAX_NAME]], inner)
+    else:
+        for message in messages:
+            yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
+
+
+def write_error(error: HTTPException) -> Response:
+    """Write the body of ``error``, keeping the headers that come with it."""
+    response = error.get_response()
+    status = response.status_code
+    g.error_type = ERROR_TYPES.get(status) or f"{HTTPStatus(status).name.lower()}_error"
+    body = {
+        "detail": INTERNAL if status == 500 else error.description,
+        "status_code": status,
+        "error_type": g.error_type,
+    }
+    if isinstance(error, InvalidInput):
+        body["errors"] = error.errors
+    response.set_data(current_app.json.dumps(body))
+    response.content_type = "application/json"
+    return response
