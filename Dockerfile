@@ -12,6 +12,7 @@ COPY --from=packages /venv /venv
 WORKDIR /srv
 COPY wsgi.py config.py gunicorn.conf.py ./
 COPY migrations migrations
+COPY http_server http_server
 COPY todo_api todo_api
 USER app
 EXPOSE 8000

@@ -1,9 +1,11 @@
 """The settings of a process. Nothing else reads the environment."""
 
+import hmac
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from urllib.parse import urlsplit
 
 EMBEDDED = "embedded"
@@ -84,11 +86,23 @@ class Config:
             log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
         )
 
-    @property
+    @cached_property
     def token_keys(self) -> tuple[bytes, ...]:
         """The HMAC keys a token may be signed with, the current one first."""
         secrets = (self.better_auth_secret, self.better_auth_secret_previous)
         return tuple(secret.encode() for secret in secrets if secret)
+
+    def keys_for(self, use: str) -> tuple[bytes, ...]:
+        """Return keys for a use that is not a token's, in the same order.
+
+        Each use has keys of its own, so that nothing signed for one is valid for another.
+        """
+        return tuple(derive_key(key, use) for key in self.token_keys)
+
+
+@cache
+def derive_key(key: bytes, use: str) -> bytes:
+    return hmac.digest(key, f"todo_api {use}".encode(), "sha256")
 
 
 def check_secret(name: str, secret: str) -> None:

@@ -4,7 +4,7 @@ import gc
 import socket
 
 from config import MAX_BODY_BYTES, POOL_SIZE
-from todo_api.gunicorn_worker import JsonLogger, Worker, affordable_connections
+from http_server.worker import JsonLogger, Worker, affordable_connections
 
 
 def pre_request(_worker, request):

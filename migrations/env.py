@@ -8,9 +8,9 @@ from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
-from flask import current_app
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 
+from todo_api.context import settings
 from todo_api.db import resolve_url
 from todo_api.models import metadata
 
@@ -40,8 +40,8 @@ logger = logging.getLogger("alembic.env")
 
 
 def main() -> None:
-    settings = current_app.config["SETTINGS"]
-    url = resolve_url(settings.database_url_unpooled or settings.database_url)
+    config = settings()
+    url = resolve_url(config.database_url_unpooled or config.database_url)
     if context.is_offline_mode():
         configure("SESSION", url=url, literal_binds=True)
         with context.begin_transaction():

@@ -16,9 +16,18 @@ from werkzeug.wrappers import Response
 
 from todo_api.errors import NO_SUCH_TASK, UNKNOWN, Error, InvalidInput, write_error
 from todo_api.limits import MAX_ID
-from todo_api.parsing import Parser, read_body, refuse_unsound_body
+from todo_api.parsing import Parser, read_body
 
 View = Callable[..., Any]
+
+
+def init_app(app: Flask) -> None:
+    """Set up what holds for every route: paths, JSON, preflights and standing headers."""
+    app.url_map.merge_slashes = False
+    app.url_map.converters["task_id"] = TaskId
+    app.json = Json(app)
+    app.before_request(answer_preflight)
+    app.after_request(add_standing_headers)
 
 
 class Api(flask_smorest.Api):
@@ -28,11 +37,6 @@ class Api(flask_smorest.Api):
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def init_app(self, app: Flask, **options: Any) -> None:
-        app.json = Json(app)
-        app.url_map.converters["task_id"] = TaskId
-        app.before_request(answer_preflight)
-        app.before_request(refuse_unsound_body)
-        app.after_request(add_standing_headers)
         super().init_app(app, **options)
         del self.spec.components.schemas["PaginationMetadata"]  # flask-smorest's; used by nothing
 

@@ -9,11 +9,12 @@ from time import time
 from typing import Any
 
 import jwt
-from flask import current_app, g, request
+from flask import request
 from jwt.exceptions import InvalidSubjectError
 from werkzeug.exceptions import Unauthorized
 
 from config import Config
+from todo_api.context import g, settings
 from todo_api.errors import NO_TOKEN
 from todo_api.limits import MAX_USER_ID
 from todo_api.parsing import unique_names
@@ -49,7 +50,7 @@ def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
-            g.user = subject(bearer_token(), current_app.config["SETTINGS"])
+            g.user = subject(bearer_token(), settings())
         except NoToken as error:
             g.auth_failure = error.reason
             raise
@@ -68,10 +69,10 @@ def bearer_token() -> str:
     return token.strip(" ")
 
 
-def subject(token: str, settings: Config) -> str:
+def subject(token: str, config: Config) -> str:
     """Return the user of a token that meets every rule; raise `InvalidToken` otherwise."""
     try:
-        claims = decode(token, settings)
+        claims = decode(token, config)
         if claims["exp"] <= time() - LEEWAY:  # since it was remembered
             raise jwt.ExpiredSignatureError
     except jwt.ExpiredSignatureError:
@@ -83,32 +84,32 @@ def subject(token: str, settings: Config) -> str:
 
 
 @lru_cache(maxsize=1024)
-def decode(token: str, settings: Config) -> dict[str, Any]:
+def decode(token: str, config: Config) -> dict[str, Any]:
     """Return the verified claims, signed with the current secret or the previous one.
 
     Remembered, because a page sends one token for minutes and to verify it took an eighth of the
     time of a request. What is refused is not remembered; of what is, time can only undo `exp`.
     """
-    *others, last = settings.token_keys
+    *others, last = config.token_keys
     for key in others:
         try:
-            return verify(token, key, settings)
+            return verify(token, key, config)
         except jwt.InvalidSignatureError:
             continue
-    return verify(token, last, settings)
+    return verify(token, last, config)
 
 
-def verify(token: str, key: bytes, settings: Config) -> dict[str, Any]:
+def verify(token: str, key: bytes, config: Config) -> dict[str, Any]:
     claims: dict[str, Any] = tokens.decode(
         token,
         key,
         algorithms=["HS256"],
-        audience=settings.jwt_audience,
-        issuer=settings.jwt_issuer,
+        audience=config.jwt_audience,
+        issuer=config.jwt_issuer,
         leeway=LEEWAY,
         options={
             "require": ["sub", "exp", "iat"],
-            "verify_aud": settings.jwt_audience is not None,
+            "verify_aud": config.jwt_audience is not None,
         },
     )
     return claims

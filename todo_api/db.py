@@ -1,31 +1,31 @@
 """The engine, the session of a request, and what a client is told when the database fails."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import psycopg2
 import psycopg2.extensions
-from flask import Flask, current_app, g
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from flask import Flask, current_app
+from sqlalchemy import URL, CursorResult, Engine, Executable, create_engine, event, make_url
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
     NotSupportedError,
     ProgrammingError,
-    SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
-from werkzeug.wrappers import Response
 
 from config import EMBEDDED, Config, ConfigError
 from todo_api import embedded
-from todo_api.dialect import limit_statements, ping_only_if_readable, read_timestamps_as_utc
+from todo_api.context import g
+from todo_api.dialect import DRIVER, limited_cursor, read_timestamps_as_utc
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE
 
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "instance" / "postgres"
-OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 # For libpq, unless DATABASE_URL says otherwise.
 CONNECTION_DEFAULTS = {
@@ -45,16 +45,29 @@ def init_app(app: Flask, config: Config) -> None:
         check_parameters("DATABASE_URL_UNPOOLED", config.database_url_unpooled)
     app.extensions["engine"] = make_engine(config)
     app.teardown_appcontext(close_session)
-    app.register_error_handler(DBAPIError, answer_failure)
-    app.register_error_handler(PoolTimeout, answer_failure)
+
+
+def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
+    """Execute a statement in the session of this request.
+
+    Raises `ServiceUnavailable` where the database cannot answer: it is gone, slow, full, read-only
+    or out of connections.
+    """
+    try:
+        result = session().execute(statement, values)
+    except PROGRAMMING_ERRORS:
+        raise
+    except (DBAPIError, PoolTimeout) as error:
+        current_app.logger.error("database unavailable", exc_info=error)
+        raise ServiceUnavailable(UNAVAILABLE, retry_after=RETRY_AFTER) from error
+    return cast("CursorResult[Any]", result)
 
 
 def session() -> Session:
-    """Return the session of this request, on a connection that commits each statement by itself."""
+    """Return the session of this request. Its connection commits each statement by itself."""
     if "session" not in g:
         g.session = Session(current_app.extensions["engine"])
-    opened: Session = g.session
-    return opened
+    return g.session
 
 
 def close_session(_: BaseException | None) -> None:
@@ -62,19 +75,11 @@ def close_session(_: BaseException | None) -> None:
         g.pop("session").close()
 
 
-def answer_failure(error: SQLAlchemyError) -> Response:
-    """Answer 503 where the database cannot: gone, slow, full, read-only, out of connections."""
-    if isinstance(error, OUR_MISTAKES):
-        raise error
-    current_app.logger.error("database unavailable", exc_info=error)
-    unavailable = ServiceUnavailable(UNAVAILABLE, retry_after=RETRY_AFTER)
-    return current_app.make_response(current_app.handle_http_exception(unavailable))
-
-
 def make_engine(config: Config) -> Engine:
     """Make an engine on which a statement costs one round trip and waits a bounded time."""
     engine = create_engine(
-        resolve_url(config.database_url),
+        resolve_url(config.database_url).set(drivername=DRIVER),
+        connect_args={"cursor_factory": limited_cursor(config.statement_timeout)},
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         pool_size=config.pool_size,
@@ -85,10 +90,6 @@ def make_engine(config: Config) -> Engine:
         hide_parameters=True,
         use_native_hstore=False,
     )
-    # It would ask for the version and more, under a lock that all first requests wait for.
-    engine.dialect.initialize = lambda connection: None  # type: ignore[method-assign] # noqa: ARG005
-    ping_only_if_readable(engine)
-    limit_statements(engine, config.statement_timeout)
     event.listen(engine, "connect", read_timestamps_as_utc)
     return engine
 

@@ -1,4 +1,4 @@
-"""What differs from SQLAlchemy's psycopg2 dialect."""
+"""What differs from SQLAlchemy's psycopg2 dialect. Registered as `postgresql+todo`."""
 
 from datetime import UTC, datetime
 from select import POLLIN, poll
@@ -6,11 +6,13 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extensions
-from sqlalchemy import Engine, event
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from todo_api import watchdog
 
-GRACE = 3  # seconds that the network may take beyond a statement's timeout
+DRIVER = "postgresql+todo"
+NETWORK_GRACE = 3  # seconds that the network may take beyond a statement's timeout
 UTC_TIMESTAMPTZ = psycopg2.extensions.new_type(
     psycopg2.extensions.PYDATETIMETZ.values,
     "UTC_TIMESTAMPTZ",
@@ -18,47 +20,54 @@ UTC_TIMESTAMPTZ = psycopg2.extensions.new_type(
 )
 
 
-def ping_only_if_readable(engine: Engine) -> None:
-    """Make the pool's ping free: an idle PostgreSQL connection says nothing unless it ends.
+class Dialect(PGDialect_psycopg2):
+    """Asks the server nothing that a request does not need."""
 
-    One that is readable gets the real ping, which reads what came (a notice, a TLS session ticket)
-    or finds that the server hung up.
-    """
-    ping = engine.dialect.do_ping
+    supports_statement_cache = True
 
-    def ping_if_readable(connection: Any) -> bool:
+    def initialize(self, _connection: Any) -> None:
+        """Skip SQLAlchemy's first-connection queries.
+
+        They run under a lock that blocks every other first request.
+        """
+
+    def do_ping(self, dbapi_connection: Any) -> bool:
+        """Ping without a round trip: an idle PostgreSQL connection is readable only if it ends.
+
+        A readable one gets the real ping. It reads what came (a notice, a TLS session ticket) or
+        finds that the server hung up.
+        """
         readable = poll()  # not select(), which takes no descriptor above 1023
-        readable.register(connection, POLLIN)
+        readable.register(dbapi_connection, POLLIN)
         if not readable.poll(0):
             return True
-        watchdog.expect_answer(connection, GRACE)
-        try:
-            return ping(connection)
-        finally:
-            watchdog.answered(connection)
-
-    engine.dialect.do_ping = ping_if_readable  # type: ignore[assignment, method-assign]
+        answered: bool = super().do_ping(dbapi_connection)  # type: ignore[no-untyped-call]
+        return answered
 
 
-def limit_statements(engine: Engine, seconds: float) -> None:
-    """Send each statement with a timeout of its own in the same message, and wait little longer.
+registry.register("postgresql.todo", __name__, "Dialect")
+
+
+def limited_cursor(seconds: float) -> type[psycopg2.extensions.cursor]:
+    """Make a cursor class that sends each statement with a timeout in the same message.
 
     psycopg2 speaks the simple query protocol, where one message is one transaction: SET LOCAL ends
     with it. Neon's pooler refuses the timeout as a start-up option, and a plain SET would stay on
-    the server connection for whoever gets it next.
+    the server connection for its next user. The watchdog ends a wait that the timeout does not.
     """
     prefix = f"SET LOCAL statement_timeout = {int(seconds * 1000)}; "
 
-    @event.listens_for(engine, "do_execute")
-    def execute(cursor: Any, statement: str, values: Any, _context: Any) -> bool:
-        watchdog.expect_answer(cursor.connection, seconds + GRACE)
-        try:
-            cursor.execute(prefix + statement, values)
-        finally:
-            watchdog.answered(cursor.connection)
-        return True  # nothing is left for SQLAlchemy to do
+    class LimitedCursor(psycopg2.extensions.cursor):
+        def execute(self, query: Any, vars: Any = None) -> None:
+            watchdog.expect_answer(self.connection, seconds + NETWORK_GRACE)
+            try:
+                super().execute(prefix + query, vars)
+            finally:
+                watchdog.answered(self.connection)
+
+    return LimitedCursor
 
 
 def read_timestamps_as_utc(connection: Any, _: Any) -> None:
-    """Make timestamps UTC whatever the time zone of the server, role or database is set to."""
+    """Make timestamps UTC, whatever time zone the server, role or database has."""
     psycopg2.extensions.register_type(UTC_TIMESTAMPTZ, connection)

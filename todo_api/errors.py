@@ -5,13 +5,14 @@ from http import HTTPStatus
 from operator import itemgetter
 from typing import Any
 
-from flask import current_app, g
+from flask import current_app
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
 
 from config import MAX_BODY_BYTES
+from todo_api.context import g
 
 ERROR_TYPES = {
     400: "validation_error",
@@ -104,7 +105,7 @@ def write_error(error: HTTPException) -> Response:
     response = error.get_response()
     status = response.status_code
     g.error_type = ERROR_TYPES.get(status) or f"{HTTPStatus(status).name.lower()}_error"
-    body = {
+    body: dict[str, Any] = {
         "detail": INTERNAL if status == 500 else error.description,
         "status_code": status,
         "error_type": g.error_type,

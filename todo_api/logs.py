@@ -10,12 +10,13 @@ from logging.config import dictConfig
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, current_app, g, has_request_context, request
+from flask import Flask, has_request_context, request
 from pythonjsonlogger.orjson import OrjsonFormatter
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
 from config import Config
+from todo_api.context import g, settings
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +68,8 @@ def log_request(response: Response) -> Response:
 
 def user_hash(user: str) -> str:
     """Return what stands for a user in the log: the same for the same user, told to nobody else."""
-    key = current_app.config["SETTINGS"].token_keys[0]
-    return hmac.digest(key, b"todo_api log user\0" + user.encode(), "sha256").hex()[:16]
+    key = settings().keys_for("log")[0]
+    return hmac.digest(key, user.encode(), "sha256").hex()[:16]
 
 
 def is_no_access_line(record: logging.LogRecord) -> bool:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
-from flask import current_app, request, url_for
+from flask import request, url_for
 from itsdangerous import BadData, URLSafeSerializer
 from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from marshmallow import ValidationError, fields
@@ -24,6 +24,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from todo_api.context import settings
 from todo_api.limits import MAX_PAGE_CHARACTERS, PRIORITIES
 from todo_api.models import tasks
 
@@ -64,7 +65,7 @@ class Cursor(fields.Field[Place]):
 
 
 def signers() -> list[URLSafeSerializer]:
-    return [signer(key) for key in current_app.config["SETTINGS"].token_keys]
+    return [signer(key) for key in settings().keys_for("cursor")]
 
 
 @cache

@@ -4,7 +4,7 @@ import json
 from json import JSONDecodeError
 from typing import Any, NoReturn
 
-from flask import Request, after_this_request, request, url_for
+from flask import Flask, Request, after_this_request, request, url_for
 from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import (
@@ -21,6 +21,10 @@ from todo_api.errors import NO_JSON, NO_LENGTH, TOO_LARGE, InvalidInput
 from todo_api.limits import MAX_QUERY_BYTES
 
 MAX_DISCARDED_BYTES = 1024 * 1024
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(refuse_unsound_body)
 
 
 class NotJson(ValueError):

@@ -1,14 +1,15 @@
 """The task endpoints."""
 
-from typing import Any, cast
+from typing import Any
 
-from flask import g, url_for
+from flask import url_for
 from sqlalchemy import CursorResult, Executable, Row
 from werkzeug.exceptions import NotFound
 
 from todo_api import db, queries
 from todo_api.api import Blueprint
 from todo_api.auth import require_user
+from todo_api.context import g
 from todo_api.errors import NO_SUCH_TASK
 from todo_api.paging import START, next_page, read_rows
 from todo_api.queries import filters
@@ -146,5 +147,5 @@ def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
 
 
 def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
-    result = db.session().execute(statement, {"owner": g.user, **values})
-    return cast("CursorResult[Any]", result)
+    """Execute a statement for the user of the token."""
+    return db.execute(statement, owner=g.user, **values)

@@ -246,7 +246,7 @@ def test_slow_statement_is_unavailable(with_client: Callable[..., FlaskClient]) 
 
     @client.application.get("/slow")
     def slow() -> str:
-        db.session().execute(sa.text("SELECT pg_sleep(5)"))
+        db.execute(sa.text("SELECT pg_sleep(5)"))
         return "never"
 
     assert_unavailable(client.get("/slow"))

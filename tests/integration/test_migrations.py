@@ -117,8 +117,8 @@ def test_drift_is_noticed(empty: Flask) -> None:
 
 def test_constraints_and_index_have_their_names(empty: Flask) -> None:
     flask_migrate.upgrade()
-    engine = sa.create_engine(empty.extensions["engine"].url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
+    url = empty.extensions["engine"].url.set(drivername="postgresql+psycopg2")
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         inspector = sa.inspect(connection)
         checks = {
             check["name"]: check["sqltext"] for check in inspector.get_check_constraints("tasks")
@@ -258,7 +258,7 @@ def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> No
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
         connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks TO {role}")
     try:
-        url = engine.url.set(username=role, password=role).render_as_string(hide_password=False)
+        url = engine.url.set(username=role, password=role, drivername="postgresql").render_as_string(hide_password=False)
         app = create_app(Config(SECRET, url))
         client = app.test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token('ann')}"
@@ -319,7 +319,7 @@ def test_two_releases_migrate_one_after_the_other(empty: Flask, folder: Path) ->
     last = len(list((migrations / "versions").glob("*.py")))
     text = CONCURRENT.format(last=f"{last:04}", next=f"{last + 1:04}")
     (migrations / "versions/index_titles.py").write_text(text)
-    url = empty.config["SETTINGS"].database_url
+    url = empty.extensions["settings"].database_url
     release = [Path(sys.executable).with_name("flask"), "db", "upgrade", "-d", migrations]
     environ = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": url}
     both = [

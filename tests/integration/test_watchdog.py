@@ -57,7 +57,7 @@ class Interrupted:
 def stalling(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Flask, Proxy]]:
     """The service behind a proxy that can be told to stop forwarding."""
     monkeypatch.setattr(watchdog, "INTERVAL", 0.05)
-    monkeypatch.setattr(dialect, "GRACE", 0.2)
+    monkeypatch.setattr(dialect, "NETWORK_GRACE", 0.2)
     with Proxy(config.database_url) as proxy:
         app = create_app(
             replace(config, database_url=proxy.url, pool_size=1, statement_timeout=0.2)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
+import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
@@ -122,7 +123,7 @@ def test_timeout_ends_with_its_statement(config: Config) -> None:
         held = connection.connection.dbapi_connection
         show = sa.text("SHOW statement_timeout")
         assert connection.execute(show).scalar_one() == "5s"
-        cursor = held.cursor()
+        cursor = held.cursor(cursor_factory=psycopg2.extensions.cursor)
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("0",)
     engine.dispose()

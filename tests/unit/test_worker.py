@@ -1,4 +1,4 @@
-"""What `todo_api.gunicorn_worker` uses of gunicorn's internals is still there, as it expects."""
+"""What `http_server.worker` uses of gunicorn's internals is still there, as it expects."""
 
 import inspect
 import subprocess
@@ -43,7 +43,7 @@ def test_worker_has_the_expected_attribute(name: str) -> None:
 
 def test_worker_module_does_not_load_the_application() -> None:
     """gunicorn's arbiter imports it; workers must load new code after SIGHUP."""
-    program = "import sys, todo_api.gunicorn_worker; print('flask' in sys.modules)"
+    program = "import sys, http_server.worker; print('flask' in sys.modules)"
     found = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
     )

@@ -1,7 +1,7 @@
 """The worker and the logger that gunicorn runs the service with.
 
 Both override methods of gunicorn, so both depend on its internals. Checked on gunicorn 27.0.1;
-tests/unit/test_gunicorn_worker.py fails when gunicorn changes what they use. Without them the
+tests/unit/test_worker.py fails when gunicorn changes what they use. Without them the
 service still answers, but its log is not JSON and may quote a token of a malformed request, and
 a few clients that do not read, or that do not close their end of a connection, stop a worker.
 
@@ -24,7 +24,7 @@ from gunicorn.http.body import LengthReader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from pythonjsonlogger.json import JsonFormatter
 
-from todo_api.client_socket import ClientSocket
+from http_server.client_socket import ClientSocket
 
 NEXT_REQUEST = 2  # milliseconds
 LINGER = 2  # seconds
