@@ -78,6 +78,7 @@ class Api(flask_smorest.Api):
         app.before_request(answer_preflight)
         app.before_request(refuse_unsound_body)
         app.after_request(add_standing_headers)
+        app.teardown_request(drop_routing_error)
         super().init_app(app, **options)
         del self.spec.components.schemas["PaginationMetadata"]  # flask-smorest's; used by nothing
 
@@ -95,6 +96,7 @@ class Api(flask_smorest.Api):
             body["errors"] = error.errors
         response.set_data(current_app.json.dumps(body))
         response.content_type = "application/json"
+        drop_tracebacks(error)
         return response
 
 
@@ -211,6 +213,20 @@ class TaskId(BaseConverter):
         if int(value) > MAX_ID:
             raise NotFound(NO_SUCH_TASK)  # werkzeug's ValidationError can end as a 405
         return int(value)
+
+
+def drop_tracebacks(error: BaseException | None) -> None:
+    """Cut the reference cycles of a handled error; they would keep its request until collected."""
+    if error is not None:
+        error.__traceback__ = None
+        for earlier in (error.__cause__, error.__context__):
+            drop_tracebacks(earlier)
+        drop_tracebacks(getattr(error, "original_exception", None))
+
+
+def drop_routing_error(_error: BaseException | None) -> None:
+    """Cut the cycle of a routing error that another response came before."""
+    drop_tracebacks(request.routing_exception)
 
 
 def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:

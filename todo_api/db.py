@@ -78,6 +78,7 @@ def answer_failure(error: SQLAlchemyError) -> Response:
         raise error
     current_app.logger.error("database unavailable", exc_info=error)
     unavailable = ServiceUnavailable(UNAVAILABLE, retry_after=RETRY_AFTER)
+    unavailable.__cause__ = error
     return current_app.make_response(current_app.handle_http_exception(unavailable))
 
 
