@@ -18,15 +18,19 @@ GUNICORN = [str(Path(sys.executable).with_name("gunicorn")), "wsgi:app"]
 class Server:
     """A running gunicorn, its port and what it logs."""
 
-    def __init__(self, log: Path, database_url: str, **environ: str) -> None:
+    def __init__(
+        self, log: Path, database_url: str, *, descriptors: int | None = None, **environ: str
+    ) -> None:
         self.log = log
         self.port = free_port()
         settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": database_url}
         settings |= {"PATH": os.environ["PATH"]}
         settings |= {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
+        limit = f"ulimit -n {descriptors}; " if descriptors else ""
+        address = f"127.0.0.1:{self.port}"
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
-                [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"],
+                ["sh", "-c", f'{limit}exec "$@"', "sh", *GUNICORN, "--bind", address],
                 cwd=ROOT,
                 env=settings | environ,
                 stderr=stderr,

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
-from todo_api.errors import NO_SUCH_TASK, UNKNOWN, Error, InvalidInput, write_error
+from todo_api.errors import NO_SUCH_TASK, UNKNOWN, Error, InvalidInput, drop_tracebacks, write_error
 from todo_api.limits import MAX_ID
 from todo_api.parsing import Parser, read_body
 
@@ -28,6 +28,7 @@ def init_app(app: Flask) -> None:
     app.json = Json(app)
     app.before_request(answer_preflight)
     app.after_request(add_standing_headers)
+    app.teardown_request(drop_routing_error)
 
 
 class Api(flask_smorest.Api):
@@ -113,6 +114,11 @@ def answer_preflight() -> Response | None:
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return current_app.response_class(status=HTTPStatus.NO_CONTENT)
     return None
+
+
+def drop_routing_error(_error: BaseException | None) -> None:
+    """Cut the cycle of a routing error that another response came before."""
+    drop_tracebacks(request.routing_exception)
 
 
 def add_standing_headers(response: Response) -> Response:

@@ -114,4 +114,14 @@ def write_error(error: HTTPException) -> Response:
         body["errors"] = error.errors
     response.set_data(current_app.json.dumps(body))
     response.content_type = "application/json"
+    drop_tracebacks(error)
     return response
+
+
+def drop_tracebacks(error: BaseException | None) -> None:
+    """Cut the reference cycles of a handled error. They keep its request until collected."""
+    if error is not None:
+        error.__traceback__ = None
+        for earlier in (error.__cause__, error.__context__):
+            drop_tracebacks(earlier)
+        drop_tracebacks(getattr(error, "original_exception", None))

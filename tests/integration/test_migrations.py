@@ -258,7 +258,9 @@ def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> No
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
         connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks TO {role}")
     try:
-        url = engine.url.set(username=role, password=role, drivername="postgresql").render_as_string(hide_password=False)
+        url = engine.url.set(
+            username=role, password=role, drivername="postgresql"
+        ).render_as_string(hide_password=False)
         app = create_app(Config(SECRET, url))
         client = app.test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token('ann')}"
