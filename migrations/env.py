@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: directly, one run at a time, holding up no request for long."""
+"""How Alembic reaches the database: one run at a time, holding up no request for long."""
 
 import logging
 from collections.abc import Iterator
