@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: directly, one run at a time, holding up no request for long."""
+"""How Alembic reaches the database: one run at a time, holding up no request for long."""
 
 import logging
 from collections.abc import Iterator
@@ -16,15 +16,13 @@ from todo_api.models import metadata
 
 LOCK_TIMEOUT = "5s"  # who waits for a lock on a table holds up every request that comes after
 ONE_AT_A_TIME = 7_305_460_911  # the key of an advisory lock, any number that nobody else uses
+DEAD_CLIENT_CHECK = "500ms"  # a killed migration's statement ends before the next run meets it
 LOCK_WAIT = 300  # seconds to wait for another migration
 
 TAKE_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=ONE_AT_A_TIME)
 
-# An idle transaction may be ended by these; transaction_timeout exists since PostgreSQL 17.
-STAY_OPEN = text(
-    "SELECT set_config(name, '0', true) FROM pg_settings"
-    " WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')"
-)
+# Not SET, which fails where a setting is unknown: some are newer than the oldest PostgreSQL in use.
+SET_IF_KNOWN = text("SELECT set_config(name, :value, :local) FROM pg_settings WHERE name = :name")
 
 # A session without a transaction holds the lock since its last statement, or for longer.
 HOLDER = text(
@@ -83,7 +81,8 @@ def one_at_a_time(engine: Engine, seconds: float) -> Iterator[None]:
                 )
             logger.info("another migration is running (%s)", holder)
             sleep(1)
-        connection.execute(STAY_OPEN)
+        for name in ("idle_in_transaction_session_timeout", "transaction_timeout"):
+            connection.execute(SET_IF_KNOWN, {"name": name, "value": "0", "local": True})
         yield
 
 
@@ -96,23 +95,25 @@ def describe_holder(connection: Connection) -> str:
 
 def migrate(engine: Engine) -> None:
     with engine.connect() as connection:
-        event.listen(connection, "begin", limit_lock_waits)
-        event.listen(connection, "commit", leave_no_limit)
+        event.listen(connection, "begin", set_limits)
+        event.listen(connection, "commit", reset_session)
         configure("LOCAL", connection=connection)
         with context.begin_transaction():
             context.run_migrations()
 
 
-def limit_lock_waits(connection: Connection) -> None:
-    """Set the lock timeout of a transaction that begins, or of an `autocommit_block`."""
-    scope = "SESSION" if in_autocommit(connection) else "LOCAL"
-    connection.exec_driver_sql(f"SET {scope} lock_timeout = '{LOCK_TIMEOUT}'")
+def set_limits(connection: Connection) -> None:
+    """Set the limits of a transaction that begins, or of the session in an `autocommit_block`."""
+    local = not in_autocommit(connection)
+    limits = {"lock_timeout": LOCK_TIMEOUT, "client_connection_check_interval": DEAD_CLIENT_CHECK}
+    for name, value in limits.items():
+        connection.execute(SET_IF_KNOWN, {"name": name, "value": value, "local": local})
 
 
-def leave_no_limit(connection: Connection) -> None:
-    """Reset the lock timeout after an `autocommit_block`: a pooler hands the session on."""
+def reset_session(connection: Connection) -> None:
+    """Leave no setting of an `autocommit_block` behind: a pooler hands the session on."""
     if in_autocommit(connection):
-        connection.exec_driver_sql("RESET lock_timeout")
+        connection.exec_driver_sql("RESET ALL")
 
 
 def in_autocommit(connection: Connection) -> bool:

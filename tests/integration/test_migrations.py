@@ -1,11 +1,8 @@
 """The migrations make what the models say, and unmake it."""
 
 import logging
-import os
 import re
 import shutil
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -297,45 +294,6 @@ def test_migration_does_not_wait_for_a_lock_for_long(empty: Flask) -> None:
         with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
             flask_migrate.downgrade(revision="base")
     assert "tasks" in tables(empty)
-
-
-CONCURRENT = """
-from alembic import op
-
-revision = "{next}"
-down_revision = "{last}"
-
-
-def upgrade():
-    op.execute("SELECT pg_sleep(1)")
-    with op.get_context().autocommit_block():
-        op.create_index("ix_title", "tasks", ["title"], postgresql_concurrently=True)
-    op.execute("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout")
-"""
-
-
-def test_two_releases_migrate_one_after_the_other(empty: Flask, folder: Path) -> None:
-    """Also where a migration commits on its way, and keeping what env.py set."""
-    migrations = folder / "migrations"
-    shutil.copytree(ROOT / "migrations", migrations)
-    last = len(list((migrations / "versions").glob("*.py")))
-    text = CONCURRENT.format(last=f"{last:04}", next=f"{last + 1:04}")
-    (migrations / "versions/index_titles.py").write_text(text)
-    url = empty.extensions["settings"].database_url
-    release = [Path(sys.executable).with_name("flask"), "db", "upgrade", "-d", migrations]
-    environ = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": url}
-    both = [
-        subprocess.Popen(release, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    told = [process.communicate()[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
-    assert sum(f"{last:04} -> {last + 1:04}" in text for text in told) == 1
-    assert sum("another migration is running" in text for text in told) == 1
-    with empty.extensions["engine"].connect() as connection:
-        assert connection.exec_driver_sql("SELECT lock_timeout FROM seen").scalars().all() == ["5s"]
-        valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_title'::regclass"
-        assert connection.exec_driver_sql(valid).scalar_one()
 
 
 @pytest.mark.usefixtures("empty")
