@@ -45,7 +45,7 @@ ROWS = 2_000_000
 START = 60  # seconds that it may take
 FRESH = 15_000  # more than one round can use up
 
-MARK = "<!-- What follows is what `make bench` measured. -->"
+MARK = "<!-- Everything below is written by `make bench`. -->"
 
 Columns = tuple[list[str], list[str], list[str]]
 
@@ -69,13 +69,13 @@ LISTS = {
     "first page": "",
     **{f"sort={sort}": f"&sort={sort}" for sort in ("title", "updated_at", "-priority")},
     **{f"sort={sort}": f"&sort={sort}" for sort in ("due_date", "-due_date")},
-    "active of high priority, sort=due_date": "&status=active&priority=high&sort=due_date",
-    "tagged work and urgent, sort=title": "&tag=work&tag=urgent&sort=title",
-    "due in a half-year, sort=-priority": (
+    "status=active, priority=high, sort=due_date": "&status=active&priority=high&sort=due_date",
+    "tag=work and tag=urgent, sort=title": "&tag=work&tag=urgent&sort=title",
+    "due within six months, sort=-priority": (
         "&due_after=2026-06-01&due_before=2026-11-30&sort=-priority"
     ),
-    "q=number 77, sort=-updated_at": "&q=NUMBER+77&sort=-updated_at",
-    "q that finds nothing": "&q=nothing",
+    "q=NUMBER 77, sort=-updated_at": "&q=NUMBER+77&sort=-updated_at",
+    "q without a match": "&q=nothing",
 }
 
 
@@ -90,7 +90,7 @@ class Operation:
 
 
 OPERATIONS = (
-    Operation("GET one", "GET", "/api/tasks/#"),
+    Operation("GET one task", "GET", "/api/tasks/#"),
     Operation("GET a page of 20", "GET", "/api/tasks?limit=20"),
     Operation("GET a page of 100", "GET", "/api/tasks?limit=100"),
     Operation("POST", "POST", "/api/tasks", BODY),
@@ -359,8 +359,9 @@ def machine(database: Database) -> str:
     models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return (
         f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}, Python "
-        f"{platform.python_version()}, PostgreSQL {postgres}; {PROCESSES} processes each, "
-        f"{CLIENTS} clients, {ROUNDS} rounds of {SECONDS} s; at 5 ms {DISTANT_CLIENTS} clients.\n"
+        f"{platform.python_version()}, PostgreSQL {postgres}.\n"
+        f"Each service has {PROCESSES} processes. The load is {CLIENTS} clients in {ROUNDS} rounds "
+        f"of {SECONDS} s. At 5 ms it is {DISTANT_CLIENTS} clients.\n"
     )
 
 
@@ -382,7 +383,7 @@ def report(
     rate = compare(near, "rate", "{:.0f}", more_is_better=True)
     yield table(
         names,
-        ("CPU a request", cpu[0]),
+        ("CPU per request", cpu[0]),
         ("peer", cpu[1]),
         ("peer / ours", cpu[2]),
         ("requests/s", rate[0]),
@@ -395,7 +396,7 @@ def report(
         names, ("p50", typical[0]), ("peer", typical[1]), ("p99", worst[0]), ("peer", worst[1])
     )
     yield table(
-        ("of a worker", ["memory of its own", "from start to first answer"]),
+        ("worker", ["memory", "start to first response"]),
         *(
             (served.name, [f"{served.memory:.0f} MiB", f"{median(served.starts):.2f} s"])
             for served in near
@@ -407,7 +408,7 @@ def report(
         yield table(
             (heading, pages),
             ("p50", [f"{value:.2f} ms" for value in pages.values()]),
-            ("to the first", [f"{value / first:.2f}" for value in pages.values()]),
+            ("ratio to first row", [f"{value / first:.2f}" for value in pages.values()]),
         )
 
 
