@@ -302,7 +302,7 @@ def measure_pages(
 def explain(database: Database) -> str:
     """Return the plan of the hundredth page, and see that none sorts, in whatever order."""
     with database.engine.connect() as connection:
-        for sort in queries.LISTS:
+        for sort in queries.PAGE_BY_SORT:
             plan(connection, sort, owner="some")
         place = connection.exec_driver_sql(
             "SELECT created_at, id FROM tasks WHERE user_id = 'many'"
@@ -313,7 +313,7 @@ def explain(database: Database) -> str:
 
 
 def plan(connection: sa.Connection, sort: str, **values: object) -> str:
-    compiled = queries.LISTS[sort].compile(connection)
+    compiled = queries.PAGE_BY_SORT[sort].compile(connection)
     lines = connection.exec_driver_sql(
         f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {compiled}",
         dict.fromkeys(compiled.params) | {"at_most": 21} | values,

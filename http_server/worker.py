@@ -118,7 +118,7 @@ class Worker(ThreadWorker):
 
     def handle(self, conn: Connection) -> Any:
         outcome = self.handle_one(conn)
-        while outcome is True and self.follows(conn):
+        while outcome is True and self.next_request_ready(conn):
             outcome = self.handle_one(conn)
         if outcome is False:
             self.end(conn)
@@ -133,7 +133,7 @@ class Worker(ThreadWorker):
         conn.request = req
         return super().handle_request(req, conn)
 
-    def follows(self, conn: Connection) -> bool:
+    def next_request_ready(self, conn: Connection) -> bool:
         """Return whether another request is there, or comes within moments."""
         if not self.alive or self.nr_conns > self.cfg.threads:
             return False

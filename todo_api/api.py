@@ -14,7 +14,14 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
-from todo_api.errors import NO_SUCH_TASK, UNKNOWN, Error, InvalidInput, drop_tracebacks, write_error
+from todo_api.errors import (
+    NO_TASK_MESSAGE,
+    UNKNOWN_MESSAGE,
+    Error,
+    InvalidInput,
+    drop_tracebacks,
+    write_error,
+)
 from todo_api.limits import MAX_ID
 from todo_api.parsing import Parser, read_body
 
@@ -24,7 +31,7 @@ View = Callable[..., Any]
 def init_app(app: Flask) -> None:
     """Set up what holds for every route: paths, JSON, preflights and standing headers."""
     app.url_map.merge_slashes = False
-    app.url_map.converters["task_id"] = TaskId
+    app.url_map.converters["task_id"] = TaskIdConverter
     app.json = Json(app)
     app.before_request(answer_preflight)
     app.after_request(add_standing_headers)
@@ -92,20 +99,20 @@ class Blueprint(flask_smorest.Blueprint):
         @wraps(view)
         def strict(*args: Any, **kwargs: Any) -> Any:
             if request.args:
-                raise InvalidInput("query", {name: [UNKNOWN] for name in request.args})
+                raise InvalidInput("query", {name: [UNKNOWN_MESSAGE] for name in request.args})
             return view(*args, **kwargs)
 
         return strict
 
 
-class TaskId(BaseConverter):
+class TaskIdConverter(BaseConverter):
     """A positive bigint written in the one plain way; anything else is no such task."""
 
     regex = "[1-9][0-9]{0,18}"
 
     def to_python(self, value: str) -> int:
         if int(value) > MAX_ID:
-            raise NotFound(NO_SUCH_TASK)  # werkzeug's ValidationError can end as a 405
+            raise NotFound(NO_TASK_MESSAGE)  # werkzeug's ValidationError can end as a 405
         return int(value)
 
 

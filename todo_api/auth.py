@@ -15,12 +15,12 @@ from werkzeug.exceptions import Unauthorized
 
 from config import Config
 from todo_api.context import g, settings
-from todo_api.errors import NO_TOKEN
-from todo_api.limits import MAX_USER_ID
+from todo_api.errors import NO_TOKEN_MESSAGE
+from todo_api.limits import MAX_USER_ID_LENGTH
 from todo_api.parsing import unique_names
 
 LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one
-SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID}}}", re.DOTALL)
+SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID_LENGTH}}}", re.DOTALL)
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)  # RFC 7515, section 3.1
 NUMERIC_DATES = ("exp", "iat", "nbf")
 
@@ -30,7 +30,7 @@ class NoToken(Unauthorized):
 
     challenge = "Bearer"
 
-    def __init__(self, reason: str = "missing", detail: str = NO_TOKEN) -> None:
+    def __init__(self, reason: str = "missing", detail: str = NO_TOKEN_MESSAGE) -> None:
         super().__init__(detail)
         self.reason = reason
 

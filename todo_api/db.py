@@ -22,7 +22,7 @@ from config import EMBEDDED, Config, ConfigError
 from todo_api import embedded
 from todo_api.context import g
 from todo_api.dialect import DRIVER, limited_cursor, read_timestamps_as_utc
-from todo_api.errors import RETRY_AFTER, UNAVAILABLE
+from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
 
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "instance" / "postgres"
 PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
@@ -59,7 +59,7 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
         raise
     except (DBAPIError, PoolTimeout) as error:
         current_app.logger.error("database unavailable", exc_info=error)
-        raise ServiceUnavailable(UNAVAILABLE, retry_after=RETRY_AFTER) from error
+        raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error
     return cast("CursorResult[Any]", result)
 
 

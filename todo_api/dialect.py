@@ -59,11 +59,11 @@ def limited_cursor(seconds: float) -> type[psycopg2.extensions.cursor]:
 
     class LimitedCursor(psycopg2.extensions.cursor):
         def execute(self, query: Any, vars: Any = None) -> None:
-            watchdog.expect_answer(self.connection, seconds + NETWORK_GRACE)
+            watchdog.expect_response(self.connection, seconds + NETWORK_GRACE)
             try:
                 super().execute(prefix + query, vars)
             finally:
-                watchdog.answered(self.connection)
+                watchdog.received(self.connection)
 
     return LimitedCursor
 

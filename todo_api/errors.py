@@ -29,22 +29,22 @@ ERROR_TYPES = {
     500: "internal_server_error",
     503: "service_unavailable_error",
 }
-UNKNOWN = "Unknown field."
+UNKNOWN_MESSAGE = "Unknown field."
 # marshmallow tells what kind of error it found by the message alone.
 INPUT_ERROR_TYPES = {
     fields.Field.default_error_messages["required"]: "missing",
     fields.Field.default_error_messages["null"]: "null",
-    UNKNOWN: "unknown",
+    UNKNOWN_MESSAGE: "unknown",
 }
-MAX_NAME = 100  # characters of a name that an error quotes: it may be as long as a body
+MAX_QUOTED_NAME = 100  # characters of a name that an error quotes: it may be as long as a body
 MAX_INPUT_ERRORS = 20  # a body of 20,000 unknown fields is not worth an answer ten times its size
-NO_SUCH_TASK = "Task not found"
-NO_LENGTH = "Send the body with a Content-Length, not a Transfer-Encoding."
-TOO_LARGE = f"What was sent is larger than {MAX_BODY_BYTES // 1024} KiB."
-NO_JSON = "The body must be JSON, with Content-Type: application/json"
-INTERNAL = "An internal error; the log has it under the X-Request-ID of this answer."
-NO_TOKEN = "A valid bearer token is required"  # noqa: S105 -- what a stranger is told
-UNAVAILABLE = "The database cannot answer now; try again."
+NO_TASK_MESSAGE = "Task not found"
+NO_LENGTH_MESSAGE = "Send the body with a Content-Length, not a Transfer-Encoding."
+TOO_LARGE_MESSAGE = f"What was sent is larger than {MAX_BODY_BYTES // 1024} KiB."
+NOT_JSON_MESSAGE = "The body must be JSON, with Content-Type: application/json"
+INTERNAL_MESSAGE = "An internal error; the log has it under the X-Request-ID of this answer."
+NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- what a stranger is told
+UNAVAILABLE_MESSAGE = "The database cannot answer now; try again."
 RETRY_AFTER = 1  # seconds
 
 
@@ -93,8 +93,8 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
     """Flatten marshmallow's messages, which nest as the input does."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            whole = name == "_schema" and inner != [UNKNOWN]
-            yield from input_errors(loc if whole else [*loc, str(name)[:MAX_NAME]], inner)
+            whole = name == "_schema" and inner != [UNKNOWN_MESSAGE]
+            yield from input_errors(loc if whole else [*loc, str(name)[:MAX_QUOTED_NAME]], inner)
     else:
         for message in messages:
             yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
@@ -106,7 +106,7 @@ def write_error(error: HTTPException) -> Response:
     status = response.status_code
     g.error_type = ERROR_TYPES.get(status) or f"{HTTPStatus(status).name.lower()}_error"
     body: dict[str, Any] = {
-        "detail": INTERNAL if status == 500 else error.description,
+        "detail": INTERNAL_MESSAGE if status == 500 else error.description,
         "status_code": status,
         "error_type": g.error_type,
     }

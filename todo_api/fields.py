@@ -9,24 +9,24 @@ from marshmallow.validate import Length, OneOf
 
 from todo_api.limits import (
     MAX_ID,
-    MAX_LIMIT,
-    MAX_TAG,
+    MAX_PAGE_SIZE,
+    MAX_TAG_LENGTH,
     MAX_TAGS,
-    MAX_TITLE,
+    MAX_TITLE_LENGTH,
     PRIORITIES,
 )
 
 # PostgreSQL stores no NUL in a text, and half of a surrogate pair has no UTF-8.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and what ends a line
-NO_NUL = r"^[^\u0000]*$"
-NO_CONTROL_NOT_BLANK = (
+NO_NUL_PATTERN = r"^[^\u0000]*$"
+TAG_PATTERN = (
     r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f]"
     r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 )
-NO_NUL_NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
-BETWEEN = "Must have {min} to {max} characters."
-AT_MOST = "Must have at most {max} characters."
+TITLE_PATTERN = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+BETWEEN_MESSAGE = "Must have {min} to {max} characters."
+AT_MOST_MESSAGE = "Must have at most {max} characters."
 
 
 class Text(fields.String):
@@ -55,16 +55,16 @@ class Boolean(fields.Boolean):
         raise self.make_error("invalid")
 
 
-class Limit(fields.Integer):
+class PageSize(fields.Integer):
     """A page size in plain ASCII digits: `int` would take 1_0 and Arabic digits too."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if re.fullmatch(r"[1-9][0-9]{0,2}", value) and int(value) <= MAX_LIMIT:
+        if re.fullmatch(r"[1-9][0-9]{0,9}", value) and int(value) <= MAX_PAGE_SIZE:
             return int(value)
-        raise ValidationError(f"Must be a whole number from 1 to {MAX_LIMIT}.")
+        raise ValidationError(f"Must be a whole number from 1 to {MAX_PAGE_SIZE}.")
 
 
-class Id(fields.Integer):
+class TaskId(fields.Integer):
     """The id of a task: a JSON number, and nothing that only looks like one."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
@@ -121,10 +121,10 @@ class Tags(List):
 
 def title(**options: Any) -> Title:
     return Title(
-        validate=Length(min=1, max=MAX_TITLE, error=BETWEEN),
+        validate=Length(min=1, max=MAX_TITLE_LENGTH, error=BETWEEN_MESSAGE),
         metadata={
             "description": "Trimmed of white space at both ends.",
-            "pattern": NO_NUL_NOT_BLANK,
+            "pattern": TITLE_PATTERN,
             "examples": ["Buy milk"],
         },
         **options,
@@ -137,10 +137,10 @@ def priority(**options: Any) -> fields.String:
 
 def tag() -> Tag:
     return Tag(
-        validate=Length(min=1, max=MAX_TAG, error=BETWEEN),
+        validate=Length(min=1, max=MAX_TAG_LENGTH, error=BETWEEN_MESSAGE),
         metadata={
             "description": "Trimmed, and lower-cased.",
-            "pattern": NO_CONTROL_NOT_BLANK,
+            "pattern": TAG_PATTERN,
             "examples": ["home"],
         },
     )

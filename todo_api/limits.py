@@ -1,16 +1,16 @@
 """The limits and choices of the contract. Schemas and database both hold them."""
 
 MAX_ID = 2**63 - 1  # PostgreSQL's bigint
-MAX_TITLE = 200
-MAX_DESCRIPTION = 10_000
-MAX_USER_ID = 255
+MAX_TITLE_LENGTH = 200
+MAX_DESCRIPTION_LENGTH = 10_000
+MAX_USER_ID_LENGTH = 255
 PRIORITIES = ("low", "medium", "high")
 """By rank, the lowest first."""
 MAX_TAGS = 10
-MAX_TAG = 50
-MAX_LIMIT = 500
-DEFAULT_LIMIT = 100
-MAX_SEARCH = 200
+MAX_TAG_LENGTH = 50
+MAX_PAGE_SIZE = 500
+DEFAULT_PAGE_SIZE = 100
+MAX_SEARCH_LENGTH = 200
 MAX_IDS = 100
 MAX_PRIORITIES = 10
 MAX_COUNTED_TAGS = 50

@@ -18,7 +18,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from todo_api.limits import MAX_DESCRIPTION, MAX_TAG, MAX_TAGS, MAX_TITLE, MAX_USER_ID, PRIORITIES
+from todo_api.limits import (
+    MAX_DESCRIPTION_LENGTH,
+    MAX_TAG_LENGTH,
+    MAX_TAGS,
+    MAX_TITLE_LENGTH,
+    MAX_USER_ID_LENGTH,
+    PRIORITIES,
+)
 
 # The \v of Python is no escape before PostgreSQL 18, but the letter v.
 ASCII_SPACE = r"E' \t\n\x0B\f\r'"
@@ -46,21 +53,23 @@ tasks = Table(
     Column("due_date", Date),
     Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     CheckConstraint(
-        f"char_length(user_id) BETWEEN 1 AND {MAX_USER_ID} AND btrim(user_id, {ASCII_SPACE}) <> ''",
+        f"char_length(user_id) BETWEEN 1 AND {MAX_USER_ID_LENGTH}"
+        f" AND btrim(user_id, {ASCII_SPACE}) <> ''",
         name="user_id",
     ),
     CheckConstraint(
-        f"char_length(title) BETWEEN 1 AND {MAX_TITLE} AND title = btrim(title, {ASCII_SPACE})",
+        f"char_length(title) BETWEEN 1 AND {MAX_TITLE_LENGTH}"
+        f" AND title = btrim(title, {ASCII_SPACE})",
         name="title",
     ),
-    CheckConstraint(f"char_length(description) <= {MAX_DESCRIPTION}", name="description"),
+    CheckConstraint(f"char_length(description) <= {MAX_DESCRIPTION_LENGTH}", name="description"),
     CheckConstraint(f"priority IN {PRIORITIES}", name="priority"),
     CheckConstraint("due_date BETWEEN '0001-01-01' AND '9999-12-31'", name="due_date"),
     # A tag a line, each of which ends. Beyond ASCII, Python and PostgreSQL may lower differently.
     CheckConstraint(
         f"cardinality(tags) <= {MAX_TAGS} AND tags::text !~ '[A-Z\\n]'"
         " AND array_to_string(array_append(tags, ''), E'\\n')"
-        f" ~ '^((?! )[^\\n]{{1,{MAX_TAG}}}(?<! )\\n)*$'",
+        f" ~ '^((?! )[^\\n]{{1,{MAX_TAG_LENGTH}}}(?<! )\\n)*$'",
         name="tags",
     ),
 )

@@ -13,17 +13,17 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 
-from todo_api.api import Api, TaskId
+from todo_api.api import Api, TaskIdConverter
 from todo_api.errors import (
     ERROR_TYPES,
-    INTERNAL,
-    NO_JSON,
-    NO_LENGTH,
-    NO_SUCH_TASK,
-    NO_TOKEN,
+    INTERNAL_MESSAGE,
+    NO_LENGTH_MESSAGE,
+    NO_TASK_MESSAGE,
+    NO_TOKEN_MESSAGE,
+    NOT_JSON_MESSAGE,
     RETRY_AFTER,
-    TOO_LARGE,
-    UNAVAILABLE,
+    TOO_LARGE_MESSAGE,
+    UNAVAILABLE_MESSAGE,
     Error,
 )
 from todo_api.limits import MAX_ID
@@ -48,13 +48,13 @@ DOCUMENT = {
 # What an operation may answer besides its success, and an example of what the error then says.
 ERRORS = {
     400: "body.title: Missing data for required field.",
-    401: NO_TOKEN,
-    404: NO_SUCH_TASK,
-    411: NO_LENGTH,
-    413: TOO_LARGE,
-    415: NO_JSON,
-    500: INTERNAL,
-    503: UNAVAILABLE,
+    401: NO_TOKEN_MESSAGE,
+    404: NO_TASK_MESSAGE,
+    411: NO_LENGTH_MESSAGE,
+    413: TOO_LARGE_MESSAGE,
+    415: NOT_JSON_MESSAGE,
+    500: INTERNAL_MESSAGE,
+    503: UNAVAILABLE_MESSAGE,
 }
 HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
@@ -80,7 +80,7 @@ TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID
 def init_app(app: Flask) -> Api:
     app.config.update(DOCUMENT)
     api = Api(app, spec_kwargs={"extra_plugins": [Conventions()]})
-    api.register_converter(TaskId, lambda _: TASK_ID)
+    api.register_converter(TaskIdConverter, lambda _: TASK_ID)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
     app.register_blueprint(
         Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")

@@ -29,11 +29,11 @@ from todo_api.models import tasks
 
 SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority")
 SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))
-NO_CURSOR = "Not a cursor that this service gave out for this sort."
+BAD_CURSOR_MESSAGE = "Not a cursor that this service gave out for this sort."
 ROWS_AT_ONCE = 50
 
 
-class Place(NamedTuple):
+class CursorPosition(NamedTuple):
     """Where a page ended: the row's value in the order that it is sorted by, and its id."""
 
     sort: str
@@ -41,22 +41,22 @@ class Place(NamedTuple):
     id: int | None
 
 
-START = Place("", None, None)
+FIRST_PAGE = CursorPosition("", None, None)
 
 
-class Cursor(fields.Field[Place]):
+class Cursor(fields.Field[CursorPosition]):
     """A place, signed so that nobody else can make one."""
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Place:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> CursorPosition:
         _, _, signature = value.rpartition(".")
         for each in signers():
             try:
-                place = Place(*each.loads(value))
+                place = CursorPosition(*each.loads(value))
                 if base64_encode(base64_decode(signature)).decode() == signature:
                     return place  # not written in another of base64's ways
             except (BadData, TypeError) as error:
                 error.__traceback__ = None  # a frame of itsdangerous refers to the error
-        raise ValidationError(NO_CURSOR)
+        raise ValidationError(BAD_CURSOR_MESSAGE)
 
     @staticmethod
     def encode(sort: str, value: date | str | None, id_: int) -> str:
@@ -99,18 +99,18 @@ for name, sort in {
 }.items():
     key = sort_key(sort, tasks.c[sort.removeprefix("-")])
     Index(f"ix_tasks_user_id_{name}", tasks.c.user_id, key, tasks.c.id)
-PLACE_ID = bindparam("place_id", type_=BigInteger)
+POSITION_ID = bindparam("place_id", type_=BigInteger)
 
 
 def page_of(statement: Select[Any], sort: str) -> Select[Any]:
     """Select a page of a statement: the first, or the one after a place."""
     name = sort.removeprefix("-")
     key = sort_key(sort, tasks.c[name])
-    here, place = tuple_(key, tasks.c.id), tuple_(sort_key(sort, bindparam("place")), PLACE_ID)
+    here, place = tuple_(key, tasks.c.id), tuple_(sort_key(sort, bindparam("place")), POSITION_ID)
     page = statement.limit(bindparam("at_most"))
     if sort == name:
-        return page.where(or_(PLACE_ID.is_(None), here > place)).order_by(key, tasks.c.id)
-    page = page.where(or_(PLACE_ID.is_(None), here < place))
+        return page.where(or_(POSITION_ID.is_(None), here > place)).order_by(key, tasks.c.id)
+    page = page.where(or_(POSITION_ID.is_(None), here < place))
     return page.order_by(key.desc(), tasks.c.id.desc())
 
 

@@ -17,7 +17,7 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Response
 
 from config import MAX_BODY_BYTES
-from todo_api.errors import NO_JSON, NO_LENGTH, TOO_LARGE, InvalidInput
+from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSAGE, InvalidInput
 from todo_api.limits import MAX_QUERY_BYTES
 
 MAX_DISCARDED_BYTES = 1024 * 1024
@@ -45,7 +45,7 @@ class Parser(FlaskParser):
         if not body:
             raise ValidationError("A JSON object is required.")
         if not is_json_request(req):
-            raise UnsupportedMediaType(NO_JSON)
+            raise UnsupportedMediaType(NOT_JSON_MESSAGE)
         if req.headers.get("Content-Encoding", "identity") != "identity":
             raise UnsupportedMediaType("The body must be sent without a Content-Encoding.")
         try:
@@ -123,11 +123,11 @@ def refuse_unsound_body() -> None:
     length = request.content_length or 0
     error: HTTPException | None = None
     if "Transfer-Encoding" in request.headers:
-        error = LengthRequired(NO_LENGTH)
+        error = LengthRequired(NO_LENGTH_MESSAGE)
     elif length > MAX_BODY_BYTES:
         if length <= MAX_DISCARDED_BYTES:
             receive(cache=False)
-        error = RequestEntityTooLarge(TOO_LARGE)
+        error = RequestEntityTooLarge(TOO_LARGE_MESSAGE)
     if error:
         after_this_request(close_connection)
         raise error

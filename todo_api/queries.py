@@ -32,10 +32,10 @@ from todo_api.models import tasks
 from todo_api.paging import SORTS, page_of
 
 Statement = TypeVar("Statement", Select[Any], Update, Delete)
-Column = ColumnElement[Any]
+Expression = ColumnElement[Any]
 
 
-def owned(statement: Statement) -> Statement:
+def owned_by_user(statement: Statement) -> Statement:
     """Hold a statement to the rows of the token's user. Every task statement starts here."""
     return statement.where(tasks.c.user_id == bindparam("owner"))
 
@@ -49,9 +49,9 @@ DUE_BEFORE = bindparam("due_before", type_=Date)
 DUE_AFTER = bindparam("due_after", type_=Date)
 
 
-def filtered(statement: Select[Any]) -> Select[Any]:
+def matching(statement: Select[Any]) -> Select[Any]:
     """Hold a statement to those of the user's tasks that pass every filter that is not null."""
-    return owned(statement).where(
+    return owned_by_user(statement).where(
         or_(COMPLETED.is_(None), tasks.c.completed == COMPLETED),
         or_(PRIORITY.is_(None), tasks.c.priority == any_(PRIORITY)),
         or_(TAGS.is_(None), tasks.c.tags.contains(TAGS)),
@@ -61,51 +61,53 @@ def filtered(statement: Select[Any]) -> Select[Any]:
     )
 
 
-def filters(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of the filters, null for those that are not asked for."""
-    q = re.sub(r"([\\%_])", r"\\\1", asked.get("q", ""))
+def filter_values(query: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the filters; null where a filter was not given."""
+    q = re.sub(r"([\\%_])", r"\\\1", query.get("q", ""))
     return {
-        "is_completed": STATUSES[asked["status"]],
-        "any_priority": asked.get("priority"),
-        "all_tags": asked.get("tag"),
+        "is_completed": STATUSES[query["status"]],
+        "any_priority": query.get("priority"),
+        "all_tags": query.get("tag"),
         "pattern": f"%{q}%" if q else None,
-        "due_before": asked.get("due_before"),
-        "due_after": asked.get("due_after"),
+        "due_before": query.get("due_before"),
+        "due_after": query.get("due_after"),
     }
 
 
-def locked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def locked_in_id_order(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Hold a statement to rows that it locks in the order of their ids, so that none deadlock."""
-    ids = owned(select(tasks.c.id)).where(condition).order_by(tasks.c.id)
+    ids = owned_by_user(select(tasks.c.id)).where(condition).order_by(tasks.c.id)
     return tasks.c.id.in_(ids.with_for_update())
 
 
-def change(these: ColumnElement[bool], completed: Column | None = None) -> Update:
+def change(condition: ColumnElement[bool], completed: Expression | None = None) -> Update:
     """Change tasks, ``completed`` among it where that is given, and return them."""
     # Not now(), the time the statement began: an update that waited for another is the later one.
-    statement = owned(update(tasks)).where(these).values(updated_at=func.clock_timestamp())
+    statement = (
+        owned_by_user(update(tasks)).where(condition).values(updated_at=func.clock_timestamp())
+    )
     if completed is not None:
         first = case((tasks.c.completed, tasks.c.completed_at), else_=func.clock_timestamp())
         statement = statement.values(completed=completed, completed_at=case((completed, first)))
     return statement.returning(tasks)
 
 
-class Change(NamedTuple):
+class UpdateStatements(NamedTuple):
     """What changes tasks and returns them, by what is to change."""
 
-    nothing: Select[Any]
-    fields: Update
-    completed: Update
+    unchanged: Select[Any]
+    without_completed: Update
+    with_completed: Update
 
-    def to(self, changes: dict[str, Any]) -> Select[Any] | Update:
+    def for_changes(self, changes: dict[str, Any]) -> Select[Any] | Update:
         if "is_completed" in changes:
-            return self.completed
-        return self.fields if changes else self.nothing
+            return self.with_completed
+        return self.without_completed if changes else self.unchanged
 
 
 def count_tasks() -> Select[Any]:
-    """Count the filtered tasks by what they are."""
-    mine = filtered(select(tasks.c.completed, tasks.c.priority, tasks.c.tags)).cte("mine")
+    """Count the matching tasks by what they are."""
+    mine = matching(select(tasks.c.completed, tasks.c.priority, tasks.c.tags)).cte("mine")
     used = select(func.unnest(mine.c.tags).label("tag")).subquery()
     tags = select(used.c.tag, func.count().label("uses")).group_by(used.c.tag)
     most = tags.order_by(desc("uses"), used.c.tag).limit(MAX_COUNTED_TAGS).subquery()
@@ -126,7 +128,7 @@ def count_tasks() -> Select[Any]:
     ).select_from(mine)
 
 
-LISTS = {sort: page_of(filtered(select(tasks)), sort) for sort in SORTS}
+PAGE_BY_SORT = {sort: page_of(matching(select(tasks)), sort) for sort in SORTS}
 STATS = count_tasks()
 CREATE = (
     insert(tasks)
@@ -134,13 +136,15 @@ CREATE = (
     .values(completed=COMPLETED, completed_at=case((COMPLETED, func.now())))
     .returning(tasks)
 )
-THIS = tasks.c.id == bindparam("task_id")
-GET = owned(select(tasks)).where(THIS)
-CHANGE = Change(GET, change(THIS), change(THIS, COMPLETED))
-TOGGLE = change(THIS, not_(tasks.c.completed))
-DELETE = owned(delete(tasks)).where(THIS).returning(tasks.c.id)
-THESE = tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
-CHANGE_MANY = Change(
-    owned(select(tasks)).where(THESE), change(locked(THESE)), change(locked(THESE), COMPLETED)
+ID_IS = tasks.c.id == bindparam("task_id")
+GET = owned_by_user(select(tasks)).where(ID_IS)
+CHANGE = UpdateStatements(GET, change(ID_IS), change(ID_IS, COMPLETED))
+TOGGLE = change(ID_IS, not_(tasks.c.completed))
+DELETE = owned_by_user(delete(tasks)).where(ID_IS).returning(tasks.c.id)
+ID_IN = tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
+CHANGE_MANY = UpdateStatements(
+    owned_by_user(select(tasks)).where(ID_IN),
+    change(locked_in_id_order(ID_IN)),
+    change(locked_in_id_order(ID_IN), COMPLETED),
 )
-DELETE_COMPLETED = owned(delete(tasks)).where(locked(tasks.c.completed))
+DELETE_COMPLETED = owned_by_user(delete(tasks)).where(locked_in_id_order(tasks.c.completed))

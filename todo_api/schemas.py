@@ -5,15 +5,15 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf
 
-from todo_api.errors import UNKNOWN
+from todo_api.errors import UNKNOWN_MESSAGE
 from todo_api.fields import (
-    AT_MOST,
-    NO_NUL,
+    AT_MOST_MESSAGE,
+    NO_NUL_PATTERN,
     Date,
-    Id,
-    Limit,
     List,
+    PageSize,
     Tags,
+    TaskId,
     Text,
     completed,
     count,
@@ -22,23 +22,23 @@ from todo_api.fields import (
     title,
 )
 from todo_api.limits import (
-    DEFAULT_LIMIT,
+    DEFAULT_PAGE_SIZE,
     MAX_COUNTED_TAGS,
-    MAX_DESCRIPTION,
+    MAX_DESCRIPTION_LENGTH,
     MAX_ID,
     MAX_IDS,
-    MAX_LIMIT,
+    MAX_PAGE_SIZE,
     MAX_PRIORITIES,
-    MAX_SEARCH,
-    MAX_TAG,
+    MAX_SEARCH_LENGTH,
+    MAX_TAG_LENGTH,
     MAX_TAGS,
-    MAX_TITLE,
-    MAX_USER_ID,
+    MAX_TITLE_LENGTH,
+    MAX_USER_ID_LENGTH,
     PRIORITIES,
     STATUSES,
 )
 from todo_api.models import tasks as tasks_table
-from todo_api.paging import NO_CURSOR, SORTS, Cursor
+from todo_api.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor
 
 COLUMNS = tuple(str(name) for name in tasks_table.c.keys())  # noqa: SIM118 -- not a dict
 
@@ -48,7 +48,7 @@ class Input(Schema):
 
     error_messages = {  # noqa: RUF012 -- as marshmallow has it
         "type": "Must be a JSON object.",
-        "unknown": UNKNOWN,
+        "unknown": UNKNOWN_MESSAGE,
     }
 
     class Meta:
@@ -61,10 +61,10 @@ class TaskChanges(Input):
     title = title()
     description = Text(
         allow_none=True,
-        validate=Length(max=MAX_DESCRIPTION, error=AT_MOST),
+        validate=Length(max=MAX_DESCRIPTION_LENGTH, error=AT_MOST_MESSAGE),
         metadata={
             "description": "Kept as typed; null for none.",
-            "pattern": NO_NUL,
+            "pattern": NO_NUL_PATTERN,
             "examples": ["Two litres, whole"],
         },
     )
@@ -97,7 +97,7 @@ class ManyChanges(Input):
     """What to change in several tasks at once."""
 
     ids = List(
-        Id(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
+        TaskId(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
         max_items=MAX_IDS,
         required=True,
         metadata={
@@ -126,10 +126,10 @@ class TaskFilters(Input):
         },
     )
     q = Text(
-        validate=Length(max=MAX_SEARCH, error=AT_MOST),
+        validate=Length(max=MAX_SEARCH_LENGTH, error=AT_MOST_MESSAGE),
         metadata={
             "description": "What the title or the description contains, in any case of letters.",
-            "pattern": NO_NUL,
+            "pattern": NO_NUL_PATTERN,
             "examples": ["milk"],
         },
     )
@@ -160,11 +160,11 @@ class TaskPage(TaskFilters):
             "examples": ["-due_date"],
         },
     )
-    limit = Limit(
-        load_default=DEFAULT_LIMIT,
+    limit = PageSize(
+        load_default=DEFAULT_PAGE_SIZE,
         metadata={
             "minimum": 1,
-            "maximum": MAX_LIMIT,
+            "maximum": MAX_PAGE_SIZE,
             "description": "How many at the most.",
             "examples": [20],
         },
@@ -179,7 +179,7 @@ class TaskPage(TaskFilters):
     @validates_schema
     def cursor_is_of_this_sort(self, page: dict[str, Any], **_: Any) -> None:
         if "cursor" in page and page["cursor"].sort != page["sort"]:
-            raise ValidationError(NO_CURSOR, "cursor")
+            raise ValidationError(BAD_CURSOR_MESSAGE, "cursor")
 
 
 class Task(Schema):
@@ -191,7 +191,7 @@ class Task(Schema):
     )
     user_id = fields.String(
         required=True,
-        validate=Length(min=1, max=MAX_USER_ID),
+        validate=Length(min=1, max=MAX_USER_ID_LENGTH),
         metadata={
             "description": "The subject of the token that created it.",
             "examples": ["9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp"],
@@ -199,13 +199,13 @@ class Task(Schema):
     )
     title = fields.String(
         required=True,
-        validate=Length(min=1, max=MAX_TITLE),
+        validate=Length(min=1, max=MAX_TITLE_LENGTH),
         metadata={"examples": ["Buy milk"]},
     )
     description = fields.String(
         required=True,
         allow_none=True,
-        validate=Length(max=MAX_DESCRIPTION),
+        validate=Length(max=MAX_DESCRIPTION_LENGTH),
         metadata={"examples": ["Two litres, whole"]},
     )
     completed = fields.Boolean(required=True, metadata={"examples": [False]})
@@ -230,7 +230,7 @@ class Task(Schema):
     )
     due_date = fields.Date(required=True, allow_none=True, metadata={"examples": ["2026-12-24"]})
     tags = fields.List(
-        fields.String(validate=Length(min=1, max=MAX_TAG)),
+        fields.String(validate=Length(min=1, max=MAX_TAG_LENGTH)),
         required=True,
         validate=Length(max=MAX_TAGS),
         metadata={"examples": [["home", "errand"]]},

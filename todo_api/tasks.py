@@ -10,9 +10,9 @@ from todo_api import db, queries
 from todo_api.api import Blueprint
 from todo_api.auth import require_user
 from todo_api.context import g
-from todo_api.errors import NO_SUCH_TASK
-from todo_api.paging import START, next_page, read_rows
-from todo_api.queries import filters
+from todo_api.errors import NO_TASK_MESSAGE
+from todo_api.paging import FIRST_PAGE, next_page, read_rows
+from todo_api.queries import filter_values
 from todo_api.schemas import (
     CompletedTasks,
     Completion,
@@ -44,9 +44,9 @@ blp = Blueprint("tasks", __name__, url_prefix="/api/tasks", description="My task
 )
 def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
     """List my tasks."""
-    sort, limit, place = page["sort"], page["limit"], page.get("cursor", START)
+    sort, limit, place = page["sort"], page["limit"], page.get("cursor", FIRST_PAGE)
     values = {"place": place.value, "place_id": place.id, "at_most": limit + 1}
-    with execute(queries.LISTS[sort], **filters(page), **values) as result:
+    with execute(queries.PAGE_BY_SORT[sort], **filter_values(page), **values) as result:
         rows = read_rows(result)[:limit]
         return rows, next_page(sort, rows[-1]) if result.rowcount > len(rows) else {}
 
@@ -55,9 +55,9 @@ def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
 @require_user
 @blp.arguments(TaskFilters, location="query")
 @blp.response(200, TaskStats)
-def get_task_stats(asked: dict[str, Any]) -> Row[Any]:
+def get_task_stats(query: dict[str, Any]) -> Row[Any]:
     """Count my tasks."""
-    return execute(queries.STATS, **filters(asked)).one()
+    return execute(queries.STATS, **filter_values(query)).one()
 
 
 @blp.route("", methods=["POST"])
@@ -80,10 +80,10 @@ def create_task(task: dict[str, Any]) -> tuple[Row[Any], dict[str, str]]:
 @blp.no_query
 @blp.arguments(ManyChanges)
 @blp.response(200, Task(many=True))
-def update_tasks(asked: dict[str, Any]) -> list[Row[Any]]:
+def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
     """Make the same changes to several of my tasks, and get those changed in the order of `ids`."""
-    ids, changes = asked["ids"], asked["changes"]
-    changed = execute(queries.CHANGE_MANY.to(changes), ids=ids, **changes)
+    ids, changes = body["ids"], body["changes"]
+    changed = execute(queries.CHANGE_MANY.for_changes(changes), ids=ids, **changes)
     rows = {row.id: row for row in changed}
     return [rows[id_] for id_ in dict.fromkeys(ids) if id_ in rows]
 
@@ -114,7 +114,7 @@ def get_task(task_id: int) -> Row[Any]:
 @blp.response(200, Task)
 def update_task(changes: dict[str, Any], task_id: int) -> Row[Any]:
     """Change the fields that are named; the others keep their values, with PUT as with PATCH."""
-    return execute_on(task_id, queries.CHANGE.to(changes), **changes)
+    return execute_on(task_id, queries.CHANGE.for_changes(changes), **changes)
 
 
 @blp.route("/<task_id:task_id>/complete", methods=["PATCH"])
@@ -126,7 +126,7 @@ def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row
     """Complete a task, or flip whether it is completed where no body says which."""
     if completion is None:
         return execute_on(task_id, queries.TOGGLE)
-    return execute_on(task_id, queries.CHANGE.to(completion), **completion)
+    return execute_on(task_id, queries.CHANGE.for_changes(completion), **completion)
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])
@@ -142,7 +142,7 @@ def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
     """Execute a statement on one task and return its row; no row is no such task of this user."""
     row = execute(statement, task_id=task_id, **values).one_or_none()
     if row is None:
-        raise NotFound(NO_SUCH_TASK)
+        raise NotFound(NO_TASK_MESSAGE)
     return row
 
 

@@ -20,14 +20,14 @@ deadlines: dict[Any, float] = {}  # of the psycopg2 connections that wait for an
 lock = threading.Lock()  # while it is held, a connection in there is in use, or closed for good
 
 
-def expect_answer(connection: Any, seconds: float) -> None:
-    """Shut ``connection`` down unless `answered` is called within ``seconds``."""
+def expect_response(connection: Any, seconds: float) -> None:
+    """Shut ``connection`` down unless `received` is called within ``seconds``."""
     watch_in_background()
     with lock:
         deadlines[connection] = monotonic() + seconds
 
 
-def answered(connection: Any) -> None:
+def received(connection: Any) -> None:
     with lock:
         deadlines.pop(connection, None)
 

@@ -149,9 +149,9 @@ def test_dropping_the_owner_filter_is_noticed(folder: Path) -> None:
     copy = folder / "todo"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_NEW))
     source = copy / "todo_api/queries.py"
-    filtered = 'return statement.where(tasks.c.user_id == bindparam("owner"))'
-    assert source.read_text().count(filtered) == 1
-    source.write_text(source.read_text().replace(filtered, "return statement"))
+    matching = 'return statement.where(tasks.c.user_id == bindparam("owner"))'
+    assert source.read_text().count(matching) == 1
+    source.write_text(source.read_text().replace(matching, "return statement"))
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-n0", "-q", "-k", "another_user", "tests/fuzz"],
         cwd=copy,

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from todo_api.fields import CONTROL
-from todo_api.limits import MAX_DESCRIPTION, MAX_ID, MAX_TAG, MAX_TITLE
-from todo_api.paging import SORTS, Cursor, Place
+from todo_api.limits import MAX_DESCRIPTION_LENGTH, MAX_ID, MAX_TAG_LENGTH, MAX_TITLE_LENGTH
+from todo_api.paging import SORTS, Cursor, CursorPosition
 
 THOROUGH = settings(
     max_examples=300,
@@ -22,7 +22,7 @@ ANY = st.characters(exclude_categories=())  # lone surrogates too
 SPACES = st.text("\x00\t\n\v\f\r\x1c\x85\xa0\u2003\u2028\u200b\ufeff ", max_size=3)
 TITLES = st.tuples(SPACES, st.text(ANY, max_size=3) | st.text("xé😀", max_size=210), SPACES)
 STORABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-LONG = st.integers(MAX_DESCRIPTION - 2, MAX_DESCRIPTION + 2).flatmap(
+LONG = st.integers(MAX_DESCRIPTION_LENGTH - 2, MAX_DESCRIPTION_LENGTH + 2).flatmap(
     lambda length: ANY.map(lambda character: character * length)
 )
 
@@ -54,14 +54,14 @@ def check(client: FlaskClient, field: str, sent: str, expected: str | None) -> N
 @example("\u200b")  # no white space by Unicode
 def test_titles(client: FlaskClient, title: str) -> None:
     trimmed = title.strip()
-    sound = storable(title) and 1 <= len(trimmed) <= MAX_TITLE
+    sound = storable(title) and 1 <= len(trimmed) <= MAX_TITLE_LENGTH
     check(client, "title", title, trimmed if sound else None)
 
 
 @THOROUGH
 @given(st.text(ANY) | SPACES | LONG)
 def test_descriptions(client: FlaskClient, description: str) -> None:
-    sound = storable(description) and len(description) <= MAX_DESCRIPTION
+    sound = storable(description) and len(description) <= MAX_DESCRIPTION_LENGTH
     check(client, "description", description, description if sound else None)
 
 
@@ -69,7 +69,9 @@ def test_descriptions(client: FlaskClient, description: str) -> None:
 @given(st.sampled_from(SORTS), st.none() | st.text(STORABLE), st.integers(1, MAX_ID))
 def test_cursors_come_back_equal(app: Flask, sort: str, value: str | None, id_: int) -> None:
     with app.app_context():
-        assert Cursor().deserialize(Cursor.encode(sort, value, id_)) == Place(sort, value, id_)
+        assert Cursor().deserialize(Cursor.encode(sort, value, id_)) == CursorPosition(
+            sort, value, id_
+        )
 
 
 @THOROUGH
@@ -92,7 +94,7 @@ def test_tags(client: FlaskClient, tag: str) -> None:
     kept = tag.strip().lower()
     body = json.dumps({"title": "x", "tags": [tag]})
     answer = client.post("/api/tasks", data=body, content_type="application/json")
-    if storable(tag) and 1 <= len(kept) <= MAX_TAG and not CONTROL.search(kept):
+    if storable(tag) and 1 <= len(kept) <= MAX_TAG_LENGTH and not CONTROL.search(kept):
         assert (answer.status_code, answer.json["tags"]) == (201, [kept])
         assert client.get("/api/tasks", query_string={"tag": tag}).json[0] == answer.json
     else:

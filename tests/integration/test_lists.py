@@ -19,7 +19,7 @@ from tests.conftest import Token
 from tests.integration.test_paging import pages
 from tests.integration.test_tasks import create, refused
 from todo_api.models import tasks
-from todo_api.paging import NO_CURSOR, SORTS
+from todo_api.paging import BAD_CURSOR_MESSAGE, SORTS
 
 RANKS = {"low": 0, "medium": 1, "high": 2}
 MAX_ID = 2**63 - 1
@@ -380,7 +380,10 @@ def test_cursor_is_for_its_sort_alone(varied: FlaskClient, sort: str) -> None:
         if other == sort:
             assert answer.status_code == 200
         else:
-            assert (answer.status_code, answer.json) == (400, bad_parameter("cursor", NO_CURSOR))
+            assert (answer.status_code, answer.json) == (
+                400,
+                bad_parameter("cursor", BAD_CURSOR_MESSAGE),
+            )
 
 
 def test_cursor_that_was_altered_or_cut_is_refused(varied: FlaskClient) -> None:
@@ -395,7 +398,10 @@ def test_cursor_that_was_altered_or_cut_is_refused(varied: FlaskClient) -> None:
     altered += [cursor + "A", cursor + "=", f".{cursor}", cursor.partition(".")[0]]
     for each in altered:
         answer = varied.get("/api/tasks", query_string={"sort": "title", "cursor": each})
-        assert (answer.status_code, answer.json) == (400, bad_parameter("cursor", NO_CURSOR)), each
+        assert (answer.status_code, answer.json) == (
+            400,
+            bad_parameter("cursor", BAD_CURSOR_MESSAGE),
+        ), each
 
 
 def test_row_that_moves_is_on_one_side_of_the_cursor(client: FlaskClient) -> None:

@@ -31,7 +31,7 @@ try:
         os.dup(0)
 except OSError:
     pass
-watchdog.expect_answer(connection, 0.1)
+watchdog.expect_response(connection, 0.1)
 try:
     connection.cursor().execute("SELECT 1")
 except psycopg2.OperationalError:
@@ -87,7 +87,7 @@ def test_connection_that_closed_meanwhile_does_not_end_the_watch(
 ) -> None:
     closed = psycopg2.connect(database_url.replace("+psycopg2", ""))
     closed.close()
-    watchdog.expect_answer(closed, -1)
+    watchdog.expect_response(closed, -1)
     while watchdog.deadlines:
         time.sleep(0.01)
     test_silent_peer_ends_in_503_and_the_next_request_connects_anew(stalling)
@@ -125,7 +125,7 @@ def test_connection_that_could_not_be_shut_down_is_tried_again(
     ours, peer = socket.socketpair()
     with ours, peer:
         connection = Interrupted(ours)
-        watchdog.expect_answer(connection, -1)
+        watchdog.expect_response(connection, -1)
         peer.settimeout(5)
         assert peer.recv(1) == b""
         assert connection.attempts == 2
