@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
 
 
 class Api(flask_smorest.Api):
-    """Registers what holds for every route: JSON, preflights, bodies and errors."""
+    """flask-smorest's, with this service's error bodies."""
 
     ERROR_SCHEMA = Error
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -53,7 +53,7 @@ class Api(flask_smorest.Api):
 
 
 class Json(JSONProvider):
-    """Writes UTC timestamps as they are, ending in Z."""
+    """Writes JSON with orjson, and UTC timestamps with a Z."""
 
     def dumps(self, obj: Any, **options: Any) -> str:
         indent = orjson.OPT_INDENT_2 if options.get("indent") else 0
@@ -63,20 +63,20 @@ class Json(JSONProvider):
         return orjson.loads(s)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        """Hand orjson's bytes over as they are: a page may have megabytes."""
+        """Return the bytes of orjson without decoding them: a page may have megabytes."""
         body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_UTC_Z)
         return current_app.response_class(body, mimetype="application/json")
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """flask-smorest's, with views that take nothing they do not know of."""
+    """flask-smorest's, with strict parsing of bodies and queries."""
 
     ARGUMENTS_PARSER = Parser()
 
     def arguments(
         self, schema: type[Schema], *, required: bool = True, **options: Any
     ) -> Callable[[View], View]:
-        """As flask-smorest's; where ``required`` is false, no body is None for the view."""
+        """Parse the arguments of a view. If not ``required``, the view gets None without a body."""
         parse = super().arguments(
             schema(), required=required, **options
         )  # made once, not a request
@@ -94,7 +94,7 @@ class Blueprint(flask_smorest.Blueprint):
 
     @staticmethod
     def no_query(view: View) -> View:
-        """Refuse query parameters: for a view that takes none."""
+        """Reject every query parameter: for views that have none."""
 
         @wraps(view)
         def strict(*args: Any, **kwargs: Any) -> Any:
@@ -106,7 +106,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 class TaskIdConverter(BaseConverter):
-    """A positive bigint written in the one plain way; anything else is no such task."""
+    """A positive bigint in canonical form. Anything else is a 404."""
 
     regex = "[1-9][0-9]{0,18}"
 
@@ -117,7 +117,7 @@ class TaskIdConverter(BaseConverter):
 
 
 def answer_preflight() -> Response | None:
-    """Answer a browser's preflight on every path: on a 404 the page would never see the error."""
+    """Answer a preflight on every path. After a 404 a page could not read the error."""
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return current_app.response_class(status=HTTPStatus.NO_CONTENT)
     return None
@@ -130,7 +130,7 @@ def drop_routing_error(_error: BaseException | None) -> None:
 
 def add_standing_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.vary.add("Origin")  # an answer without an Origin carries no CORS headers
+    response.vary.add("Origin")  # without an Origin a response has no CORS headers
     document = request.path == "/openapi.json" or request.path.startswith("/docs")
     cached = document and response.status_code < HTTPStatus.BAD_REQUEST
     response.headers["Cache-Control"] = "no-cache" if cached else "no-store"

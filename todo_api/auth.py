@@ -1,4 +1,4 @@
-"""Who is asking: the rules that a token must meet, and the guard of every task endpoint."""
+"""Authentication: the rules for tokens, and the guard of every task endpoint."""
 
 import json
 import re
@@ -39,13 +39,13 @@ class NoToken(Unauthorized):
 
 
 class InvalidToken(NoToken):
-    """A 401 for a token that was refused: RFC 6750, section 3.1, has it say so."""
+    """A 401 for a rejected token, with the error code of RFC 6750, section 3.1."""
 
     challenge = 'Bearer error="invalid_token"'
 
 
 def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a view run for the subject of a valid token only, which it finds in `g.user`."""
+    """Run a view only with a valid token. The token's subject is in `g.user`."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -60,20 +60,20 @@ def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def bearer_token() -> str:
-    """Return the token of the Authorization header (RFC 6750, section 2.1); its only place."""
+    """Return the token of the Authorization header (RFC 6750, section 2.1), its only place."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise NoToken
-    if not COMPACT.fullmatch(token.strip(" ")):  # PyJWT's base64 skips what does not belong
+    if not COMPACT.fullmatch(token.strip(" ")):  # PyJWT's base64 skips invalid characters
         raise InvalidToken("malformed")
     return token.strip(" ")
 
 
 def subject(token: str, config: Config) -> str:
-    """Return the user of a token that meets every rule; raise `InvalidToken` otherwise."""
+    """Return the user of a valid token. Raise `InvalidToken` for any other."""
     try:
         claims = decode(token, config)
-        if claims["exp"] <= time() - LEEWAY:  # since it was remembered
+        if claims["exp"] <= time() - LEEWAY:  # the claims may come from the cache
             raise jwt.ExpiredSignatureError
     except jwt.ExpiredSignatureError:
         raise InvalidToken("ExpiredSignatureError", "Token expired") from None
@@ -87,8 +87,8 @@ def subject(token: str, config: Config) -> str:
 def decode(token: str, config: Config) -> dict[str, Any]:
     """Return the verified claims, signed with the current secret or the previous one.
 
-    Remembered, because a page sends one token for minutes and to verify it took an eighth of the
-    time of a request. What is refused is not remembered; of what is, time can only undo `exp`.
+    Cached: verifying took an eighth of a request, and a page sends one token for minutes. Failures
+    are not cached. `exp` is checked on every use.
     """
     *others, last = config.token_keys
     for key in others:
@@ -116,10 +116,10 @@ def verify(token: str, key: bytes, config: Config) -> dict[str, Any]:
 
 
 class StrictJWT(jwt.PyJWT):
-    """Refuses what PyJWT lets pass: other kinds of token, names that stand twice, odd claims."""
+    """Rejects what PyJWT accepts: other types of token, duplicate keys, malformed claims."""
 
     def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
-        """Return the claims of a token whose signature is sound, before PyJWT looks at them."""
+        """Return the claims of a token with a valid signature, before PyJWT checks them."""
         if str(decoded["header"].get("typ", "JWT")).upper() != "JWT":
             raise InvalidTypeError
         try:
@@ -129,7 +129,7 @@ class StrictJWT(jwt.PyJWT):
         if not isinstance(claims, dict):
             raise jwt.DecodeError
         if not SUBJECT.fullmatch(str(claims.get("sub", ""))):
-            raise InvalidSubjectError  # PyJWT itself looks whether it is a text
+            raise InvalidSubjectError  # PyJWT itself checks that it is a string
         # PyJWT calls int() on these, which accepts "9999999999" and true as well.
         if not all(is_numeric_date(claims.get(name, 0)) for name in NUMERIC_DATES):
             raise InvalidDateError
@@ -137,7 +137,7 @@ class StrictJWT(jwt.PyJWT):
 
 
 class InvalidTypeError(jwt.InvalidTokenError):
-    """The token is not of the kind that its `typ` must name (RFC 8725, section 3.11)."""
+    """The header's `typ` is not JWT (RFC 8725, section 3.11)."""
 
 
 class InvalidDateError(jwt.InvalidTokenError):

@@ -1,4 +1,4 @@
-"""The engine, the session of a request, and what a client is told when the database fails."""
+"""The engine, the session of a request, and the translation of database failures."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -95,23 +95,23 @@ def make_engine(config: Config) -> Engine:
 
 
 def check_parameters(name: str, value: str) -> None:
-    """Raise `ConfigError` for a parameter that libpq does not know or that stands twice."""
+    """Raise `ConfigError` for a parameter that is unknown to libpq or is repeated."""
     query = {} if value == EMBEDDED else make_url(value).query
     once = {key: given for key, given in query.items() if isinstance(given, str)}
     if len(once) < len(query):
-        raise ConfigError(f"{name} has a parameter that stands twice")
+        raise ConfigError(f"{name} has a duplicate parameter")
     if once.get("client_encoding", "utf8").lower() not in ("utf8", "utf-8"):
         raise ConfigError(f"{name} has a parameter client_encoding that is not utf8: remove it")
     try:
         psycopg2.extensions.make_dsn(**once)
     except psycopg2.ProgrammingError as error:
-        raise ConfigError(f"{name} has a parameter that libpq refuses: {error}") from None
+        raise ConfigError(f"{name} has a parameter that libpq rejects: {error}") from None
 
 
 def resolve_url(value: str) -> URL:
-    """Return where to connect to, starting the embedded PostgreSQL where the setting asks for it.
+    """Return the URL to connect to. Start the embedded PostgreSQL if the setting asks for it.
 
-    The driver is named: SQLAlchemy takes `postgresql` for psycopg 3, and `postgres` for nothing.
+    SQLAlchemy 2.1 reads `postgresql` as psycopg 3 and does not know `postgres`.
     """
     url = make_url(embedded.start(EMBEDDED_FOLDER) if value == EMBEDDED else value)
     return url.set(drivername="postgresql+psycopg2", query=CONNECTION_DEFAULTS | dict(url.query))

@@ -30,32 +30,37 @@ ERROR_TYPES = {
     503: "service_unavailable_error",
 }
 UNKNOWN_MESSAGE = "Unknown field."
-# marshmallow tells what kind of error it found by the message alone.
+# marshmallow tells the types of errors apart only by their messages.
 INPUT_ERROR_TYPES = {
     fields.Field.default_error_messages["required"]: "missing",
     fields.Field.default_error_messages["null"]: "null",
     UNKNOWN_MESSAGE: "unknown",
 }
-MAX_QUOTED_NAME = 100  # characters of a name that an error quotes: it may be as long as a body
-MAX_INPUT_ERRORS = 20  # a body of 20,000 unknown fields is not worth an answer ten times its size
+MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
+MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
 NO_TASK_MESSAGE = "Task not found"
 NO_LENGTH_MESSAGE = "Send the body with a Content-Length, not a Transfer-Encoding."
-TOO_LARGE_MESSAGE = f"What was sent is larger than {MAX_BODY_BYTES // 1024} KiB."
-NOT_JSON_MESSAGE = "The body must be JSON, with Content-Type: application/json"
-INTERNAL_MESSAGE = "An internal error; the log has it under the X-Request-ID of this answer."
-NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- what a stranger is told
-UNAVAILABLE_MESSAGE = "The database cannot answer now; try again."
+TOO_LARGE_MESSAGE = f"The body is too large. Send at most {MAX_BODY_BYTES // 1024} KiB."
+NOT_JSON_MESSAGE = "The body must be JSON. Send it with Content-Type: application/json."
+INTERNAL_MESSAGE = (
+    "Internal error. Quote the X-Request-ID header of this response when you report it."
+)
+NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
+UNAVAILABLE_MESSAGE = "The database is unavailable. Try again after the seconds in Retry-After."
+NO_PATH_MESSAGE = "No such path."
+BAD_METHOD_MESSAGE = "This path does not support the method. See the Allow header."
 RETRY_AFTER = 1  # seconds
+STANDARD_MESSAGES = {404: NO_PATH_MESSAGE, 405: BAD_METHOD_MESSAGE}
 
 
 class InputError(Schema):
-    """One thing that is wrong with a request."""
+    """One error in a request."""
 
     loc = fields.List(
         fields.String(),
         required=True,
         metadata={
-            "description": "`body` or `query`, then the name of the field, then where in a list.",
+            "description": "`body`, `query` or `header`, then the field, then the index in a list.",
             "examples": [["body", "title"]],
         },
     )
@@ -68,19 +73,23 @@ class InputError(Schema):
 
 
 class Error(Schema):
-    """The body of every answer that is an error."""
+    """The body of every error response."""
 
-    detail = fields.String(required=True, metadata={"description": "For a person to read."})
+    detail = fields.String(
+        required=True, metadata={"description": "A sentence for people. It may change."}
+    )
     status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
-    error_type = fields.String(required=True, metadata={"description": "For a program to compare."})
+    error_type = fields.String(
+        required=True, metadata={"description": "The type of the error, for programs."}
+    )
     errors = fields.List(
         fields.Nested(InputError),
-        metadata={"description": "For bad input: what is wrong, up to 20 things."},
+        metadata={"description": "For bad input: the errors in the request, at most 20."},
     )
 
 
 class InvalidInput(BadRequest):
-    """A 400 that says what is wrong and where."""
+    """A 400 that names each error and its place."""
 
     def __init__(self, location: str, messages: Any) -> None:
         found = sorted(input_errors([location], messages), key=itemgetter("loc"))
@@ -90,7 +99,7 @@ class InvalidInput(BadRequest):
 
 
 def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
-    """Flatten marshmallow's messages, which nest as the input does."""
+    """Flatten marshmallow's messages. They are nested like the input."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
             whole = name == "_schema" and inner != [UNKNOWN_MESSAGE]
@@ -106,7 +115,7 @@ def write_error(error: HTTPException) -> Response:
     status = response.status_code
     g.error_type = ERROR_TYPES.get(status) or f"{HTTPStatus(status).name.lower()}_error"
     body: dict[str, Any] = {
-        "detail": INTERNAL_MESSAGE if status == 500 else error.description,
+        "detail": message(error, status),
         "status_code": status,
         "error_type": g.error_type,
     }
@@ -116,6 +125,15 @@ def write_error(error: HTTPException) -> Response:
     response.content_type = "application/json"
     drop_tracebacks(error)
     return response
+
+
+def message(error: HTTPException, status: int) -> str | None:
+    """Return the text for a client: ours where Werkzeug's own advises on typing a URL."""
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return INTERNAL_MESSAGE
+    if error.description == type(error).description:
+        return STANDARD_MESSAGES.get(status, error.description)
+    return error.description
 
 
 def drop_tracebacks(error: BaseException | None) -> None:

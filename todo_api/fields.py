@@ -1,4 +1,4 @@
-"""The types of fields, and the fields that several shapes share."""
+"""Field types, and the fields that several shapes share."""
 
 import re
 from datetime import date
@@ -16,9 +16,9 @@ from todo_api.limits import (
     PRIORITIES,
 )
 
-# PostgreSQL stores no NUL in a text, and half of a surrogate pair has no UTF-8.
+# PostgreSQL cannot store NUL in text, and a lone surrogate has no UTF-8 encoding.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and what ends a line
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and line separators
 NO_NUL_PATTERN = r"^[^\u0000]*$"
 TAG_PATTERN = (
     r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f]"
@@ -30,24 +30,24 @@ AT_MOST_MESSAGE = "Must have at most {max} characters."
 
 
 class Text(fields.String):
-    """A text that PostgreSQL can store."""
+    """A string that PostgreSQL can store."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = str(super()._deserialize(value, *args, **kwargs))
         if UNSTORABLE.search(text):
-            raise ValidationError("Must hold no NUL character and no lone surrogate.")
+            raise ValidationError("Must not contain NUL characters or lone surrogates.")
         return text
 
 
 class Title(Text):
-    """A text that is trimmed before its length is looked at."""
+    """A string that is trimmed before its length is checked."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         return super()._deserialize(value, *args, **kwargs).strip()
 
 
 class Boolean(fields.Boolean):
-    """A JSON true or false, and nothing that only looks like one."""
+    """A JSON true or false. Strings and numbers are invalid."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if isinstance(value, bool):
@@ -56,7 +56,7 @@ class Boolean(fields.Boolean):
 
 
 class PageSize(fields.Integer):
-    """A page size in plain ASCII digits: `int` would take 1_0 and Arabic digits too."""
+    """A page size in ASCII digits. `int` would accept 1_0 and Arabic digits too."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if re.fullmatch(r"[1-9][0-9]{0,9}", value) and int(value) <= MAX_PAGE_SIZE:
@@ -65,7 +65,7 @@ class PageSize(fields.Integer):
 
 
 class TaskId(fields.Integer):
-    """The id of a task: a JSON number, and nothing that only looks like one."""
+    """The id of a task: a JSON number. Strings and booleans are invalid."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if type(value) in (int, float) and 1 <= value <= MAX_ID and value == int(value):
@@ -74,7 +74,7 @@ class TaskId(fields.Integer):
 
 
 class Date(fields.Date):
-    """A calendar date in the one plain way: ISO 8601 knows weeks and days of the year too."""
+    """A calendar date as YYYY-MM-DD. ISO 8601 also has weeks and days of the year."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
         try:
@@ -82,21 +82,21 @@ class Date(fields.Date):
                 return date.fromisoformat(value)
         except (TypeError, ValueError):
             pass
-        raise ValidationError("Must be a date as YYYY-MM-DD.")
+        raise ValidationError("Must be a date in the form YYYY-MM-DD.")
 
 
 class Tag(Text):
-    """A text on one line that is trimmed and lower-cased before its length is looked at."""
+    """A string on one line, trimmed and lower-cased before its length is checked."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         tag = super()._deserialize(value, *args, **kwargs).strip().lower()
         if CONTROL.search(tag):
-            raise ValidationError("Must hold no control character and be on one line.")
+            raise ValidationError("Must be one line without control characters.")
         return tag
 
 
 class List(fields.List[Any]):
-    """A list whose length is validated before its items: a body has room for 60,000 of them."""
+    """A list whose length is validated before its items: a body may have 60,000 of them."""
 
     def __init__(self, item: fields.Field[Any], *, max_items: int, **options: Any) -> None:
         options["metadata"] = {"maxItems": max_items} | options.get("metadata", {})
@@ -123,7 +123,7 @@ def title(**options: Any) -> Title:
     return Title(
         validate=Length(min=1, max=MAX_TITLE_LENGTH, error=BETWEEN_MESSAGE),
         metadata={
-            "description": "Trimmed of white space at both ends.",
+            "description": "White space at both ends is removed.",
             "pattern": TITLE_PATTERN,
             "examples": ["Buy milk"],
         },
@@ -139,7 +139,7 @@ def tag() -> Tag:
     return Tag(
         validate=Length(min=1, max=MAX_TAG_LENGTH, error=BETWEEN_MESSAGE),
         metadata={
-            "description": "Trimmed, and lower-cased.",
+            "description": "Trimmed and converted to lower case.",
             "pattern": TAG_PATTERN,
             "examples": ["home"],
         },

@@ -1,4 +1,4 @@
-"""The tables, each limit of the API held as a constraint."""
+"""The tables. Each limit of the API is a constraint. paging.py has the indexes of sort orders."""
 
 from sqlalchemy import (
     BigInteger,
@@ -27,7 +27,7 @@ from todo_api.limits import (
     PRIORITIES,
 )
 
-# The \v of Python is no escape before PostgreSQL 18, but the letter v.
+# Before PostgreSQL 18, E'\v' is the letter v. Use \x0B.
 ASCII_SPACE = r"E' \t\n\x0B\f\r'"
 
 metadata = MetaData(
@@ -65,7 +65,7 @@ tasks = Table(
     CheckConstraint(f"char_length(description) <= {MAX_DESCRIPTION_LENGTH}", name="description"),
     CheckConstraint(f"priority IN {PRIORITIES}", name="priority"),
     CheckConstraint("due_date BETWEEN '0001-01-01' AND '9999-12-31'", name="due_date"),
-    # A tag a line, each of which ends. Beyond ASCII, Python and PostgreSQL may lower differently.
+    # One line for each tag. Beyond ASCII, lower() of Python and PostgreSQL may differ.
     CheckConstraint(
         f"cardinality(tags) <= {MAX_TAGS} AND tags::text !~ '[A-Z\\n]'"
         " AND array_to_string(array_append(tags, ''), E'\\n')"

@@ -1,4 +1,4 @@
-"""The orders of a list, and its pages: cursor, first page, `Link` header."""
+"""Sorting and paging: sort orders with their indexes, cursors, and the `Link` header."""
 
 from datetime import date
 from functools import cache
@@ -29,12 +29,14 @@ from todo_api.models import tasks
 
 SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority")
 SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))
-BAD_CURSOR_MESSAGE = "Not a cursor that this service gave out for this sort."
+BAD_CURSOR_MESSAGE = (
+    "Invalid cursor for this sort order. Take the cursor from the Link header, or send none."
+)
 ROWS_AT_ONCE = 50
 
 
 class CursorPosition(NamedTuple):
-    """Where a page ended: the row's value in the order that it is sorted by, and its id."""
+    """Where a page ended: its sort order, and the sort value and id of its last row."""
 
     sort: str
     value: str | None
@@ -45,15 +47,15 @@ FIRST_PAGE = CursorPosition("", None, None)
 
 
 class Cursor(fields.Field[CursorPosition]):
-    """A place, signed so that nobody else can make one."""
+    """A cursor position, signed so that clients cannot make one."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> CursorPosition:
         _, _, signature = value.rpartition(".")
-        for each in signers():
+        for signer_ in signers():
             try:
-                place = CursorPosition(*each.loads(value))
+                place = CursorPosition(*signer_.loads(value))
                 if base64_encode(base64_decode(signature)).decode() == signature:
-                    return place  # not written in another of base64's ways
+                    return place  # base64 has several spellings of one signature
             except (BadData, TypeError) as error:
                 error.__traceback__ = None  # a frame of itsdangerous refers to the error
         raise ValidationError(BAD_CURSOR_MESSAGE)
@@ -75,7 +77,7 @@ def signer(key: bytes) -> URLSafeSerializer:
 
 
 def sort_key(sort: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return what a value is sorted by; never null, so that two compare as PostgreSQL's rows do."""
+    """Return the sort expression. It is never NULL, so that row comparison works."""
     match sort:
         case "title" | "-title":
             return func.lower(value)
@@ -88,8 +90,8 @@ def sort_key(sort: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
     return value
 
 
-# To sort 10,000 tasks of one user takes 15 ms, to walk an index a twentieth of one. The price is
-# paid by writes: an update touches every index, and five times the write-ahead log.
+# Sorting 10,000 tasks of one user takes 15 ms, reading an index 0.05 ms. Writes pay for it: an
+# update changes every index, and writes five times as much write-ahead log.
 for name, sort in {
     "updated_at": "updated_at",
     "title": "title",
@@ -103,14 +105,14 @@ POSITION_ID = bindparam("place_id", type_=BigInteger)
 
 
 def page_of(statement: Select[Any], sort: str) -> Select[Any]:
-    """Select a page of a statement: the first, or the one after a place."""
+    """Select one page of a statement: the first page, or the one after the cursor position."""
     name = sort.removeprefix("-")
     key = sort_key(sort, tasks.c[name])
-    here, place = tuple_(key, tasks.c.id), tuple_(sort_key(sort, bindparam("place")), POSITION_ID)
+    row, position = tuple_(key, tasks.c.id), tuple_(sort_key(sort, bindparam("place")), POSITION_ID)
     page = statement.limit(bindparam("at_most"))
     if sort == name:
-        return page.where(or_(POSITION_ID.is_(None), here > place)).order_by(key, tasks.c.id)
-    page = page.where(or_(POSITION_ID.is_(None), here < place))
+        return page.where(or_(POSITION_ID.is_(None), row > position)).order_by(key, tasks.c.id)
+    page = page.where(or_(POSITION_ID.is_(None), row < position))
     return page.order_by(key.desc(), tasks.c.id.desc())
 
 
@@ -130,7 +132,7 @@ def read_rows(result: CursorResult[Any]) -> list[Row[Any]]:
 
 
 def next_page(sort: str, last: Row[Any]) -> dict[str, str]:
-    """Return the header (RFC 8288) that leads to what comes after ``last`` in this list."""
+    """Return the `Link` header (RFC 8288) to the page after ``last``."""
     cursor = Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id)
     query: dict[str, Any] = {**request.args.to_dict(flat=False), "cursor": cursor}
     following = url_for(".list_tasks", **query)

@@ -28,13 +28,13 @@ def init_app(app: Flask) -> None:
 
 
 class NotJson(ValueError):
-    """What Python's parser takes and RFC 8259 does not."""
+    """JSON that Python's parser accepts and RFC 8259 does not."""
 
 
 class Parser(FlaskParser):
-    """Reads a request strictly: each name known and given once, JSON as RFC 8259 has it.
+    """Reads a request strictly: only known names, each sent once, and JSON as in RFC 8259.
 
-    A query parameter that takes a list is given once for each of its values.
+    A query parameter with several values is repeated, once for each value.
     """
 
     DEFAULT_VALIDATION_STATUS = 400
@@ -47,7 +47,9 @@ class Parser(FlaskParser):
         if not is_json_request(req):
             raise UnsupportedMediaType(NOT_JSON_MESSAGE)
         if req.headers.get("Content-Encoding", "identity") != "identity":
-            raise UnsupportedMediaType("The body must be sent without a Content-Encoding.")
+            raise UnsupportedMediaType(
+                "The body is compressed. Send it without a Content-Encoding."
+            )
         try:
             return json.loads(
                 body.decode(), object_pairs_hook=unique_names, parse_constant=refuse_constant
@@ -55,16 +57,20 @@ class Parser(FlaskParser):
         except (JSONDecodeError, NotJson) as error:
             raise ValidationError(f"Not valid JSON: {error}.") from None
         except (ValueError, RecursionError):
-            raise ValidationError("Not valid JSON: it cannot be read.") from None
+            raise ValidationError(
+                "Not valid JSON: a long number, deep nesting or no UTF-8."
+            ) from None
 
     def load_querystring(self, req: Request, schema: Schema) -> dict[str, Any]:
         if query_bytes(req) > MAX_QUERY_BYTES:
-            raise ValidationError(f"Must have at most {MAX_QUERY_BYTES} bytes without the cursor.")
+            raise ValidationError(
+                f"The encoded query without its cursor must have at most {MAX_QUERY_BYTES} bytes."
+            )
         given = dict(req.args.lists())
         lists = {name for name in given if isinstance(schema.fields.get(name), fields.List)}
         twice = {name for name, values in given.items() if len(values) > 1} - lists
         if twice:
-            raise ValidationError({name: ["Given more than once."] for name in twice})
+            raise ValidationError({name: ["Sent more than once. Send it once."] for name in twice})
         return {name: values if name in lists else values[0] for name, values in given.items()}
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
@@ -73,9 +79,9 @@ class Parser(FlaskParser):
 
 
 def query_bytes(req: Request) -> int:
-    """Return the length of the query, without its cursor, as the `Link` to the next page has it.
+    """Return the length of the query as the `Link` to the next page has it, without the cursor.
 
-    `url_for` encodes the query again: one byte that came may become five.
+    `url_for` encodes the query again: one received byte may become five.
     """
     if 5 * len(req.query_string) <= MAX_QUERY_BYTES:
         return 0  # whatever it becomes, it fits
@@ -85,15 +91,15 @@ def query_bytes(req: Request) -> int:
 
 
 def read_body() -> bytes:
-    """Return the whole body; one that was cut short is refused, whatever the part of it says."""
+    """Return the body. Raise 400 if it is shorter than its Content-Length."""
     body = receive()
     if len(body) != (request.content_length or 0):
-        raise InvalidInput("body", ["Shorter than its Content-Length."])
+        raise InvalidInput("body", ["The body is shorter than its Content-Length."])
     return body
 
 
 def receive(**options: Any) -> bytes:
-    """Return the body, or raise a 400 that nobody reads where the client reset the connection."""
+    """Return the body. Raise 400 if the client reset the connection."""
     try:
         body: bytes = request.get_data(**options)
     except OSError:
@@ -102,23 +108,23 @@ def receive(**options: Any) -> bytes:
 
 
 def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object, refusing a name that stands twice or cannot be shown in an answer."""
+    """Make an object. Raise for a duplicate key, and for a key that no response could quote."""
     names = {name.encode() for name, _ in pairs}
     if len(names) < len(pairs):
-        raise NotJson("a name stands twice in an object")
+        raise NotJson("duplicate key in an object")
     return dict(pairs)
 
 
 def refuse_constant(constant: str) -> NoReturn:
-    raise NotJson(f"{constant} is no value")
+    raise NotJson(f"{constant} is not a JSON value")
 
 
 def refuse_unsound_body() -> None:
-    """Refuse a body whose length is unknown or too large.
+    """Reject a body whose length is unknown or too large.
 
-    Werkzeug cuts a chunked body at the limit without a word, and the front may parse. One that is
-    only somewhat too large is read first: a client that is still sending when the connection closes
-    sees it reset, and not the answer.
+    Werkzeug silently cuts a chunked body at the limit, and the first part may be valid JSON. A body
+    up to `MAX_DISCARDED_BYTES` is read first, so that a client that is still sending
+    sees the response and not a reset connection.
     """
     length = request.content_length or 0
     error: HTTPException | None = None
@@ -134,9 +140,9 @@ def refuse_unsound_body() -> None:
 
 
 def close_connection(response: Response) -> Response:
-    """Say that the connection ends: its next bytes may be a body that nobody read.
+    """Announce that the connection closes: its next bytes may be a body that nobody read.
 
-    gunicorn drops this header; its `pre_request` hook in gunicorn.conf.py makes it close.
+    gunicorn drops this header. The `pre_request` hook in gunicorn.conf.py makes it close.
     """
     response.headers["Connection"] = "close"
     return response

@@ -1,4 +1,8 @@
-"""The SQL of the task endpoints."""
+"""SQL for the task endpoints: one statement each, filtered by the token's user, built at import.
+
+A bind name that equals a column's name is reserved by SQLAlchemy in an INSERT or UPDATE. So the new
+value of `completed` is bound as `is_completed`.
+"""
 
 import re
 from typing import Any, NamedTuple, TypeVar
@@ -36,11 +40,11 @@ Expression = ColumnElement[Any]
 
 
 def owned_by_user(statement: Statement) -> Statement:
-    """Hold a statement to the rows of the token's user. Every task statement starts here."""
+    """Restrict a statement to the rows of the token's user. Every task statement starts here."""
     return statement.where(tasks.c.user_id == bindparam("owner"))
 
 
-# psycopg2 puts the values in, so PostgreSQL plans without what is null.
+# psycopg2 inserts the values, so PostgreSQL plans without the conditions that are null.
 COMPLETED = bindparam("is_completed", type_=Boolean)
 PRIORITY = bindparam("any_priority", type_=ARRAY(Text))
 TAGS = bindparam("all_tags", type_=ARRAY(Text))
@@ -50,7 +54,7 @@ DUE_AFTER = bindparam("due_after", type_=Date)
 
 
 def matching(statement: Select[Any]) -> Select[Any]:
-    """Hold a statement to those of the user's tasks that pass every filter that is not null."""
+    """Restrict a statement to the user's tasks that match every filter that is not null."""
     return owned_by_user(statement).where(
         or_(COMPLETED.is_(None), tasks.c.completed == COMPLETED),
         or_(PRIORITY.is_(None), tasks.c.priority == any_(PRIORITY)),
@@ -75,14 +79,14 @@ def filter_values(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def locked_in_id_order(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Hold a statement to rows that it locks in the order of their ids, so that none deadlock."""
+    """Lock the matching rows in id order, so that concurrent bulk writes cannot deadlock."""
     ids = owned_by_user(select(tasks.c.id)).where(condition).order_by(tasks.c.id)
     return tasks.c.id.in_(ids.with_for_update())
 
 
 def change(condition: ColumnElement[bool], completed: Expression | None = None) -> Update:
-    """Change tasks, ``completed`` among it where that is given, and return them."""
-    # Not now(), the time the statement began: an update that waited for another is the later one.
+    """Change the matching tasks and return them. ``completed`` is the new value, if it changes."""
+    # clock_timestamp(), not now(): an update that waited for a lock must get the later time.
     statement = (
         owned_by_user(update(tasks)).where(condition).values(updated_at=func.clock_timestamp())
     )
@@ -93,7 +97,7 @@ def change(condition: ColumnElement[bool], completed: Expression | None = None) 
 
 
 class UpdateStatements(NamedTuple):
-    """What changes tasks and returns them, by what is to change."""
+    """The statements that change tasks and return them. `for_changes` chooses one."""
 
     unchanged: Select[Any]
     without_completed: Update
@@ -106,16 +110,16 @@ class UpdateStatements(NamedTuple):
 
 
 def count_tasks() -> Select[Any]:
-    """Count the matching tasks by what they are."""
+    """Count the matching tasks, by completion, priority and tag."""
     mine = matching(select(tasks.c.completed, tasks.c.priority, tasks.c.tags)).cte("mine")
     used = select(func.unnest(mine.c.tags).label("tag")).subquery()
     tags = select(used.c.tag, func.count().label("uses")).group_by(used.c.tag)
     most = tags.order_by(desc("uses"), used.c.tag).limit(MAX_COUNTED_TAGS).subquery()
     uses = aggregate_order_by(most.c.uses, most.c.uses.desc(), most.c.tag)
     by_priority = (
-        each
+        item
         for priority in PRIORITIES
-        for each in (priority, func.count().filter(mine.c.priority == priority))
+        for item in (priority, func.count().filter(mine.c.priority == priority))
     )
     return select(
         func.count().label("total"),

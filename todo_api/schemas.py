@@ -44,9 +44,9 @@ COLUMNS = tuple(str(name) for name in tasks_table.c.keys())  # noqa: SIM118 -- n
 
 
 class Input(Schema):
-    """What a client sends; a name that is not in it is refused."""
+    """The base of every request shape. Unknown names are rejected."""
 
-    error_messages = {  # noqa: RUF012 -- as marshmallow has it
+    error_messages = {  # noqa: RUF012 -- marshmallow's own way
         "type": "Must be a JSON object.",
         "unknown": UNKNOWN_MESSAGE,
     }
@@ -56,14 +56,14 @@ class Input(Schema):
 
 
 class TaskChanges(Input):
-    """What to change: a field that is absent keeps its value."""
+    """Changes to a task. A field that is absent keeps its value."""
 
     title = title()
     description = Text(
         allow_none=True,
         validate=Length(max=MAX_DESCRIPTION_LENGTH, error=AT_MOST_MESSAGE),
         metadata={
-            "description": "Kept as typed; null for none.",
+            "description": "Kept as typed, or null.",
             "pattern": NO_NUL_PATTERN,
             "examples": ["Two litres, whole"],
         },
@@ -72,7 +72,10 @@ class TaskChanges(Input):
     priority = priority()
     due_date = Date(
         allow_none=True,
-        metadata={"description": "A calendar date; null for none.", "examples": ["2026-12-24"]},
+        metadata={
+            "description": "A calendar date without a time zone, or null.",
+            "examples": ["2026-12-24"],
+        },
     )
     tags = tags()
 
@@ -88,20 +91,20 @@ class NewTask(TaskChanges):
 
 
 class Completion(Input):
-    """Whether the task is to be completed."""
+    """The completion to set."""
 
     completed = completed(required=True)
 
 
 class ManyChanges(Input):
-    """What to change in several tasks at once."""
+    """The same changes to several tasks."""
 
     ids = List(
         TaskId(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
         max_items=MAX_IDS,
         required=True,
         metadata={
-            "description": "Which tasks; those that are not mine are left out.",
+            "description": "The ids of the tasks. Ids that you do not own are skipped.",
             "examples": [[3, 1]],
         },
     )
@@ -109,26 +112,26 @@ class ManyChanges(Input):
 
 
 class CompletedTasks(Input):
-    """Which tasks to delete: there is one choice, and it must be made."""
+    """The tasks to delete. `status=completed` is required."""
 
     status = fields.String(required=True, validate=OneOf(("completed",)))
 
 
 class TaskFilters(Input):
-    """Which tasks are meant; a task must pass all that are given."""
+    """Filters. A task must match all that are sent."""
 
     status = fields.String(
         validate=OneOf(STATUSES),
         load_default="all",
         metadata={
-            "description": "`pending` is another word for `active`.",
+            "description": "`pending` is the same as `active`.",
             "examples": ["active"],
         },
     )
     q = Text(
         validate=Length(max=MAX_SEARCH_LENGTH, error=AT_MOST_MESSAGE),
         metadata={
-            "description": "What the title or the description contains, in any case of letters.",
+            "description": "Text in the title or the description, upper or lower case.",
             "pattern": NO_NUL_PATTERN,
             "examples": ["milk"],
         },
@@ -136,27 +139,33 @@ class TaskFilters(Input):
     priority = List(
         priority(),
         max_items=MAX_PRIORITIES,
-        metadata={"description": "Any of these, repeated.", "examples": [["high", "medium"]]},
+        metadata={
+            "description": "Tasks with any of these priorities. Repeat the parameter for several.",
+            "examples": [["high", "medium"]],
+        },
     )
     tag = Tags(
-        metadata={"description": "All of these, repeated.", "examples": [["home", "errand"]]}
+        metadata={
+            "description": "Tasks with all of these tags. Repeat the parameter for several.",
+            "examples": [["home", "errand"]],
+        }
     )
     due_before = Date(
-        metadata={"description": "Due on that day or before.", "examples": ["2026-12-31"]}
+        metadata={"description": "Due on this day or earlier.", "examples": ["2026-12-31"]}
     )
     due_after = Date(
-        metadata={"description": "Due on that day or after.", "examples": ["2026-12-01"]}
+        metadata={"description": "Due on this day or later.", "examples": ["2026-12-01"]}
     )
 
 
 class TaskPage(TaskFilters):
-    """Which tasks to list, and how."""
+    """Filters, sort order and page."""
 
     sort = fields.String(
         validate=OneOf(SORTS),
         load_default="-created_at",
         metadata={
-            "description": "`-` for descending; tasks without a due date come last either way.",
+            "description": "`-` means descending. Tasks without a due date always come last.",
             "examples": ["-due_date"],
         },
     )
@@ -165,14 +174,14 @@ class TaskPage(TaskFilters):
         metadata={
             "minimum": 1,
             "maximum": MAX_PAGE_SIZE,
-            "description": "How many at the most.",
+            "description": "The maximum number of tasks on a page.",
             "examples": [20],
         },
     )
     cursor = Cursor(
         metadata={
             "type": "string",
-            "description": "Where the page before ended. Take it from `Link`; do not make one.",
+            "description": "Where the previous page ended. Take it from the `Link` header.",
         }
     )
 
@@ -183,7 +192,7 @@ class TaskPage(TaskFilters):
 
 
 class Task(Schema):
-    """A task as it is stored."""
+    """A task."""
 
     id = fields.Integer(
         required=True,
@@ -193,7 +202,7 @@ class Task(Schema):
         required=True,
         validate=Length(min=1, max=MAX_USER_ID_LENGTH),
         metadata={
-            "description": "The subject of the token that created it.",
+            "description": "The subject (`sub`) of the token that created the task.",
             "examples": ["9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp"],
         },
     )
@@ -221,7 +230,7 @@ class Task(Schema):
         required=True,
         allow_none=True,
         metadata={
-            "description": "UTC; null where it is active, or was completed before this was noted.",
+            "description": "When the task was last completed, in UTC. Null for an active task.",
             "examples": [None],
         },
     )
@@ -237,14 +246,14 @@ class Task(Schema):
     )
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        """Make an object of a row, or of each: marshmallow's way takes several times as long."""
+        """Make an object from a row, or from each row. marshmallow takes several times as long."""
         if self.many if many is None else many:
             return [dict(zip(COLUMNS, row, strict=True)) for row in obj]
         return dict(zip(COLUMNS, obj, strict=True))
 
 
 class PriorityCounts(Schema):
-    """How many tasks have each priority."""
+    """The number of tasks with each priority."""
 
     low = count()
     medium = count()
@@ -252,7 +261,7 @@ class PriorityCounts(Schema):
 
 
 class TaskStats(Schema):
-    """How many tasks there are, and of which kinds."""
+    """The number of tasks that match the filters, in total and by kind."""
 
     total = count()
     active = count()
@@ -263,19 +272,19 @@ class TaskStats(Schema):
         values=count(),
         required=True,
         metadata={
-            "description": f"The {MAX_COUNTED_TAGS} most used tags, and how often each is used.",
+            "description": f"The {MAX_COUNTED_TAGS} most used tags and their numbers of tasks.",
             "examples": [{"home": 2, "errand": 1}],
         },
     )
 
 
 class Deleted(Schema):
-    """How many tasks were deleted."""
+    """The number of deleted tasks."""
 
     deleted = count()
 
 
 class Health(Schema):
-    """A sign of life."""
+    """The state of the service."""
 
     status = fields.String(required=True, validate=OneOf(("ok",)))

@@ -26,7 +26,9 @@ from todo_api.schemas import (
     TaskStats,
 )
 
-blp = Blueprint("tasks", __name__, url_prefix="/api/tasks", description="My tasks.")
+blp = Blueprint(
+    "Tasks", __name__, url_prefix="/api/tasks", description="The tasks of the user in the token."
+)
 
 
 @blp.route("")
@@ -37,13 +39,18 @@ blp = Blueprint("tasks", __name__, url_prefix="/api/tasks", description="My task
     Task(many=True),
     headers={
         "Link": {
-            "description": 'The next page, as `<...>; rel="next"`; absent on the last one.',
+            "description": 'The next page, as `<...>; rel="next"`. Absent on the last page.',
             "schema": {"type": "string"},
         }
     },
 )
 def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
-    """List my tasks."""
+    """List tasks
+
+    Newest first unless `sort` says otherwise. A list that goes on has a `Link` header with
+    `rel="next"`: follow it until there is none. A page may end before `limit` if its descriptions
+    are very long.
+    """
     sort, limit, place = page["sort"], page["limit"], page.get("cursor", FIRST_PAGE)
     values = {"place": place.value, "place_id": place.id, "at_most": limit + 1}
     with execute(queries.PAGE_BY_SORT[sort], **filter_values(page), **values) as result:
@@ -56,7 +63,10 @@ def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
 @blp.arguments(TaskFilters, location="query")
 @blp.response(200, TaskStats)
 def get_task_stats(query: dict[str, Any]) -> Row[Any]:
-    """Count my tasks."""
+    """Count tasks
+
+    Counts the tasks that match the filters, by completion, priority and tag.
+    """
     return execute(queries.STATS, **filter_values(query)).one()
 
 
@@ -67,10 +77,13 @@ def get_task_stats(query: dict[str, Any]) -> Row[Any]:
 @blp.response(
     201,
     Task,
-    headers={"Location": {"description": "Where the task is.", "schema": {"type": "string"}}},
+    headers={"Location": {"description": "The path of the task.", "schema": {"type": "string"}}},
 )
 def create_task(task: dict[str, Any]) -> tuple[Row[Any], dict[str, str]]:
-    """Create a task."""
+    """Create a task
+
+    Returns the task as stored. `Location` is its path.
+    """
     row = execute(queries.CREATE, **{"is_completed": False} | task).one()
     return row, {"Location": url_for(".get_task", task_id=row.id)}
 
@@ -81,7 +94,11 @@ def create_task(task: dict[str, Any]) -> tuple[Row[Any], dict[str, str]]:
 @blp.arguments(ManyChanges)
 @blp.response(200, Task(many=True))
 def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
-    """Make the same changes to several of my tasks, and get those changed in the order of `ids`."""
+    """Change several tasks
+
+    Makes the same changes to all of them in one statement, and returns the changed tasks in the
+    order of `ids`. Ids that you do not own are skipped. It is safe to retry.
+    """
     ids, changes = body["ids"], body["changes"]
     changed = execute(queries.CHANGE_MANY.for_changes(changes), ids=ids, **changes)
     rows = {row.id: row for row in changed}
@@ -93,7 +110,10 @@ def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
 @blp.arguments(CompletedTasks, location="query")
 @blp.response(200, Deleted)
 def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
-    """Delete my completed tasks."""
+    """Delete completed tasks
+
+    Without `status=completed` nothing is deleted.
+    """
     return {"deleted": execute(queries.DELETE_COMPLETED).rowcount}
 
 
@@ -102,7 +122,10 @@ def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
 @blp.no_query
 @blp.response(200, Task)
 def get_task(task_id: int) -> Row[Any]:
-    """Get one of my tasks."""
+    """Get a task
+
+    Returns the task if it is yours.
+    """
     return execute_on(task_id, queries.GET)
 
 
@@ -113,7 +136,11 @@ def get_task(task_id: int) -> Row[Any]:
 @blp.arguments(TaskChanges)
 @blp.response(200, Task)
 def update_task(changes: dict[str, Any], task_id: int) -> Row[Any]:
-    """Change the fields that are named; the others keep their values, with PUT as with PATCH."""
+    """Change a task
+
+    Changes the fields in the body. Absent fields keep their values, with PUT too. It is safe to
+    retry.
+    """
     return execute_on(task_id, queries.CHANGE.for_changes(changes), **changes)
 
 
@@ -123,7 +150,11 @@ def update_task(changes: dict[str, Any], task_id: int) -> Row[Any]:
 @blp.arguments(Completion, required=False)
 @blp.response(200, Task)
 def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row[Any]:
-    """Complete a task, or flip whether it is completed where no body says which."""
+    """Toggle completion
+
+    Without a body the completion flips, so do not retry blindly. With a body it is set, and a
+    retry is safe.
+    """
     if completion is None:
         return execute_on(task_id, queries.TOGGLE)
     return execute_on(task_id, queries.CHANGE.for_changes(completion), **completion)
@@ -134,12 +165,15 @@ def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row
 @blp.no_query
 @blp.response(204)
 def delete_task(task_id: int) -> None:
-    """Delete one of my tasks."""
+    """Delete a task
+
+    204 once, then 404.
+    """
     execute_on(task_id, queries.DELETE)
 
 
 def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
-    """Execute a statement on one task and return its row; no row is no such task of this user."""
+    """Execute a statement on one task and return its row. Raise 404 if there is none."""
     row = execute(statement, task_id=task_id, **values).one_or_none()
     if row is None:
         raise NotFound(NO_TASK_MESSAGE)

@@ -68,7 +68,7 @@ def test_wrong_method_names_the_right_ones(
         (b"{'title': 'x'}", "Not valid JSON: "),
         (b'{"title": "x",}', "Not valid JSON: "),
         (b'{"title": "x"} x', "Not valid JSON: "),
-        (b'{"title": "x", "title": "y"}', "Not valid JSON: a name stands twice in an object."),
+        (b'{"title": "x", "title": "y"}', "Not valid JSON: duplicate key in an object."),
         (b'{"title": "x", "completed": NaN}', "Not valid JSON: "),
         (b'{"title": "x", "completed": Infinity}', "Not valid JSON: "),
         (b'{"title": "\xff"}', "Not valid JSON: "),
@@ -112,7 +112,7 @@ def test_body_of_another_type_is_refused(client: FlaskClient, content_type: str)
     assert (answer.status_code, answer.json) == (
         415,
         {
-            "detail": "The body must be JSON, with Content-Type: application/json",
+            "detail": "The body must be JSON. Send it with Content-Type: application/json.",
             "status_code": 415,
             "error_type": "unsupported_media_type_error",
         },
@@ -122,7 +122,7 @@ def test_body_of_another_type_is_refused(client: FlaskClient, content_type: str)
 def test_compressed_body_is_refused(client: FlaskClient) -> None:
     answer = client.post("/api/tasks", json={"title": "x"}, headers={"Content-Encoding": "gzip"})
     assert answer.status_code == 415
-    assert answer.json["detail"] == "The body must be sent without a Content-Encoding."
+    assert answer.json["detail"] == "The body is compressed. Send it without a Content-Encoding."
 
 
 def test_charset_of_json_is_accepted(client: FlaskClient) -> None:
@@ -149,7 +149,7 @@ def test_body_that_was_cut_short_is_refused(client: FlaskClient) -> None:
     )
     assert (answer.status_code, answer.json["detail"]) == (
         400,
-        "body: Shorter than its Content-Length.",
+        "body: The body is shorter than its Content-Length.",
     )
     assert client.get("/api/tasks").json == []
 
@@ -161,7 +161,7 @@ def test_larger_body_is_refused(client: FlaskClient, size: int) -> None:
     assert (answer.status_code, answer.json) == (
         413,
         {
-            "detail": "What was sent is larger than 128 KiB.",
+            "detail": "The body is too large. Send at most 128 KiB.",
             "status_code": 413,
             "error_type": "payload_too_large_error",
         },
@@ -203,7 +203,7 @@ def test_unplanned_exception_tells_nothing(config: Config) -> None:
     assert (answer.status_code, answer.json) == (
         500,
         {
-            "detail": "An internal error; the log has it under the X-Request-ID of this answer.",
+            "detail": "Internal error. Quote the X-Request-ID header of this response when you report it.",
             "status_code": 500,
             "error_type": "internal_server_error",
         },
@@ -211,7 +211,7 @@ def test_unplanned_exception_tells_nothing(config: Config) -> None:
 
 
 UNAVAILABLE = {
-    "detail": "The database cannot answer now; try again.",
+    "detail": "The database is unavailable. Try again after the seconds in Retry-After.",
     "status_code": 503,
     "error_type": "service_unavailable_error",
 }

@@ -132,7 +132,10 @@ def test_body_that_was_cut_short_changes_nothing(
     path = "/api/tasks" if method == "POST" else f"/api/tasks/{task['id']}{suffix}"
     request = head(signed, "Content-Length: 99", line=f"{method} {path} HTTP/1.1") + sent
     status, _, body = exchange(served, request, cut=True)
-    assert (status, json.loads(body)["detail"]) == (400, "body: Shorter than its Content-Length.")
+    assert (status, json.loads(body)["detail"]) == (
+        400,
+        "body: The body is shorter than its Content-Length.",
+    )
     assert ask(connection, "GET", "/api/tasks", signed)[1] == [task]
     connection.close()
 

@@ -80,7 +80,7 @@ def test_tags_are_trimmed_lower_cased_and_without_duplicates(
         assert answer.json == [task]
 
 
-NO_DATE = "Must be a date as YYYY-MM-DD."
+NO_DATE = "Must be a date in the form YYYY-MM-DD."
 NO_PRIORITY = "Must be one of: low, medium, high."
 
 
@@ -103,10 +103,10 @@ NO_PRIORITY = "Must be one of: low, medium, high."
         ({"tags": ["ok", "x" * 51]}, ("1",), "Must have 1 to 50 characters."),
         ({"tags": ["İ" * 26]}, ("0",), "Must have 1 to 50 characters."),
         *(
-            ({"tags": [f"a{end}b"]}, ("0",), "Must hold no control character and be on one line.")
+            ({"tags": [f"a{end}b"]}, ("0",), "Must be one line without control characters.")
             for end in "\n\t\x1b\x85\u2028"
         ),
-        ({"tags": ["a\x00b"]}, ("0",), "Must hold no NUL character and no lone surrogate."),
+        ({"tags": ["a\x00b"]}, ("0",), "Must not contain NUL characters or lone surrogates."),
         ({"tags": [1]}, ("0",), "Not a valid string."),
     ],
 )
@@ -245,7 +245,7 @@ def test_filters_go_together(varied: FlaskClient, query: str, found: str) -> Non
     ("query", "expected"),
     [
         ("q=" + "x" * 201, bad_parameter("q", "Must have at most 200 characters.")),
-        ("q=a&q=b", bad_parameter("q", "Given more than once.")),
+        ("q=a&q=b", bad_parameter("q", "Sent more than once. Send it once.")),
         ("priority=", bad_parameter("priority", NO_PRIORITY, "0")),
         ("priority=low&priority=urgent", bad_parameter("priority", NO_PRIORITY, "1")),
         ("tag=", bad_parameter("tag", "Must have 1 to 50 characters.", "0")),
@@ -254,7 +254,7 @@ def test_filters_go_together(varied: FlaskClient, query: str, found: str) -> Non
         ("due_after=2026-13-01", bad_parameter("due_after", NO_DATE)),
         (
             "due_after=2026-01-01&due_after=2026-01-01",
-            bad_parameter("due_after", "Given more than once."),
+            bad_parameter("due_after", "Sent more than once. Send it once."),
         ),
     ],
 )
@@ -271,7 +271,7 @@ def test_query_that_its_link_could_not_hold_is_refused(client: FlaskClient) -> N
     assert client.get("/api/tasks", query_string=longest).status_code == 200
     too_long = [("q", "🥛" * 100), *(("tag", "🥛" * 50) for _ in range(10))]
     answer = client.get("/api/tasks", query_string=too_long)
-    expected = refused("", "Must have at most 6500 bytes without the cursor.")
+    expected = refused("", "The encoded query without its cursor must have at most 6500 bytes.")
     expected["errors"][0]["loc"] = ["query"]
     expected["detail"] = expected["detail"].replace("body", "query")
     assert (answer.status_code, answer.json) == (400, expected)

@@ -105,7 +105,7 @@ def encoded(text: bytes) -> str:
 
 
 LIMIT = "Must be a whole number from 1 to 500."
-CURSOR = "Not a cursor that this service gave out for this sort."
+CURSOR = "Invalid cursor for this sort order. Take the cursor from the Link header, or send none."
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_bad_parameter_is_refused_by_name(
 def test_parameter_given_twice_is_refused(client: FlaskClient) -> None:
     answer = client.get("/api/tasks?limit=1&limit=2")
     assert answer.status_code == 400
-    assert answer.json["detail"] == "query.limit: Given more than once."
+    assert answer.json["detail"] == "query.limit: Sent more than once. Send it once."
 
 
 def test_page_of_long_descriptions_ends_early_and_leads_on(

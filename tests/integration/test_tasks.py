@@ -95,7 +95,7 @@ def test_description_may_have_10_000_characters(client: FlaskClient) -> None:
     assert create(client, description="é" * 10_000)["description"] == "é" * 10_000
 
 
-NOT_STORABLE = "Must hold no NUL character and no lone surrogate."
+NOT_STORABLE = "Must not contain NUL characters or lone surrogates."
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ test("notes that are too large show the error beside their field", async () => {
   const answered = ada.answered("PATCH");
   await ada.press("Save");
   assert.equal((await answered).status(), 413);
-  const description = "What was sent is larger than 128 KiB.";
+  const description = "The body is too large. Send at most 128 KiB.";
   const field = page.getByRole("textbox", { name: "Notes", description });
   assert.equal(await field.inputValue(), notes);
   await ada.press("Cancel");
@@ -262,7 +262,7 @@ test("after a database outage every change can be retried, and nothing is lost",
     const refused = ada.answered("PATCH");
     await ada.tick("Outlive the outage").click();
     assert.equal((await refused).status(), 503);
-    await page.getByText("The database cannot answer now").waitFor();
+    await page.getByText("The database is unavailable").waitFor();
     assert.equal(await ada.tick("Outlive the outage").isChecked(), false);
     await ada.press("Delete Outlive the outage");
     await ada.hears("“Outlive the outage” was not deleted.");
