@@ -26,7 +26,7 @@ import sqlalchemy as sa
 
 from benchmarks.proxy import Proxy
 from config import Config
-from tests.serving import ask, free_port
+from tests.support.serving import ask, free_port
 from todo_api import create_app, embedded, queries
 
 HERE = Path(__file__).parent

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +18,10 @@ from flask.testing import FlaskClient
 
 from config import Config
 from tests import ROOT, SECRET
-from tests.pooler import Pooler
+from tests.support.api import Token
+from tests.support.pooler import Pooler
+from tests.support.postgres import FAST, reachable_folder
 from todo_api import create_app, db, embedded
-
-FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
-
-Token = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -99,14 +96,6 @@ def app(config: Config) -> Iterator[Flask]:
     yield app
     app.extensions["engine"].dispose()
     assert undocumented == set()
-
-
-@contextmanager
-def reachable_folder() -> Iterator[Path]:
-    """Make an empty folder that every user can reach, so that root keeps a server in it too."""
-    with tempfile.TemporaryDirectory() as path:
-        Path(path).chmod(0o755)
-        yield Path(path)
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.conftest import Token
-from tests.faults.conftest import Cluster, Load, assert_kept, assert_silence_is_given_up
-from tests.serving import Server, ask
-from tests.wire import Proxy
+from tests.support.api import Token
+from tests.support.load import Load, assert_kept, assert_silence_is_given_up
+from tests.support.postgres import Cluster
+from tests.support.serving import Server, ask
+from tests.support.wire import Proxy
 
 
 def test_terminated_idle_connections_are_replaced_unseen(

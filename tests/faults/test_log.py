@@ -5,9 +5,9 @@ from pathlib import Path
 from random import Random
 
 from tests import SECRET
-from tests.conftest import Token
-from tests.faults.conftest import Cluster
-from tests.serving import Server, ask
+from tests.support.api import Token
+from tests.support.postgres import Cluster
+from tests.support.serving import Server, ask
 
 
 def test_ten_thousand_requests_leave_a_clean_log(

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Cluster, assert_silence_is_given_up
-from tests.serving import Server
-from tests.wire import Proxy
+from tests.support.load import assert_silence_is_given_up
+from tests.support.postgres import Cluster
+from tests.support.serving import Server
+from tests.support.wire import Proxy
 
 CLONE_NEWNET = 0x4000_0000
 NEAR, FAR = "10.213.213.1", "10.213.213.2"

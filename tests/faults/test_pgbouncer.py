@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from config import Config
 from tests import SECRET
-from tests.conftest import Token, reachable_folder
-from tests.faults.conftest import Cluster
-from tests.pooler import PGBOUNCER, Pooler
-from tests.serving import Server, ask
+from tests.support.api import Token
+from tests.support.pooler import PGBOUNCER, Pooler
+from tests.support.postgres import Cluster, reachable_folder
+from tests.support.serving import Server, ask
 from todo_api import create_app
 
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="there is no pgbouncer here")

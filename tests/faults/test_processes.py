@@ -10,9 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.conftest import Token
-from tests.faults.conftest import Cluster, Load, assert_kept
-from tests.serving import Server, ask
+from tests.support.api import Token
+from tests.support.load import Load, assert_kept
+from tests.support.postgres import Cluster
+from tests.support.serving import Server, ask
 
 
 def workers(server: Server) -> set[int]:

@@ -16,7 +16,7 @@ from schemathesis.generation.stateful import run_state_machine_as_test
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests import NOT_NEW, ROOT
-from tests.conftest import Token
+from tests.support.api import Token
 
 THOROUGH = settings(
     max_examples=120,

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from config import MAX_BODY_BYTES, POOL_SIZE, Config
-from tests.conftest import Token
-from tests.serving import Server, ask
+from tests.support.api import Token
+from tests.support.serving import Server, ask
 
 BODY = b'{"title": "x"}'
 HIDDEN = b"GET /api/hidden HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from config import Config
-from tests.conftest import Token
-from tests.serving import Server, ask
+from tests.support.api import Token
+from tests.support.serving import Server, ask
 from todo_api.models import tasks
 
 MIB = 2**20

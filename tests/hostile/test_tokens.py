@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests import SECRET
-from tests.conftest import Token
+from tests.support.api import Token
 
 NOW = int(time())
 SOUND = {"sub": "ann", "iat": NOW, "exp": NOW + 900}

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from config import Config
 from tests import SECRET
-from tests.conftest import Token
+from tests.support.api import Token
 from todo_api import auth, create_app
 
 OTHER_SECRET = "another-secret-0123456789abcdefghij"

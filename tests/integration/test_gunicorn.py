@@ -11,8 +11,8 @@ import pytest
 
 from config import MAX_BODY_BYTES, Config
 from tests import SECRET
-from tests.conftest import Token
-from tests.serving import Server, ask
+from tests.support.api import Token
+from tests.support.serving import Server, ask
 
 
 @pytest.fixture(scope="module")

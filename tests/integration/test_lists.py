@@ -15,21 +15,12 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Token
-from tests.integration.test_paging import pages
-from tests.integration.test_tasks import create, refused
+from tests.support.api import Token, bad_parameter, create, pages, refused
 from todo_api.models import tasks
 from todo_api.paging import NO_CURSOR, SORTS
 
 RANKS = {"low": 0, "medium": 1, "high": 2}
 MAX_ID = 2**63 - 1
-
-
-def bad_parameter(name: str, message: str, *rest: str) -> dict[str, Any]:
-    """The whole body of a 400 about one query parameter."""
-    error = refused(name, message)
-    error["errors"][0]["loc"] = ["query", name, *rest]
-    return error | {"detail": f"{'.'.join(['query', name, *rest])}: {message}"}
 
 
 def titles(client: FlaskClient, query: str) -> set[str]:

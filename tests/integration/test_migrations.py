@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 
 from config import Config
 from tests import ROOT, SECRET
-from tests.conftest import Token
+from tests.support.api import Token
 from todo_api import create_app
 from todo_api.models import metadata, tasks
 from todo_api.paging import SORTS

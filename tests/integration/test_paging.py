@@ -2,34 +2,12 @@
 
 from base64 import urlsafe_b64encode
 from struct import pack
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from todo_api.models import tasks
-
-
-def add(app: Flask, user: str, count: int, **columns: Any) -> None:
-    """Add tasks in one statement, so that all have the same creation time."""
-    rows = [{"user_id": user, "title": f"task {number}"} | columns for number in range(count)]
-    with app.extensions["engine"].connect() as connection:
-        connection.execute(sa.insert(tasks), rows)
-
-
-def pages(client: FlaskClient, path: str) -> list[list[dict[str, Any]]]:
-    """Follow `Link` to the end."""
-    found = []
-    while path:
-        answer = client.get(path)
-        assert answer.status_code == 200
-        found.append(answer.json)
-        link = answer.headers.get("Link", "")
-        assert link == "" or link.endswith('>; rel="next"')
-        path = link.removeprefix("<").removesuffix('>; rel="next"')
-    return found
+from tests.support.api import add, pages
 
 
 def test_empty_list(client: FlaskClient) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from config import Config
 from tests import NOT_NEW, ROOT, SECRET
-from tests.serving import free_port
+from tests.support.serving import free_port
 
 README = (ROOT / "README.md").read_text()
 

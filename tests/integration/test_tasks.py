@@ -12,30 +12,14 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.api import create, refused
+
 TIMESTAMP = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 NO_SUCH_TASK = {
     "detail": "Task not found",
     "status_code": 404,
     "error_type": "not_found_error",
 }
-
-
-def create(client: FlaskClient, **task: Any) -> dict[str, Any]:
-    answer = client.post("/api/tasks", json={"title": "Buy milk"} | task)
-    assert answer.status_code == 201
-    created: dict[str, Any] = answer.json
-    return created
-
-
-def refused(name: str, message: str, type_: str = "invalid") -> dict[str, Any]:
-    """The whole body of a 400 about one thing in the body."""
-    loc = ["body", name] if name else ["body"]
-    return {
-        "detail": f"{'.'.join(loc)}: {message}",
-        "status_code": 400,
-        "error_type": "validation_error",
-        "errors": [{"loc": loc, "msg": message, "type": type_}],
-    }
 
 
 def test_created_task_is_answered_as_stored(client: FlaskClient, user: str) -> None:

@@ -15,7 +15,7 @@ from flask import Flask
 
 from config import Config
 from tests import ROOT
-from tests.wire import Proxy
+from tests.support.wire import Proxy
 from todo_api import create_app, dialect, watchdog
 
 # Waits for an answer that never comes, with no descriptor left to open.
@@ -69,7 +69,10 @@ def stalling(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
 def test_silent_peer_ends_in_503_and_the_next_request_connects_anew(
     stalling: tuple[Flask, Proxy],
 ) -> None:
-    app, proxy = stalling
+    assert_silence_is_a_503(*stalling)
+
+
+def assert_silence_is_a_503(app: Flask, proxy: Proxy) -> None:
     client = app.test_client()
     assert client.get("/ready").status_code == 200
     proxy.flowing.clear()
@@ -90,7 +93,7 @@ def test_connection_that_closed_meanwhile_does_not_end_the_watch(
     watchdog.expect_answer(closed, -1)
     while watchdog.deadlines:
         time.sleep(0.01)
-    test_silent_peer_ends_in_503_and_the_next_request_connects_anew(stalling)
+    assert_silence_is_a_503(*stalling)
 
 
 def test_ping_of_a_silent_peer_ends_too(stalling: tuple[Flask, Proxy]) -> None:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from config import Config, ConfigError
-from tests.conftest import Token
-from tests.wire import Proxy
+from tests.support.api import Token
+from tests.support.wire import Proxy
 from todo_api import create_app
 from todo_api.db import CONNECTION_DEFAULTS, resolve_url
 

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import ROOT
-from tests.conftest import FAST
+from tests.support.postgres import FAST
 from todo_api import embedded
 from todo_api.db import resolve_url
 

@@ -8,7 +8,7 @@ from time import sleep
 
 import sqlalchemy as sa
 
-from tests.serving import free_port
+from tests.support.serving import free_port
 from todo_api import embedded
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
