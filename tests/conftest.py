@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import time
 from typing import Any
@@ -14,11 +15,10 @@ import jwt
 import pytest
 import sqlalchemy as sa
 from flask import Flask, Response, request
-from flask.testing import FlaskClient
 
 from config import Config
 from tests import ROOT, SECRET
-from tests.support.api import Token
+from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, reachable_folder
 from todo_api import create_app, db, embedded
@@ -76,6 +76,20 @@ def config(database_url: str, server: str) -> Iterator[Config]:
         yield Config(SECRET, pooler.url(database_url), database_url_unpooled=database_url)
 
 
+@pytest.fixture
+def make_app(config: Config) -> Iterator[MakeApp]:
+    """Make the service with other settings; its connections last as long as the test."""
+    apps: list[Flask] = []
+
+    def make(**settings: Any) -> Flask:
+        apps.append(create_app(replace(config, **settings)))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        app.extensions["engine"].dispose()
+
+
 @pytest.fixture(scope="session")
 def app(config: Config) -> Iterator[Flask]:
     """The service; what it answers must be in its document."""
@@ -92,7 +106,7 @@ def app(config: Config) -> Iterator[Flask]:
                 undocumented.add((request.method, rule.rule, response.status_code))
         return response
 
-    document = app.test_client().get("/openapi.json").json
+    document = Client(app).get("/openapi.json").json
     yield app
     app.extensions["engine"].dispose()
     assert undocumented == set()
@@ -125,20 +139,18 @@ def token() -> Token:
 
 
 @pytest.fixture
-def anonymous(app: Flask) -> FlaskClient:
-    return app.test_client()
+def anonymous(app: Flask) -> Client:
+    return Client(app)
 
 
 @pytest.fixture
-def client_of(app: Flask, token: Token) -> Callable[[str], FlaskClient]:
-    def make(user: str) -> FlaskClient:
-        client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
-        return client
+def client_of(app: Flask, token: Token) -> MakeClient:
+    def make(user: str) -> Client:
+        return Client(app, token(user))
 
     return make
 
 
 @pytest.fixture
-def client(client_of: Callable[[str], FlaskClient], user: str) -> FlaskClient:
+def client(client_of: MakeClient, user: str) -> Client:
     return client_of(user)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api import Token
+from tests.support.client import Token
 from tests.support.postgres import Cluster
 from tests.support.serving import Server
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.support.api import Token
+from tests.support.client import Token
 from tests.support.load import Load, assert_kept, assert_silence_is_given_up
 from tests.support.postgres import Cluster
 from tests.support.serving import Server, ask

@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 from tests import SECRET
-from tests.support.api import Token
+from tests.support.client import Token
 from tests.support.postgres import Cluster
 from tests.support.serving import Server, ask
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from config import Config
 from tests import SECRET
-from tests.support.api import Token
+from tests.support.client import Token
 from tests.support.pooler import PGBOUNCER, Pooler
 from tests.support.postgres import Cluster, reachable_folder
 from tests.support.serving import Server, ask

@@ -16,7 +16,7 @@ from schemathesis.generation.stateful import run_state_machine_as_test
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests import NOT_NEW, ROOT
-from tests.support.api import Token
+from tests.support.client import Client, Token
 
 THOROUGH = settings(
     max_examples=120,
@@ -92,7 +92,7 @@ def test_operation_is_as_documented(case: Any, token: Token) -> None:
 @THOROUGH
 def test_task_of_another_user_is_out_of_reach(case: Any, app: Flask, token: Token) -> None:
     assume(case.method == case.operation.method.upper())
-    client = app.test_client()
+    client = Client(app)
     owner = {"Authorization": f"Bearer {token('owner')}"}
     task = client.post("/api/tasks", json={"title": "mine"}, headers=owner).json
     case.path_parameters = {"task_id": task["id"]}
@@ -107,7 +107,7 @@ def test_task_of_another_user_is_out_of_reach(case: Any, app: Flask, token: Toke
 @THOROUGH
 def test_tasks_of_another_user_are_out_of_reach(case: Any, app: Flask, token: Token) -> None:
     assume(case.method == case.operation.method.upper())
-    client = app.test_client()
+    client = Client(app)
     owner = {"Authorization": f"Bearer {token('owner')}"}
     made = {"title": "mine", "completed": True}
     task = client.post("/api/tasks", json=made, headers=owner).json

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from flask import Flask
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.client import Client
 from todo_api.fields import CONTROL
 from todo_api.limits import MAX_DESCRIPTION, MAX_ID, MAX_TAG, MAX_TITLE
 from todo_api.paging import SORTS, Cursor, Place
@@ -31,11 +31,11 @@ def storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def create(client: FlaskClient, **task: str) -> Any:
+def create(client: Client, **task: str) -> Any:
     return client.post("/api/tasks", data=json.dumps(task), content_type="application/json")
 
 
-def check(client: FlaskClient, field: str, sent: str, expected: str | None) -> None:
+def check(client: Client, field: str, sent: str, expected: str | None) -> None:
     """Create a task; ``expected`` is what ``field`` then is, or None where it is refused."""
     before = client.get("/api/tasks?limit=1").json
     answer = create(client, **{"title": "x", field: sent})
@@ -52,7 +52,7 @@ def check(client: FlaskClient, field: str, sent: str, expected: str | None) -> N
 @THOROUGH
 @given(TITLES.map("".join))
 @example("\u200b")  # no white space by Unicode
-def test_titles(client: FlaskClient, title: str) -> None:
+def test_titles(client: Client, title: str) -> None:
     trimmed = title.strip()
     sound = storable(title) and 1 <= len(trimmed) <= MAX_TITLE
     check(client, "title", title, trimmed if sound else None)
@@ -60,7 +60,7 @@ def test_titles(client: FlaskClient, title: str) -> None:
 
 @THOROUGH
 @given(st.text(ANY) | SPACES | LONG)
-def test_descriptions(client: FlaskClient, description: str) -> None:
+def test_descriptions(client: Client, description: str) -> None:
     sound = storable(description) and len(description) <= MAX_DESCRIPTION
     check(client, "description", description, description if sound else None)
 
@@ -75,7 +75,7 @@ def test_cursors_come_back_equal(app: Flask, sort: str, value: str | None, id_: 
 @THOROUGH
 @given(st.text(STORABLE) | st.from_regex(r"\.?[\w-]{1,60}\.[\w-]{27}", fullmatch=True))
 @example("WyItY3JlYXRlZF9hdCIsbnVsbCwxXQ." + "A" * 27)  # a place, with no signature
-def test_cursors_that_are_made_up_are_refused(client: FlaskClient, cursor: str) -> None:
+def test_cursors_that_are_made_up_are_refused(client: Client, cursor: str) -> None:
     answer = client.get("/api/tasks", query_string={"cursor": cursor})
     assert answer.status_code == 400
     assert answer.json["errors"][0]["loc"] == ["query", "cursor"]
@@ -88,7 +88,7 @@ TAGS = st.tuples(SPACES, st.text(ANY, max_size=3) | st.text("xÉİß", max_size=
 @given(TAGS.map("".join))
 @example("\u0345")
 @example("ΑΣ")  # a final sigma has a lower case of its own
-def test_tags(client: FlaskClient, tag: str) -> None:
+def test_tags(client: Client, tag: str) -> None:
     kept = tag.strip().lower()
     body = json.dumps({"title": "x", "tags": [tag]})
     answer = client.post("/api/tasks", data=body, content_type="application/json")
@@ -102,14 +102,14 @@ def test_tags(client: FlaskClient, tag: str) -> None:
 
 @THOROUGH
 @given(st.text(STORABLE, min_size=1, max_size=3))
-def test_search_finds_what_it_is_given(client: FlaskClient, text: str) -> None:
+def test_search_finds_what_it_is_given(client: Client, text: str) -> None:
     task = create(client, title="x", description=text).json
     assert client.get("/api/tasks", query_string={"q": text, "limit": 1}).json == [task]
 
 
 @THOROUGH
 @given(st.binary(max_size=40))
-def test_bytes_are_refused(client: FlaskClient, body: bytes) -> None:
+def test_bytes_are_refused(client: Client, body: bytes) -> None:
     answer = client.post("/api/tasks", data=body, content_type="application/json")
     assert answer.status_code == 400
     assert answer.json["errors"]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from config import MAX_BODY_BYTES, POOL_SIZE, Config
-from tests.support.api import Token
+from tests.support.client import Token
 from tests.support.serving import Server, ask
 
 BODY = b'{"title": "x"}'

@@ -1,7 +1,8 @@
 """What every answer carries."""
 
 import pytest
-from flask.testing import FlaskClient
+
+from tests.support.client import Client
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ from flask.testing import FlaskClient
     ],
 )
 def test_answers_are_neither_cached_nor_sniffed(
-    client: FlaskClient, method: str, path: str, body: object, status: int
+    client: Client, method: str, path: str, body: object, status: int
 ) -> None:
     answer = client.open(path, method=method, json=body)
     assert answer.status_code == status
@@ -37,13 +38,13 @@ def test_answers_are_neither_cached_nor_sniffed(
     ],
 )
 def test_caches_store_no_probe_and_no_error(
-    anonymous: FlaskClient, path: str, status: int, directive: str
+    anonymous: Client, path: str, status: int, directive: str
 ) -> None:
     answer = anonymous.get(path)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (status, directive)
 
 
-def test_docs_page_may_not_be_framed_and_loads_only_its_own(anonymous: FlaskClient) -> None:
+def test_docs_page_may_not_be_framed_and_loads_only_its_own(anonymous: Client) -> None:
     answer = anonymous.get("/docs")
     policy = answer.headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in policy
@@ -52,5 +53,5 @@ def test_docs_page_may_not_be_framed_and_loads_only_its_own(anonymous: FlaskClie
     assert "persistAuthorization" not in answer.text
 
 
-def test_refused_token_is_not_cached(anonymous: FlaskClient) -> None:
+def test_refused_token_is_not_cached(anonymous: Client) -> None:
     assert anonymous.get("/api/tasks").headers["Cache-Control"] == "no-store"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from config import Config
-from tests.support.api import Token
+from tests.support.client import Token
 from tests.support.serving import Server, ask
 from todo_api.models import tasks
 

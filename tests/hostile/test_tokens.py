@@ -9,10 +9,9 @@ from time import time
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from tests import SECRET
-from tests.support.api import Token
+from tests.support.client import Client, Token
 
 NOW = int(time())
 SOUND = {"sub": "ann", "iat": NOW, "exp": NOW + 900}
@@ -169,7 +168,7 @@ ATTACKS: dict[str, str] = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_attack_is_refused(anonymous: FlaskClient, attack: str) -> None:
+def test_attack_is_refused(anonymous: Client, attack: str) -> None:
     answer = anonymous.get("/api/tasks", headers={"Authorization": f"Bearer {ATTACKS[attack]}"})
     assert_refused(answer, 'Bearer error="invalid_token"')
 
@@ -187,9 +186,7 @@ def assert_refused(answer: Any, challenge: str) -> None:
 
 
 @pytest.mark.parametrize("typ", ["JWT", "jwt", None])
-def test_token_that_the_attacks_are_made_from_is_sound(
-    anonymous: FlaskClient, typ: str | None
-) -> None:
+def test_token_that_the_attacks_are_made_from_is_sound(anonymous: Client, typ: str | None) -> None:
     header = {"alg": "HS256"} | ({"typ": typ} if typ else {})
     headers = {"Authorization": f"Bearer {signed(header=header)}"}
     assert anonymous.get("/api/tasks", headers=headers).status_code == 200
@@ -200,12 +197,12 @@ def test_token_that_the_attacks_are_made_from_is_sound(
     ["", " ", "Basic YW5uOmFubg==", "Digest x", "Token {}", "JWT {}", "{}", "Bearer{}", "Bearer:{}",
      "Bearer\t{}", "Negotiate {}"],
 )  # fmt: skip
-def test_other_authorization_is_no_credentials(anonymous: FlaskClient, authorization: str) -> None:
+def test_other_authorization_is_no_credentials(anonymous: Client, authorization: str) -> None:
     headers = {"Authorization": authorization.format(signed())}
     assert_refused(anonymous.get("/api/tasks", headers=headers), "Bearer")
 
 
-def test_authorization_given_twice_is_refused(anonymous: FlaskClient, token: Token) -> None:
+def test_authorization_given_twice_is_refused(anonymous: Client, token: Token) -> None:
     environ = {"HTTP_AUTHORIZATION": f"Bearer {token('ann')},Bearer {token('bob')}"}
     answer = anonymous.get("/api/tasks", environ_overrides=environ)
     assert_refused(answer, 'Bearer error="invalid_token"')
@@ -224,5 +221,5 @@ def test_authorization_given_twice_is_refused(anonymous: FlaskClient, token: Tok
         {"json": {"access_token": signed(), "token": signed()}},
     ],
 )
-def test_token_elsewhere_is_no_credentials(anonymous: FlaskClient, place: dict[str, Any]) -> None:
+def test_token_elsewhere_is_no_credentials(anonymous: Client, place: dict[str, Any]) -> None:
     assert_refused(anonymous.post("/api/tasks", **place), "Bearer")

@@ -1,12 +1,8 @@
 """What a browser on another origin may do, and that it can read every answer."""
 
-from dataclasses import replace
-
 import pytest
-from flask.testing import FlaskClient
 
-from config import Config
-from todo_api import create_app
+from tests.support.client import Client, MakeApp
 
 ORIGIN = "http://localhost:3000"
 PREFLIGHT = {
@@ -31,7 +27,7 @@ def names(header: str) -> set[str]:
         "/api/x",
     ],
 )
-def test_preflight_is_answered_without_a_token(anonymous: FlaskClient, path: str) -> None:
+def test_preflight_is_answered_without_a_token(anonymous: Client, path: str) -> None:
     answer = anonymous.options(path, headers=PREFLIGHT)
     assert answer.status_code == 204
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
@@ -46,7 +42,7 @@ def test_preflight_is_answered_without_a_token(anonymous: FlaskClient, path: str
     }  # fmt: skip
 
 
-def test_preflight_allows_the_headers_of_the_contract_alone(anonymous: FlaskClient) -> None:
+def test_preflight_allows_the_headers_of_the_contract_alone(anonymous: Client) -> None:
     asked = "accept, authorization, content-type, x-request-id, x-evil"
     headers = PREFLIGHT | {"Access-Control-Request-Headers": asked}
     allowed = anonymous.options("/api/tasks", headers=headers).headers[
@@ -59,7 +55,7 @@ def test_preflight_allows_the_headers_of_the_contract_alone(anonymous: FlaskClie
     "origin",
     ["https://evil.example.com", "http://localhost:3001", "http://localhost:30000", "null"],
 )
-def test_other_origin_is_allowed_nothing(client: FlaskClient, origin: str) -> None:
+def test_other_origin_is_allowed_nothing(client: Client, origin: str) -> None:
     for answer in (
         client.options("/api/tasks", headers=PREFLIGHT | {"Origin": origin}),
         client.get("/api/tasks", headers={"Origin": origin}),
@@ -67,7 +63,7 @@ def test_other_origin_is_allowed_nothing(client: FlaskClient, origin: str) -> No
         assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
 
 
-def test_answer_without_an_origin_allows_nothing(client: FlaskClient) -> None:
+def test_answer_without_an_origin_allows_nothing(client: Client) -> None:
     answer = client.get("/api/tasks")
     assert "Access-Control-Allow-Origin" not in answer.headers
     assert answer.headers["Vary"] == "Origin"
@@ -87,7 +83,7 @@ def test_answer_without_an_origin_allows_nothing(client: FlaskClient) -> None:
     ],
 )
 def test_every_answer_can_be_read_by_the_page(
-    client: FlaskClient, method: str, path: str, headers: dict[str, str], body: bytes, status: int
+    client: Client, method: str, path: str, headers: dict[str, str], body: bytes, status: int
 ) -> None:
     headers = {"Origin": ORIGIN, "Content-Type": "application/json"} | headers
     answer = client.open(path, method=method, headers=headers, data=body)
@@ -98,18 +94,17 @@ def test_every_answer_can_be_read_by_the_page(
     }  # fmt: skip
 
 
-def test_unavailable_database_can_be_read_by_the_page(config: Config, client: FlaskClient) -> None:
-    app = create_app(replace(config, database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db"))
-    other = app.test_client()
-    other.environ_base = client.environ_base
+def test_unavailable_database_can_be_read_by_the_page(make_app: MakeApp, client: Client) -> None:
+    app = make_app(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
+    other = Client(app, client.token)
     answer = other.get("/api/tasks", headers={"Origin": ORIGIN})
     assert answer.status_code == 503
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
 
 
-def test_several_origins_are_told_apart(config: Config) -> None:
-    app = create_app(replace(config, frontend_origins=("https://a.example.com", ORIGIN)))
+def test_several_origins_are_told_apart(make_app: MakeApp) -> None:
+    app = make_app(frontend_origins=("https://a.example.com", ORIGIN))
     for origin in ("https://a.example.com", ORIGIN):
-        answer = app.test_client().get("/health", headers={"Origin": origin})
+        answer = Client(app).get("/health", headers={"Origin": origin})
         assert answer.headers["Access-Control-Allow-Origin"] == origin
         assert answer.headers["Vary"] == "Origin"

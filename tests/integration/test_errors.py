@@ -3,22 +3,20 @@
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 from werkzeug.exceptions import ImATeapot
 
-from config import Config
-from todo_api import create_app, db
+from tests.support.client import Client, MakeApp
+from todo_api import db
 
 KIB_128 = 128 * 1024
 
 
-def post(client: FlaskClient, body: bytes, content_type: str = "application/json") -> Any:
+def post(client: Client, body: bytes, content_type: str = "application/json") -> Any:
     return client.post("/api/tasks", data=body, content_type=content_type)
 
 
@@ -26,7 +24,7 @@ def post(client: FlaskClient, body: bytes, content_type: str = "application/json
     "path",
     ["/", "/api", "/api/", "/api/tasks/", "/api//tasks", "/api/tasks/x", "/nope", "/api/tasks/1/"],
 )
-def test_unknown_path_is_not_found(anonymous: FlaskClient, path: str) -> None:
+def test_unknown_path_is_not_found(anonymous: Client, path: str) -> None:
     answer = anonymous.get(path)
     assert answer.status_code == 404
     assert answer.content_type == "application/json"
@@ -48,7 +46,7 @@ def test_unknown_path_is_not_found(anonymous: FlaskClient, path: str) -> None:
     ],
 )
 def test_wrong_method_names_the_right_ones(
-    client: FlaskClient, method: str, path: str, allow: set[str]
+    client: Client, method: str, path: str, allow: set[str]
 ) -> None:
     answer = client.open(path, method=method)
     assert answer.status_code == 405
@@ -83,7 +81,7 @@ def test_wrong_method_names_the_right_ones(
         (b"7", "Must be a JSON object."),
     ],
 )
-def test_what_is_no_json_object_is_refused(client: FlaskClient, body: bytes, message: str) -> None:
+def test_what_is_no_json_object_is_refused(client: Client, body: bytes, message: str) -> None:
     answer = post(client, body)
     assert answer.status_code == 400
     told = answer.json["errors"][0]["msg"]
@@ -107,7 +105,7 @@ def test_what_is_no_json_object_is_refused(client: FlaskClient, body: bytes, mes
         "application/xml",
     ],
 )
-def test_body_of_another_type_is_refused(client: FlaskClient, content_type: str) -> None:
+def test_body_of_another_type_is_refused(client: Client, content_type: str) -> None:
     answer = post(client, b'{"title": "x"}', content_type)
     assert (answer.status_code, answer.json) == (
         415,
@@ -119,13 +117,13 @@ def test_body_of_another_type_is_refused(client: FlaskClient, content_type: str)
     )
 
 
-def test_compressed_body_is_refused(client: FlaskClient) -> None:
+def test_compressed_body_is_refused(client: Client) -> None:
     answer = client.post("/api/tasks", json={"title": "x"}, headers={"Content-Encoding": "gzip"})
     assert answer.status_code == 415
     assert answer.json["detail"] == "The body must be sent without a Content-Encoding."
 
 
-def test_charset_of_json_is_accepted(client: FlaskClient) -> None:
+def test_charset_of_json_is_accepted(client: Client) -> None:
     body = '{"title": "é"}'.encode()
     assert post(client, body, "application/json; charset=utf-8").status_code == 201
 
@@ -138,11 +136,11 @@ def padded(size: int) -> bytes:
 @pytest.mark.parametrize(
     ("size", "status"), [(KIB_128 - 1, 201), (KIB_128, 201), (KIB_128 + 1, 413)]
 )
-def test_body_may_have_128_kib(client: FlaskClient, size: int, status: int) -> None:
+def test_body_may_have_128_kib(client: Client, size: int, status: int) -> None:
     assert post(client, padded(size)).status_code == status
 
 
-def test_body_that_was_cut_short_is_refused(client: FlaskClient) -> None:
+def test_body_that_was_cut_short_is_refused(client: Client) -> None:
     terminated_as_gunicorn_does = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "99"}
     answer = client.post(
         "/api/tasks", json={"title": "x"}, environ_overrides=terminated_as_gunicorn_does
@@ -155,7 +153,7 @@ def test_body_that_was_cut_short_is_refused(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("size", [KIB_128 + 1, 1024 * 1024 + 1])
-def test_larger_body_is_refused(client: FlaskClient, size: int) -> None:
+def test_larger_body_is_refused(client: Client, size: int) -> None:
     answer = post(client, padded(size))
     assert answer.headers["Connection"] == "close"
     assert (answer.status_code, answer.json) == (
@@ -170,7 +168,7 @@ def test_larger_body_is_refused(client: FlaskClient, size: int) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "PUT", "DELETE"])
-def test_body_of_unknown_length_is_refused(client: FlaskClient, method: str) -> None:
+def test_body_of_unknown_length_is_refused(client: Client, method: str) -> None:
     answer = client.open(
         "/api/tasks/1", method=method, headers={"Transfer-Encoding": "chunked"}, data=b"{}"
     )
@@ -191,14 +189,14 @@ def test_status_without_a_name_of_its_own_gets_one(app: Flask) -> None:
     assert response.json["error_type"] == "im_a_teapot_error"
 
 
-def test_unplanned_exception_tells_nothing(config: Config) -> None:
-    app = create_app(config)
+def test_unplanned_exception_tells_nothing(make_app: MakeApp) -> None:
+    app = make_app()
 
     @app.get("/broken")
     def broken() -> str:
         raise RuntimeError("the secret is hunter2")
 
-    answer = app.test_client().get("/broken", headers={"Origin": "http://localhost:3000"})
+    answer = Client(app).get("/broken", headers={"Origin": "http://localhost:3000"})
     assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
     assert (answer.status_code, answer.json) == (
         500,
@@ -223,25 +221,23 @@ def assert_unavailable(answer: Any) -> None:
 
 
 @pytest.fixture
-def with_client(config: Config, client: FlaskClient) -> Callable[..., FlaskClient]:
+def with_client(make_app: MakeApp, client: Client) -> Callable[..., Client]:
     """Make a client of a service with other settings."""
 
-    def make(**settings: Any) -> FlaskClient:
-        other = create_app(replace(config, **settings)).test_client()
-        other.environ_base = client.environ_base
-        return other
+    def make(**settings: Any) -> Client:
+        return Client(make_app(**settings), client.token)
 
     return make
 
 
-def test_absent_database_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
+def test_absent_database_is_unavailable(with_client: Callable[..., Client]) -> None:
     client = with_client(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
     assert_unavailable(client.get("/api/tasks"))
     assert_unavailable(client.get("/ready"))
     assert client.get("/health").json == {"status": "ok"}
 
 
-def test_slow_statement_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
+def test_slow_statement_is_unavailable(with_client: Callable[..., Client]) -> None:
     client = with_client(statement_timeout=0.05)
 
     @client.application.get("/slow")
@@ -253,7 +249,7 @@ def test_slow_statement_is_unavailable(with_client: Callable[..., FlaskClient]) 
     assert client.get("/ready").status_code == 200
 
 
-def test_connections_all_in_use_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
+def test_connections_all_in_use_is_unavailable(with_client: Callable[..., Client]) -> None:
     client = with_client(pool_size=1, pool_timeout=0.05)
     engine = client.application.extensions["engine"]
     with engine.connect():
@@ -263,7 +259,7 @@ def test_connections_all_in_use_is_unavailable(with_client: Callable[..., FlaskC
 
 
 def test_read_only_database_answers_reads_alone(
-    with_client: Callable[..., FlaskClient], database_url: str
+    with_client: Callable[..., Client], database_url: str
 ) -> None:
     url = sa.make_url(database_url).update_query_dict(
         {"options": "-c default_transaction_read_only=on"}
@@ -274,7 +270,7 @@ def test_read_only_database_answers_reads_alone(
 
 
 def test_terminated_connections_are_replaced_unseen(
-    with_client: Callable[..., FlaskClient], server: str
+    with_client: Callable[..., Client], server: str
 ) -> None:
     client = with_client(pool_size=1)
     engine = client.application.extensions["engine"]
@@ -285,7 +281,7 @@ def test_terminated_connections_are_replaced_unseen(
     assert client.get("/api/tasks").status_code == 200
 
 
-def test_our_own_mistake_is_not_the_databases(with_client: Callable[..., FlaskClient]) -> None:
+def test_our_own_mistake_is_not_the_databases(with_client: Callable[..., Client]) -> None:
     client = with_client()
 
     @client.application.get("/mistake")
@@ -296,7 +292,7 @@ def test_our_own_mistake_is_not_the_databases(with_client: Callable[..., FlaskCl
     assert client.get("/mistake").status_code == 500
 
 
-def test_connection_that_is_reset_is_no_500(client: FlaskClient) -> None:
+def test_connection_that_is_reset_is_no_500(client: Client) -> None:
     class Reset(io.BytesIO):
         def read(self, _: int | None = -1) -> bytes:
             raise ConnectionResetError
@@ -313,7 +309,7 @@ def test_connection_that_is_reset_is_no_500(client: FlaskClient) -> None:
     assert answer.status_code == 400
 
 
-def test_long_name_is_not_sent_back_whole(client: FlaskClient) -> None:
+def test_long_name_is_not_sent_back_whole(client: Client) -> None:
     answer = client.post("/api/tasks", json={"title": "x", "k" * 130_000: 1})
     assert answer.json["detail"] == f"body.{'k' * 100}: Unknown field."
     assert answer.json["errors"][0]["loc"] == ["body", "k" * 100]

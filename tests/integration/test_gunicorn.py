@@ -11,7 +11,7 @@ import pytest
 
 from config import MAX_BODY_BYTES, Config
 from tests import SECRET
-from tests.support.api import Token
+from tests.support.client import Token
 from tests.support.serving import Server, ask
 
 

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.api import Token, bad_parameter, create, pages, refused
+from tests.support.api import bad_parameter, create, pages, refused
+from tests.support.client import Client, Token
 from todo_api.models import tasks
 from todo_api.paging import NO_CURSOR, SORTS
 
@@ -23,13 +23,13 @@ RANKS = {"low": 0, "medium": 1, "high": 2}
 MAX_ID = 2**63 - 1
 
 
-def titles(client: FlaskClient, query: str) -> set[str]:
+def titles(client: Client, query: str) -> set[str]:
     answer = client.get("/api/tasks", query_string=query)
     assert answer.status_code == 200, answer.json
     return {task["title"] for task in answer.json}
 
 
-def test_new_fields_are_stored_as_given(client: FlaskClient) -> None:
+def test_new_fields_are_stored_as_given(client: Client) -> None:
     fields = {"priority": "high", "due_date": "2026-12-24", "tags": ["home", "errand"]}
     task = create(client, **fields)
     assert {name: task[name] for name in fields} == fields
@@ -46,7 +46,7 @@ def test_new_fields_are_stored_as_given(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "2024-02-29", "9999-12-31"])
-def test_due_date_is_any_day_of_the_calendar(client: FlaskClient, day: str) -> None:
+def test_due_date_is_any_day_of_the_calendar(client: Client, day: str) -> None:
     assert create(client, due_date=day)["due_date"] == day
 
 
@@ -62,7 +62,7 @@ def test_due_date_is_any_day_of_the_calendar(client: FlaskClient, day: str) -> N
     ],
 )
 def test_tags_are_trimmed_lower_cased_and_without_duplicates(
-    client: FlaskClient, given: list[str], stored: list[str]
+    client: Client, given: list[str], stored: list[str]
 ) -> None:
     task = create(client, tags=given)
     assert task["tags"] == stored
@@ -102,7 +102,7 @@ NO_PRIORITY = "Must be one of: low, medium, high."
     ],
 )
 def test_bad_value_is_refused_by_name(
-    client: FlaskClient, field: dict[str, Any], loc: tuple[str, ...], message: str
+    client: Client, field: dict[str, Any], loc: tuple[str, ...], message: str
 ) -> None:
     task = create(client)
     (name,) = field
@@ -119,19 +119,19 @@ def test_bad_value_is_refused_by_name(
 
 
 @pytest.mark.parametrize("name", ["priority", "tags"])
-def test_null_is_refused_where_it_means_nothing(client: FlaskClient, name: str) -> None:
+def test_null_is_refused_where_it_means_nothing(client: Client, name: str) -> None:
     task = create(client)
     answer = client.patch(f"/api/tasks/{task['id']}", json={name: None})
     assert answer.json == refused(name, "Field may not be null.", "null")
 
 
 @pytest.mark.parametrize("name", ["completed_at", "is_completed"])
-def test_completed_at_is_the_servers(client: FlaskClient, name: str) -> None:
+def test_completed_at_is_the_servers(client: Client, name: str) -> None:
     answer = client.post("/api/tasks", json={"title": "x", name: "2026-01-01T00:00:00Z"})
     assert answer.json == refused(name, "Unknown field.", "unknown")
 
 
-def test_completed_at_follows_completed(client: FlaskClient) -> None:
+def test_completed_at_follows_completed(client: Client) -> None:
     task = create(client)
     path = f"/api/tasks/{task['id']}"
     done = client.patch(path, json={"completed": True}).json
@@ -148,7 +148,7 @@ def test_completed_at_follows_completed(client: FlaskClient) -> None:
     assert client.patch(f"{path}/complete").json["completed_at"] is None
 
 
-def test_task_made_completed_was_completed_then(client: FlaskClient) -> None:
+def test_task_made_completed_was_completed_then(client: Client) -> None:
     task = create(client, completed=True)
     assert task["completed_at"] == task["created_at"]
 
@@ -156,7 +156,7 @@ def test_task_made_completed_was_completed_then(client: FlaskClient) -> None:
 @pytest.mark.parametrize("left", [None, "2026-01-01T00:00:00Z"])
 @pytest.mark.parametrize("was", [False, True])
 def test_completed_at_recovers_from_the_code_before_it(
-    app: Flask, client: FlaskClient, was: bool, left: str | None
+    app: Flask, client: Client, was: bool, left: str | None
 ) -> None:
     """Which changes `completed` alone while it runs beside this one during a release."""
     path = f"/api/tasks/{create(client)['id']}"
@@ -189,7 +189,7 @@ def test_completed_at_recovers_from_the_code_before_it(
     ],
 )
 def test_search_is_for_plain_characters_in_any_case(
-    client: FlaskClient, q: str, found: set[str]
+    client: Client, q: str, found: set[str]
 ) -> None:
     for title in ("Buy milk", "ÉTÉ 100%", "snake_case", "back\\slash", "it's"):
         create(client, title=title)
@@ -199,7 +199,7 @@ def test_search_is_for_plain_characters_in_any_case(
 
 
 @pytest.fixture
-def varied(client: FlaskClient) -> FlaskClient:
+def varied(client: Client) -> Client:
     """A client whose user has tasks of each kind."""
     create(client, title="a", priority="low", due_date="2026-01-01", tags=["home"])
     create(client, title="b", priority="high", due_date="2026-01-02", tags=["work", "home"])
@@ -227,7 +227,7 @@ def varied(client: FlaskClient) -> FlaskClient:
         ("q=b&tag=work&priority=high&status=active&due_before=2026-01-02", "b"),
     ],
 )
-def test_filters_go_together(varied: FlaskClient, query: str, found: str) -> None:
+def test_filters_go_together(varied: Client, query: str, found: str) -> None:
     assert titles(varied, query) == set(found)
     assert varied.get("/api/tasks/stats", query_string=query).json["total"] == len(found)
 
@@ -250,14 +250,14 @@ def test_filters_go_together(varied: FlaskClient, query: str, found: str) -> Non
     ],
 )
 def test_bad_filter_is_refused_by_name(
-    client: FlaskClient, query: str, expected: dict[str, Any]
+    client: Client, query: str, expected: dict[str, Any]
 ) -> None:
     for path in ("/api/tasks", "/api/tasks/stats"):
         answer = client.get(path, query_string=query)
         assert (answer.status_code, answer.json) == (400, expected)
 
 
-def test_query_that_its_link_could_not_hold_is_refused(client: FlaskClient) -> None:
+def test_query_that_its_link_could_not_hold_is_refused(client: Client) -> None:
     longest = [("q", "é" * 200), *(("tag", "日" * 50) for _ in range(10)), ("status", "all")]
     assert client.get("/api/tasks", query_string=longest).status_code == 200
     too_long = [("q", "🥛" * 100), *(("tag", "🥛" * 50) for _ in range(10))]
@@ -269,7 +269,7 @@ def test_query_that_its_link_could_not_hold_is_refused(client: FlaskClient) -> N
 
 
 @pytest.mark.parametrize("length", range(6_491, 6_501))
-def test_link_of_the_longest_query_can_be_followed(client: FlaskClient, length: int) -> None:
+def test_link_of_the_longest_query_can_be_followed(client: Client, length: int) -> None:
     tags = [chr(ord("一") + number) * 50 for number in range(9)] + ["一" * 49 + "🥛"]
     for priority in ("low", "high") * 2:
         create(client, title="日" * 200, tags=tags, priority=priority)
@@ -280,7 +280,7 @@ def test_link_of_the_longest_query_can_be_followed(client: FlaskClient, length: 
     assert client.get(link(client, query)).status_code == 200
 
 
-def test_link_of_characters_that_are_encoded_can_be_followed(client: FlaskClient) -> None:
+def test_link_of_characters_that_are_encoded_can_be_followed(client: Client) -> None:
     for number in range(2):
         create(client, title=f"{{{number}", tags=["{" * 50])
     raw = "limit=1&sort=title&q=%7B" + "&tag=" + "{" * 50
@@ -295,7 +295,7 @@ def test_link_of_characters_that_are_encoded_can_be_followed(client: FlaskClient
 
 
 @pytest.mark.parametrize("sort", ["", "id", "Title", "--title", "+title", "title,id", "user_id"])
-def test_bad_sort_is_refused_by_name(client: FlaskClient, sort: str) -> None:
+def test_bad_sort_is_refused_by_name(client: Client, sort: str) -> None:
     answer = client.get("/api/tasks", query_string={"sort": sort})
     expected = bad_parameter("sort", f"Must be one of: {', '.join(SORTS)}.")
     assert (answer.status_code, answer.json) == (400, expected)
@@ -339,8 +339,7 @@ def test_pages_together_are_the_whole_list_in_every_order(
     app: Flask, token: Token, rows: list[dict[str, Any]], limit: int, status: str
 ) -> None:
     user = f"user-{uuid.uuid4().hex}"
-    client = app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
+    client = Client(app, token(user))
     if rows:
         with app.extensions["engine"].connect() as connection:
             connection.execute(sa.insert(tasks), [{"user_id": user} | row for row in rows])
@@ -351,12 +350,12 @@ def test_pages_together_are_the_whole_list_in_every_order(
         assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
 
 
-def link(client: FlaskClient, query: str) -> str:
+def link(client: Client, query: str) -> str:
     answer = client.get(f"/api/tasks?{query}")
     return str(answer.headers["Link"]).removeprefix("<").partition(">")[0]
 
 
-def test_link_keeps_every_filter(varied: FlaskClient) -> None:
+def test_link_keeps_every_filter(varied: Client) -> None:
     query = "priority=high&priority=low&tag=home&q=&due_before=2026-01-02&sort=-title&limit=1"
     assert link(varied, query).startswith(f"/api/tasks?{query}&cursor=")
     found = pages(varied, f"/api/tasks?{query}")
@@ -364,7 +363,7 @@ def test_link_keeps_every_filter(varied: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_cursor_is_for_its_sort_alone(varied: FlaskClient, sort: str) -> None:
+def test_cursor_is_for_its_sort_alone(varied: Client, sort: str) -> None:
     cursor = link(varied, f"sort={sort}&limit=1").partition("cursor=")[2]
     for other in SORTS:
         answer = varied.get(f"/api/tasks?sort={other}&cursor={cursor}")
@@ -374,7 +373,7 @@ def test_cursor_is_for_its_sort_alone(varied: FlaskClient, sort: str) -> None:
             assert (answer.status_code, answer.json) == (400, bad_parameter("cursor", NO_CURSOR))
 
 
-def test_cursor_that_was_altered_or_cut_is_refused(varied: FlaskClient) -> None:
+def test_cursor_that_was_altered_or_cut_is_refused(varied: Client) -> None:
     cursor = link(varied, "sort=title&limit=1").partition("cursor=")[2]
     altered = [cursor[:at] for at in range(len(cursor))]
     altered += [
@@ -389,7 +388,7 @@ def test_cursor_that_was_altered_or_cut_is_refused(varied: FlaskClient) -> None:
         assert (answer.status_code, answer.json) == (400, bad_parameter("cursor", NO_CURSOR)), each
 
 
-def test_row_that_moves_is_on_one_side_of_the_cursor(client: FlaskClient) -> None:
+def test_row_that_moves_is_on_one_side_of_the_cursor(client: Client) -> None:
     made = [create(client, title=title) for title in "bdf"]
     after = link(client, "sort=title&limit=2")
     assert [task["title"] for task in client.get(after).json] == ["f"]
@@ -401,7 +400,7 @@ def test_row_that_moves_is_on_one_side_of_the_cursor(client: FlaskClient) -> Non
     assert [task["title"] for task in first] == ["a", "b"]
 
 
-def test_stats_of_nothing(client: FlaskClient) -> None:
+def test_stats_of_nothing(client: Client) -> None:
     assert client.get("/api/tasks/stats").json == {
         "total": 0,
         "active": 0,
@@ -411,7 +410,7 @@ def test_stats_of_nothing(client: FlaskClient) -> None:
     }
 
 
-def test_stats_count_what_the_filters_let_through(varied: FlaskClient) -> None:
+def test_stats_count_what_the_filters_let_through(varied: Client) -> None:
     assert varied.get("/api/tasks/stats").json == {
         "total": 4,
         "active": 3,
@@ -428,9 +427,7 @@ def test_stats_count_what_the_filters_let_through(varied: FlaskClient) -> None:
     }
 
 
-def test_stats_have_the_50_most_used_tags_in_order(
-    app: Flask, client: FlaskClient, user: str
-) -> None:
+def test_stats_have_the_50_most_used_tags_in_order(app: Flask, client: Client, user: str) -> None:
     uses: Counter[str] = Counter({f"tag{n:02}": 1 + n % 3 for n in range(60)})
     rows = [{"user_id": user, "title": "x", "tags": [tag]} for tag in uses.elements()]
     with app.extensions["engine"].connect() as connection:
@@ -441,10 +438,9 @@ def test_stats_have_the_50_most_used_tags_in_order(
 
 
 def test_completed_tasks_are_deleted_and_no_others(
-    varied: FlaskClient, app: Flask, token: Token
+    varied: Client, app: Flask, token: Token
 ) -> None:
-    other = app.test_client()
-    other.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(f'user-{uuid.uuid4().hex}')}"
+    other = Client(app, token(f"user-{uuid.uuid4().hex}"))
     theirs = create(other, completed=True)
     answer = varied.delete("/api/tasks?status=completed")
     assert (answer.status_code, answer.json) == (200, {"deleted": 1})
@@ -461,14 +457,14 @@ def test_completed_tasks_are_deleted_and_no_others(
         *("status=completed%20", "status[]=completed", "Status=completed", "cursor=x"),
     ],
 )
-def test_nothing_is_deleted_without_exactly_that_parameter(varied: FlaskClient, query: str) -> None:
+def test_nothing_is_deleted_without_exactly_that_parameter(varied: Client, query: str) -> None:
     answer = varied.delete("/api/tasks", query_string=query)
     assert (answer.status_code, answer.json["error_type"]) == (400, "validation_error")
     assert answer.json["errors"][0]["loc"][0] == "query"
     assert titles(varied, "") == set("abcd")
 
 
-def test_many_are_changed_and_answered_in_the_order_of_the_ids(client: FlaskClient) -> None:
+def test_many_are_changed_and_answered_in_the_order_of_the_ids(client: Client) -> None:
     made = [create(client, title=str(n)) for n in range(4)]
     ids = [made[2]["id"], made[0]["id"], made[2]["id"], MAX_ID]
     changes = {"completed": True, "priority": "high", "tags": [" Done "], "due_date": "2026-01-01"}
@@ -483,9 +479,8 @@ def test_many_are_changed_and_answered_in_the_order_of_the_ids(client: FlaskClie
         assert client.get(f"/api/tasks/{task['id']}").json == task
 
 
-def test_ids_that_are_not_mine_are_left_out(client: FlaskClient, app: Flask, token: Token) -> None:
-    other = app.test_client()
-    other.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(f'user-{uuid.uuid4().hex}')}"
+def test_ids_that_are_not_mine_are_left_out(client: Client, app: Flask, token: Token) -> None:
+    other = Client(app, token(f"user-{uuid.uuid4().hex}"))
     mine, theirs = create(client), create(other)
     for changes in ({"title": "stolen"}, {"completed": True}, {}):
         body = {"ids": [theirs["id"], mine["id"]], "changes": changes}
@@ -494,7 +489,7 @@ def test_ids_that_are_not_mine_are_left_out(client: FlaskClient, app: Flask, tok
     assert other.get("/api/tasks").json == [theirs]
 
 
-def test_no_ids_and_no_changes_change_nothing(client: FlaskClient) -> None:
+def test_no_ids_and_no_changes_change_nothing(client: Client) -> None:
     task = create(client)
     body = {"ids": [task["id"]], "changes": {}}
     assert client.patch("/api/tasks", json=body).json == [task]
@@ -505,7 +500,7 @@ def test_no_ids_and_no_changes_change_nothing(client: FlaskClient) -> None:
     assert client.get("/api/tasks").json == [task]
 
 
-def test_length_of_a_list_is_checked_before_its_items(client: FlaskClient) -> None:
+def test_length_of_a_list_is_checked_before_its_items(client: Client) -> None:
     too_many = [0] * 50_000
     for body, name in (
         ({"ids": too_many, "changes": {}}, "ids"),
@@ -544,7 +539,7 @@ NO_ID = f"Must be a whole number from 1 to {MAX_ID}."
     ],
 )
 def test_bad_change_of_many_is_refused_by_name(
-    client: FlaskClient, body: Any, loc: tuple[str, ...], message: str
+    client: Client, body: Any, loc: tuple[str, ...], message: str
 ) -> None:
     answer = client.patch("/api/tasks", json=body)
     assert answer.status_code == 400
@@ -552,13 +547,12 @@ def test_bad_change_of_many_is_refused_by_name(
     assert answer.json["errors"][0]["loc"] == ["body", *loc]
 
 
-def test_changes_of_many_at_once_do_not_block_each_other(app: Flask, client: FlaskClient) -> None:
+def test_changes_of_many_at_once_do_not_block_each_other(app: Flask, client: Client) -> None:
     """In whatever order their ids stand, and beside the deletion of what is completed."""
     ids = [create(client)["id"] for _ in range(50)]
 
     def change(turn: int) -> int:
-        other = app.test_client()
-        other.environ_base = client.environ_base
+        other = Client(app, client.token)
         if turn % 5 == 4:
             return other.delete("/api/tasks?status=completed").status_code
         body = {"ids": ids[:: 1 if turn % 2 else -1], "changes": {"completed": turn % 7 == 6}}
@@ -568,7 +562,7 @@ def test_changes_of_many_at_once_do_not_block_each_other(app: Flask, client: Fla
         assert set(pool.map(change, range(80))) == {200}
 
 
-def test_search_of_ten_thousand_characters_is_no_defect(client: FlaskClient) -> None:
+def test_search_of_ten_thousand_characters_is_no_defect(client: Client) -> None:
     create(client, title="x" * 200, description="%_\\" * 3_000)
     answer = client.get("/api/tasks", query_string={"q": "%_\\" * 66})
     assert len(answer.json) == 1

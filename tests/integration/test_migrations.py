@@ -9,7 +9,6 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ import flask_migrate
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 
 from config import Config
 from tests import ROOT, SECRET
-from tests.support.api import Token
+from tests.support.client import Client, MakeApp, Token
 from todo_api import create_app
 from todo_api.models import metadata, tasks
 from todo_api.paging import SORTS
@@ -209,7 +207,7 @@ def test_database_holds_each_limit_too(app: Flask, row: dict[str, Any], constrai
 )
 @pytest.mark.parametrize("page", ["first", "second"])
 def test_page_is_an_index_scan_without_a_sort(
-    app: Flask, client: FlaskClient, user: str, query: str, page: str
+    app: Flask, client: Client, user: str, query: str, page: str
 ) -> None:
     engine = app.extensions["engine"]
     sent: list[str] = []
@@ -240,17 +238,21 @@ def test_page_is_an_index_scan_without_a_sort(
     assert len(re.findall("Index Cond: .*ROW", plan)) == (page == "second")
 
 
-def test_unpooled_url_is_the_one_migrated(new_database: Callable[[], Any], config: Config) -> None:
+def test_unpooled_url_is_the_one_migrated(
+    new_database: Callable[[], Any], make_app: MakeApp
+) -> None:
     absent = "postgresql+psycopg2://u:p@127.0.0.1:1/db"
     with new_database() as url:
-        app = create_app(replace(config, database_url=absent, database_url_unpooled=url))
+        app = make_app(database_url=absent, database_url_unpooled=url)
         with app.app_context():
             flask_migrate.upgrade()
         with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
             assert sa.inspect(connection).has_table("tasks")
 
 
-def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> None:
+def test_role_that_may_only_change_rows_serves(
+    empty: Flask, make_app: MakeApp, token: Token
+) -> None:
     flask_migrate.upgrade()
     engine = empty.extensions["engine"]
     role = f"role_{uuid.uuid4().hex}"
@@ -259,9 +261,8 @@ def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> No
         connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks TO {role}")
     try:
         url = engine.url.set(username=role, password=role).render_as_string(hide_password=False)
-        app = create_app(Config(SECRET, url))
-        client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token('ann')}"
+        app = make_app(database_url=url, database_url_unpooled=None)
+        client = Client(app, token("ann"))
         task = client.post("/api/tasks", json={"title": "x"}).headers["Location"]
         assert client.patch(f"{task}/complete").json["completed"] is True
         assert len(client.get("/api/tasks").json) == 1
@@ -274,9 +275,9 @@ def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> No
             connection.exec_driver_sql(f"DROP ROLE {role}")
 
 
-def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+def test_pooler_is_warned_of(make_app: MakeApp, caplog: pytest.LogCaptureFixture) -> None:
     url = "postgresql://u:p@ep-x-pooler.invalid:1/db?hostaddr=127.0.0.1"
-    app = create_app(replace(config, database_url=url, database_url_unpooled=None))
+    app = make_app(database_url=url, database_url_unpooled=None)
     logger = logging.getLogger("alembic.env")
     logger.addHandler(caplog.handler)
     try:

@@ -5,25 +5,25 @@ from struct import pack
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from tests.support.api import add, pages
+from tests.support.client import Client
 
 
-def test_empty_list(client: FlaskClient) -> None:
+def test_empty_list(client: Client) -> None:
     answer = client.get("/api/tasks")
     assert (answer.status_code, answer.json) == (200, [])
     assert "Link" not in answer.headers
 
 
-def test_list_is_newest_first(client: FlaskClient) -> None:
+def test_list_is_newest_first(client: Client) -> None:
     created = [client.post("/api/tasks", json={"title": str(n)}).json for n in range(3)]
     assert client.get("/api/tasks").json == created[::-1]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 20, 21])
 def test_pages_together_are_the_whole_list(
-    app: Flask, client: FlaskClient, user: str, limit: int
+    app: Flask, client: Client, user: str, limit: int
 ) -> None:
     for _ in range(3):
         add(app, user, 7)
@@ -36,7 +36,7 @@ def test_pages_together_are_the_whole_list(
     assert 1 <= len(found[-1]) <= limit
 
 
-def test_page_is_capped_but_never_silently(app: Flask, client: FlaskClient, user: str) -> None:
+def test_page_is_capped_but_never_silently(app: Flask, client: Client, user: str) -> None:
     add(app, user, 501)
     for path, size in (("/api/tasks", 100), ("/api/tasks?limit=500", 500)):
         answer = client.get(path)
@@ -44,7 +44,7 @@ def test_page_is_capped_but_never_silently(app: Flask, client: FlaskClient, user
         assert "Link" in answer.headers
 
 
-def test_link_leads_on_within_the_filter(app: Flask, client: FlaskClient, user: str) -> None:
+def test_link_leads_on_within_the_filter(app: Flask, client: Client, user: str) -> None:
     add(app, user, 3, completed=True)
     add(app, user, 4)
     link = client.get("/api/tasks?status=completed&limit=2").headers["Link"]
@@ -58,7 +58,7 @@ def test_link_leads_on_within_the_filter(app: Flask, client: FlaskClient, user: 
     [("all", {True, False}), ("active", {False}), ("pending", {False}), ("completed", {True})],
 )
 def test_status_filters(
-    app: Flask, client: FlaskClient, user: str, status: str, expected: set[bool]
+    app: Flask, client: Client, user: str, status: str, expected: set[bool]
 ) -> None:
     add(app, user, 2, completed=True)
     add(app, user, 2, completed=False)
@@ -68,7 +68,7 @@ def test_status_filters(
 
 
 def test_deleted_row_does_not_break_the_page_after_it(
-    app: Flask, client: FlaskClient, user: str
+    app: Flask, client: Client, user: str
 ) -> None:
     add(app, user, 5)
     whole = client.get("/api/tasks").json
@@ -105,7 +105,7 @@ CURSOR = "Not a cursor that this service gave out for this sort."
     ],
 )
 def test_bad_parameter_is_refused_by_name(
-    client: FlaskClient, name: str, value: str, message: str | None
+    client: Client, name: str, value: str, message: str | None
 ) -> None:
     message = message or "Must be one of: all, active, pending, completed."
     answer = client.get(f"/api/tasks?{name}={value}")
@@ -120,14 +120,14 @@ def test_bad_parameter_is_refused_by_name(
     )
 
 
-def test_parameter_given_twice_is_refused(client: FlaskClient) -> None:
+def test_parameter_given_twice_is_refused(client: Client) -> None:
     answer = client.get("/api/tasks?limit=1&limit=2")
     assert answer.status_code == 400
     assert answer.json["detail"] == "query.limit: Given more than once."
 
 
 def test_page_of_long_descriptions_ends_early_and_leads_on(
-    client: FlaskClient, app: Flask, user: str
+    client: Client, app: Flask, user: str
 ) -> None:
     add(app, user, 230, description="🥛" * 10_000)
     found = pages(client, "/api/tasks?limit=500")

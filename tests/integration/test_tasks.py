@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 
 from tests.support.api import create, refused
+from tests.support.client import Client
 
 TIMESTAMP = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 NO_SUCH_TASK = {
@@ -22,7 +22,7 @@ NO_SUCH_TASK = {
 }
 
 
-def test_created_task_is_answered_as_stored(client: FlaskClient, user: str) -> None:
+def test_created_task_is_answered_as_stored(client: Client, user: str) -> None:
     answer = client.post("/api/tasks", json={"title": "Buy milk"})
     task = answer.json
     assert answer.status_code == 201
@@ -44,7 +44,7 @@ def test_created_task_is_answered_as_stored(client: FlaskClient, user: str) -> N
     assert client.get(answer.headers["Location"]).json == task
 
 
-def test_created_task_keeps_what_it_was_given(client: FlaskClient) -> None:
+def test_created_task_keeps_what_it_was_given(client: Client) -> None:
     description = "  kept as typed,\n\twith white space and 日本語 🥛  "
     task = create(client, title="Milk", description=description, completed=True)
     assert (task["title"], task["description"], task["completed"]) == ("Milk", description, True)
@@ -60,22 +60,22 @@ def test_created_task_keeps_what_it_was_given(client: FlaskClient) -> None:
         ("two\nlines", "two\nlines"),
     ],
 )
-def test_title_is_trimmed(client: FlaskClient, typed: str, stored: str) -> None:
+def test_title_is_trimmed(client: Client, typed: str, stored: str) -> None:
     assert create(client, title=typed)["title"] == stored
 
 
 @pytest.mark.parametrize("character", string.ascii_letters + string.digits + string.punctuation)
-def test_title_may_begin_and_end_with_any_character(client: FlaskClient, character: str) -> None:
+def test_title_may_begin_and_end_with_any_character(client: Client, character: str) -> None:
     for title in (character, f"{character}x", f"x{character}", f" {character} "):
         assert create(client, title=title)["title"] == title.strip()
 
 
 @pytest.mark.parametrize("number", [number for number in range(1, 0x2030) if chr(number).isspace()])
-def test_white_space_of_every_kind_is_trimmed(client: FlaskClient, number: int) -> None:
+def test_white_space_of_every_kind_is_trimmed(client: Client, number: int) -> None:
     assert create(client, title=f"{chr(number)}x{chr(number)}")["title"] == "x"
 
 
-def test_description_may_have_10_000_characters(client: FlaskClient) -> None:
+def test_description_may_have_10_000_characters(client: Client) -> None:
     assert create(client, description="é" * 10_000)["description"] == "é" * 10_000
 
 
@@ -101,9 +101,7 @@ NOT_STORABLE = "Must hold no NUL character and no lone surrogate."
         ({"completed": "true"}, "Not a valid boolean."),
     ],
 )
-def test_bad_value_is_refused_by_name(
-    client: FlaskClient, field: dict[str, Any], message: str
-) -> None:
+def test_bad_value_is_refused_by_name(client: Client, field: dict[str, Any], message: str) -> None:
     task = create(client)
     (name,) = field
     for method, path, body in (
@@ -118,7 +116,7 @@ def test_bad_value_is_refused_by_name(
 
 
 @pytest.mark.parametrize("name", ["title", "completed"])
-def test_null_is_refused_where_it_means_nothing(client: FlaskClient, name: str) -> None:
+def test_null_is_refused_where_it_means_nothing(client: Client, name: str) -> None:
     task = create(client)
     expected = refused(name, "Field may not be null.", "null")
     assert client.post("/api/tasks", json={"title": "x", name: None}).json == expected
@@ -127,7 +125,7 @@ def test_null_is_refused_where_it_means_nothing(client: FlaskClient, name: str) 
 
 
 @pytest.mark.parametrize("name", ["user_id", "userId", "id", "created_at", "done", "", "_schema"])
-def test_unknown_field_is_refused_by_name(client: FlaskClient, name: str) -> None:
+def test_unknown_field_is_refused_by_name(client: Client, name: str) -> None:
     task = create(client)
     body = {"title": "x", "completed": True, name: "mallory"}
     expected = refused(name, "Unknown field.", "unknown")
@@ -143,13 +141,13 @@ def test_unknown_field_is_refused_by_name(client: FlaskClient, name: str) -> Non
     assert client.get("/api/tasks").json == [task]
 
 
-def test_title_is_required(client: FlaskClient) -> None:
+def test_title_is_required(client: Client) -> None:
     answer = client.post("/api/tasks", json={"description": "no title"})
     expected = refused("title", "Missing data for required field.", "missing")
     assert (answer.status_code, answer.json) == (400, expected)
 
 
-def test_all_that_is_wrong_is_told_at_once(client: FlaskClient) -> None:
+def test_all_that_is_wrong_is_told_at_once(client: Client) -> None:
     answer = client.post("/api/tasks", json={"title": 1, "completed": 1, "x": 1})
     assert {tuple(error["loc"]) for error in answer.json["errors"]} == {
         ("body", "title"),
@@ -158,14 +156,14 @@ def test_all_that_is_wrong_is_told_at_once(client: FlaskClient) -> None:
     }
 
 
-def test_errors_are_counted_out(client: FlaskClient) -> None:
+def test_errors_are_counted_out(client: Client) -> None:
     answer = client.post("/api/tasks", json={str(number): 1 for number in range(5_000)})
     assert answer.status_code == 400
     assert len(answer.json["errors"]) == 20
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-def test_absent_field_keeps_its_value(client: FlaskClient, method: str) -> None:
+def test_absent_field_keeps_its_value(client: Client, method: str) -> None:
     task = create(client, description="two litres")
     path = f"/api/tasks/{task['id']}"
     changed = client.open(path, method=method, json={"title": " Buy oat milk "}).json
@@ -177,7 +175,7 @@ def test_absent_field_keeps_its_value(client: FlaskClient, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-def test_null_clears_the_description(client: FlaskClient, method: str) -> None:
+def test_null_clears_the_description(client: Client, method: str) -> None:
     task = create(client, description="two litres")
     path = f"/api/tasks/{task['id']}"
     assert client.open(path, method=method, json={"description": None}).json["description"] is None
@@ -185,12 +183,12 @@ def test_null_clears_the_description(client: FlaskClient, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-def test_no_changes_change_nothing(client: FlaskClient, method: str) -> None:
+def test_no_changes_change_nothing(client: Client, method: str) -> None:
     task = create(client)
     assert client.open(f"/api/tasks/{task['id']}", method=method, json={}).json == task
 
 
-def test_toggle_without_a_body_flips(client: FlaskClient) -> None:
+def test_toggle_without_a_body_flips(client: Client) -> None:
     task = create(client)
     path = f"/api/tasks/{task['id']}/complete"
     flipped = client.patch(path)
@@ -204,7 +202,7 @@ def test_toggle_without_a_body_flips(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("completed", [True, False])
-def test_toggle_with_a_body_sets(client: FlaskClient, completed: bool) -> None:
+def test_toggle_with_a_body_sets(client: Client, completed: bool) -> None:
     task = create(client, completed=True)
     path = f"/api/tasks/{task['id']}/complete"
     assert client.patch(path, json={"completed": completed}).json["completed"] is completed
@@ -221,7 +219,7 @@ def test_toggle_with_a_body_sets(client: FlaskClient, completed: bool) -> None:
     ],
 )
 def test_toggle_refuses_a_body_that_says_nothing(
-    client: FlaskClient, body: Any, expected: dict[str, Any]
+    client: Client, body: Any, expected: dict[str, Any]
 ) -> None:
     task = create(client)
     answer = client.patch(f"/api/tasks/{task['id']}/complete", json=body)
@@ -229,7 +227,7 @@ def test_toggle_refuses_a_body_that_says_nothing(
     assert client.get(f"/api/tasks/{task['id']}").json == task
 
 
-def test_deleted_task_is_gone(client: FlaskClient) -> None:
+def test_deleted_task_is_gone(client: Client) -> None:
     task = create(client)
     path = f"/api/tasks/{task['id']}"
     deleted = client.delete(path)
@@ -240,7 +238,7 @@ def test_deleted_task_is_gone(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("id_", [2**63 - 1, 2**62])
-def test_absent_task_is_not_found(client: FlaskClient, id_: int) -> None:
+def test_absent_task_is_not_found(client: Client, id_: int) -> None:
     for method, path, body in (
         ("GET", f"/api/tasks/{id_}", None),
         ("PATCH", f"/api/tasks/{id_}", {"title": "x"}),
@@ -260,7 +258,7 @@ def test_absent_task_is_not_found(client: FlaskClient, id_: int) -> None:
         *("null", str(2**63), "9" * 19, "9" * 5_000),
     ],
 )
-def test_what_is_no_id_is_not_found(client: FlaskClient, id_: str) -> None:
+def test_what_is_no_id_is_not_found(client: Client, id_: str) -> None:
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         answer = client.open(f"/api/tasks/{id_}", method=method)
         assert (answer.status_code, answer.json["error_type"]) == (404, "not_found_error")
@@ -268,7 +266,7 @@ def test_what_is_no_id_is_not_found(client: FlaskClient, id_: str) -> None:
     assert (answer.status_code, answer.json["error_type"]) == (404, "not_found_error")
 
 
-def test_unknown_query_parameter_is_refused_by_name(client: FlaskClient) -> None:
+def test_unknown_query_parameter_is_refused_by_name(client: Client) -> None:
     task = create(client)
     path = f"/api/tasks/{task['id']}"
     for method, target, body in (
@@ -295,31 +293,30 @@ def test_unknown_query_parameter_is_refused_by_name(client: FlaskClient) -> None
     assert client.get("/api/tasks").json == [task]
 
 
-def at_once(app: Flask, client: FlaskClient, times: int, **request: Any) -> list[int]:
+def at_once(app: Flask, client: Client, times: int, **request: Any) -> list[int]:
     """Send the same request from several threads and return the statuses."""
 
     def send(_: int) -> int:
-        other = app.test_client()
-        other.environ_base = client.environ_base
+        other = Client(app, client.token)
         return other.open(**request).status_code
 
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(send, range(times)))
 
 
-def test_toggles_at_once_are_all_counted(app: Flask, client: FlaskClient) -> None:
+def test_toggles_at_once_are_all_counted(app: Flask, client: Client) -> None:
     path = f"/api/tasks/{create(client)['id']}"
     assert at_once(app, client, 41, path=f"{path}/complete", method="PATCH") == [200] * 41
     assert client.get(path).json["completed"] is True
 
 
-def test_one_of_several_deletes_at_once_succeeds(app: Flask, client: FlaskClient) -> None:
+def test_one_of_several_deletes_at_once_succeeds(app: Flask, client: Client) -> None:
     path = f"/api/tasks/{create(client)['id']}"
     assert sorted(at_once(app, client, 8, path=path, method="DELETE")) == [204] + [404] * 7
 
 
 def test_update_that_waited_is_dated_after_the_one_it_waited_for(
-    app: Flask, client: FlaskClient
+    app: Flask, client: Client
 ) -> None:
     task = create(client)
     change = sa.text(

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import psycopg2
 import pytest
@@ -15,8 +14,9 @@ from flask import Flask
 
 from config import Config
 from tests import ROOT
+from tests.support.client import Client, MakeApp
 from tests.support.wire import Proxy
-from todo_api import create_app, dialect, watchdog
+from todo_api import dialect, watchdog
 
 # Waits for an answer that never comes, with no descriptor left to open.
 EXHAUSTED = """
@@ -54,16 +54,14 @@ class Interrupted:
 
 
 @pytest.fixture
-def stalling(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Flask, Proxy]]:
+def stalling(
+    config: Config, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Flask, Proxy]]:
     """The service behind a proxy that can be told to stop forwarding."""
     monkeypatch.setattr(watchdog, "INTERVAL", 0.05)
     monkeypatch.setattr(dialect, "GRACE", 0.2)
     with Proxy(config.database_url) as proxy:
-        app = create_app(
-            replace(config, database_url=proxy.url, pool_size=1, statement_timeout=0.2)
-        )
-        yield app, proxy
-        app.extensions["engine"].dispose()
+        yield make_app(database_url=proxy.url, pool_size=1, statement_timeout=0.2), proxy
 
 
 def test_silent_peer_ends_in_503_and_the_next_request_connects_anew(
@@ -73,7 +71,7 @@ def test_silent_peer_ends_in_503_and_the_next_request_connects_anew(
 
 
 def assert_silence_is_a_503(app: Flask, proxy: Proxy) -> None:
-    client = app.test_client()
+    client = Client(app)
     assert client.get("/ready").status_code == 200
     proxy.flowing.clear()
     started = time.monotonic()
@@ -98,7 +96,7 @@ def test_connection_that_closed_meanwhile_does_not_end_the_watch(
 
 def test_ping_of_a_silent_peer_ends_too(stalling: tuple[Flask, Proxy]) -> None:
     app, proxy = stalling
-    client = app.test_client()
+    client = Client(app)
     assert client.get("/ready").status_code == 200
     proxy.clients[-1].sendall(b"N" + struct.pack(">i", 17) + b"SNOTICE\0Mhm\0\0")
     proxy.flowing.clear()

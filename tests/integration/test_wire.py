@@ -4,33 +4,30 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
+from flask import Flask
 
 from config import Config, ConfigError
-from tests.support.api import Token
+from tests.support.client import Client, MakeApp, Token
 from tests.support.wire import Proxy
-from todo_api import create_app
 from todo_api.db import CONNECTION_DEFAULTS, resolve_url
 
 TIMEOUT = "SET LOCAL statement_timeout = 5000; "
 
 
 @pytest.fixture
-def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient, Proxy]]:
+def wired(
+    config: Config, make_app: MakeApp, token: Token, user: str
+) -> Iterator[tuple[Client, Proxy]]:
     """A client of a service whose connection is in its steady state, and what it sends."""
     with Proxy(config.database_url) as proxy:
-        app = create_app(replace(config, database_url=proxy.url, pool_size=1))
-        client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
+        client = Client(make_app(database_url=proxy.url, pool_size=1), token(user))
         assert client.get("/api/tasks").status_code == 200
         proxy.messages.clear()
         yield client, proxy
-        app.extensions["engine"].dispose()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +60,7 @@ def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient
     ],
 )
 def test_request_is_one_statement_in_one_message(
-    wired: tuple[FlaskClient, Proxy], method: str, path: str, body: Any, status: int, verb: str
+    wired: tuple[Client, Proxy], method: str, path: str, body: Any, status: int, verb: str
 ) -> None:
     client, proxy = wired
     task = client.post("/api/tasks", json={"title": "x"}).json
@@ -85,7 +82,7 @@ def test_request_is_one_statement_in_one_message(
     ],
 )
 def test_several_rows_are_locked_by_their_ids_in_order(
-    wired: tuple[FlaskClient, Proxy], method: str, path: str, body: Any
+    wired: tuple[Client, Proxy], method: str, path: str, body: Any
 ) -> None:
     """Which the plan of one day may do by itself, and that of another not."""
     client, proxy = wired
@@ -105,7 +102,7 @@ def test_several_rows_are_locked_by_their_ids_in_order(
     ],
 )
 def test_refused_request_never_asks_the_database(
-    wired: tuple[FlaskClient, Proxy],
+    wired: tuple[Client, Proxy],
     method: str,
     path: str,
     headers: dict[str, str],
@@ -116,8 +113,8 @@ def test_refused_request_never_asks_the_database(
     assert proxy.messages == []
 
 
-def test_timeout_ends_with_its_statement(config: Config) -> None:
-    engine = create_app(replace(config, pool_size=1)).extensions["engine"]
+def test_timeout_ends_with_its_statement(make_app: MakeApp) -> None:
+    engine = make_app(pool_size=1).extensions["engine"]
     with engine.connect() as connection:
         held = connection.connection.dbapi_connection
         show = sa.text("SHOW statement_timeout")
@@ -125,7 +122,6 @@ def test_timeout_ends_with_its_statement(config: Config) -> None:
         cursor = held.cursor()
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("0",)
-    engine.dispose()
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
@@ -148,17 +144,17 @@ def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
     "parameters", ["pgbouncer=true", "options=a&options=b", "client_encoding=latin1"]
 )
 def test_parameter_that_libpq_refuses_stops_the_start(
-    config: Config, name: str, parameters: str
+    make_app: MakeApp, name: str, parameters: str
 ) -> None:
     url = f"postgresql://u:hunter2@host/db?{parameters}"
     with pytest.raises(ConfigError, match=rf"^{name.upper()} has a parameter") as refusal:
-        create_app(replace(config, **{name: url}))
+        make_app(**{name: url})
     assert "hunter2" not in str(refusal.value)
 
 
-def test_connection_with_a_high_descriptor_is_pinged_too(config: Config) -> None:
+def test_connection_with_a_high_descriptor_is_pinged_too(make_app: MakeApp) -> None:
     """select() takes no descriptor above 1023, and a worker may hold more clients than that."""
-    app = create_app(config)
+    client = Client(make_app())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as held:
         held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
@@ -166,38 +162,32 @@ def test_connection_with_a_high_descriptor_is_pinged_too(config: Config) -> None
         for _ in range(1_100):
             held.enter_context(open(os.devnull))
         for _ in range(2):
-            assert app.test_client().get("/ready").status_code == 200
-    app.extensions["engine"].dispose()
+            assert client.get("/ready").status_code == 200
 
 
-def test_pool_is_as_the_settings_say(config: Config) -> None:
-    pool = create_app(config).extensions["engine"].pool
+def test_pool_is_as_the_settings_say(make_app: MakeApp) -> None:
+    pool = make_app().extensions["engine"].pool
     assert (pool.size(), pool._max_overflow, pool._recycle, pool._timeout) == (10, 0, 3600, 5)
     assert pool._pre_ping
 
 
-def test_connection_parameters_of_the_url_win(config: Config) -> None:
+def test_connection_parameters_of_the_url_win(config: Config, make_app: MakeApp) -> None:
     url = sa.make_url(config.database_url).update_query_dict(
         {"connect_timeout": "3", "application_name": "mine"}
     )
-    other = replace(config, database_url=url.render_as_string(hide_password=False))
-    query = create_app(other).extensions["engine"].url.query
+    other = make_app(database_url=url.render_as_string(hide_password=False))
+    query = other.extensions["engine"].url.query
     assert (query["connect_timeout"], query["application_name"]) == ("3", "mine")
-    default = create_app(config).extensions["engine"].url.query
+    default = make_app().extensions["engine"].url.query
     assert (default["connect_timeout"], default["client_encoding"]) == ("10", "utf8")
     assert query["tcp_user_timeout"] == "8000"
 
 
 def test_timestamps_are_utc_whatever_the_database_says(
-    config: Config, database_url: str, token: Token, user: str
+    app: Flask, make_app: MakeApp, database_url: str, token: Token, user: str
 ) -> None:
     url = sa.make_url(database_url).update_query_dict({"options": "-c timezone=Asia/Kathmandu"})
-    app = create_app(replace(config, database_url=url.render_as_string(hide_password=False)))
-    client = app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
-    there = client.post("/api/tasks", json={"title": "x"}).json
-    with create_app(config).test_client() as other:
-        other.environ_base = client.environ_base
-        assert other.get(f"/api/tasks/{there['id']}").json == there
-    assert there["created_at"].endswith("Z")
-    app.extensions["engine"].dispose()
+    elsewhere = make_app(database_url=url.render_as_string(hide_password=False))
+    created = Client(elsewhere, token(user)).post("/api/tasks", json={"title": "x"}).json
+    assert Client(app, token(user)).get(f"/api/tasks/{created['id']}").json == created
+    assert created["created_at"].endswith("Z")

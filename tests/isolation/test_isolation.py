@@ -1,13 +1,13 @@
 """A stranger sees nothing, and another user's task is as good as none."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
+
+from tests.support.client import Client, MakeClient
 
 ABSENT = 2**62
 ON_A_TASK = [
@@ -22,14 +22,14 @@ ON_A_TASK = [
 
 
 @pytest.fixture
-def other(client_of: Callable[[str], FlaskClient], user: str) -> FlaskClient:
+def other(client_of: MakeClient, user: str) -> Client:
     """Another user than `client`'s."""
     return client_of(f"other-{user}")
 
 
 @pytest.mark.parametrize(("method", "suffix", "body"), ON_A_TASK)
 def test_other_users_task_is_not_found_byte_for_byte(
-    client: FlaskClient, other: FlaskClient, method: str, suffix: str, body: Any
+    client: Client, other: Client, method: str, suffix: str, body: Any
 ) -> None:
     task = client.post("/api/tasks", json={"title": "mine"}).json
     headers = {"X-Request-ID": "same"}
@@ -43,7 +43,7 @@ def test_other_users_task_is_not_found_byte_for_byte(
     assert client.get(f"/api/tasks/{task['id']}").json == task
 
 
-def test_lists_are_each_users_own(client: FlaskClient, other: FlaskClient) -> None:
+def test_lists_are_each_users_own(client: Client, other: Client) -> None:
     mine = client.post("/api/tasks", json={"title": "mine"}).json
     theirs = other.post("/api/tasks", json={"title": "theirs"}).json
     assert client.get("/api/tasks").json == [mine]
@@ -51,9 +51,7 @@ def test_lists_are_each_users_own(client: FlaskClient, other: FlaskClient) -> No
     assert (mine["user_id"] == theirs["user_id"]) is False
 
 
-def test_cursor_of_another_user_shows_nothing_of_theirs(
-    client: FlaskClient, other: FlaskClient
-) -> None:
+def test_cursor_of_another_user_shows_nothing_of_theirs(client: Client, other: Client) -> None:
     for _ in range(3):
         client.post("/api/tasks", json={"title": "mine"})
     link = client.get("/api/tasks?limit=1").headers["Link"].removeprefix("<").partition(">")[0]
@@ -62,7 +60,7 @@ def test_cursor_of_another_user_shows_nothing_of_theirs(
 
 @pytest.mark.parametrize("pretended", ["user_id", "userId", "sub", "owner"])
 def test_user_is_taken_from_nowhere_but_the_token(
-    client: FlaskClient, other: FlaskClient, user: str, pretended: str
+    client: Client, other: Client, user: str, pretended: str
 ) -> None:
     body = {"title": "x", pretended: user}
     assert other.post("/api/tasks", json=body).status_code == 400
@@ -80,7 +78,7 @@ def task_routes(app: Flask) -> list[tuple[str, str]]:
     ]
 
 
-def test_every_task_route_refuses_a_stranger_first(app: Flask, anonymous: FlaskClient) -> None:
+def test_every_task_route_refuses_a_stranger_first(app: Flask, anonymous: Client) -> None:
     routes = task_routes(app)
     assert len(routes) >= 13
     for method, path in routes:
@@ -92,7 +90,7 @@ def test_every_task_route_refuses_a_stranger_first(app: Flask, anonymous: FlaskC
             assert method == "HEAD" or answer.json["error_type"] == "authentication_error"
 
 
-def test_every_task_statement_carries_the_owner(app: Flask, client: FlaskClient, user: str) -> None:
+def test_every_task_statement_carries_the_owner(app: Flask, client: Client, user: str) -> None:
     """Records what PostgreSQL is sent by every task route, the ones nobody thought of included."""
     task = client.post("/api/tasks", json={"title": "mine"}).json
     sent: list[tuple[str, Any]] = []

@@ -1,18 +1,15 @@
 """Requests that tests of several modules send, and the responses that they expect."""
 
-from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 
+from tests.support.client import Client
 from todo_api.models import tasks
 
-Token = Callable[..., str]
 
-
-def create(client: FlaskClient, **task: Any) -> dict[str, Any]:
+def create(client: Client, **task: Any) -> dict[str, Any]:
     answer = client.post("/api/tasks", json={"title": "Buy milk"} | task)
     assert answer.status_code == 201
     created: dict[str, Any] = answer.json
@@ -44,7 +41,7 @@ def add(app: Flask, user: str, count: int, **columns: Any) -> None:
         connection.execute(sa.insert(tasks), rows)
 
 
-def pages(client: FlaskClient, path: str) -> list[list[dict[str, Any]]]:
+def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:
     """Follow `Link` to the end."""
     found = []
     while path:
