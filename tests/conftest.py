@@ -1,4 +1,4 @@
-"""A real PostgreSQL a run, a database a worker made by the real migrations, a new user a test."""
+"""One PostgreSQL for each run, one migrated database for each worker, one user for each test."""
 
 import os
 import re
@@ -26,15 +26,15 @@ from todo_api import create_app, db, embedded
 
 @pytest.fixture(scope="session")
 def server() -> str:
-    """The URL of the PostgreSQL to test on; the database that it names is left alone."""
-    given = os.environ.get("TEST_DATABASE_URL")
-    url = db.resolve_url(given) if given else embedded.start(ROOT / "instance/test-postgres", *FAST)
+    """The URL of the test server. The database in this URL is not changed."""
+    own = os.environ.get("TEST_DATABASE_URL")
+    url = db.resolve_url(own) if own else embedded.start(ROOT / "instance/test-postgres", *FAST)
     return sa.make_url(url).set(drivername="postgresql+psycopg2").render_as_string(False)
 
 
 @pytest.fixture(scope="session")
 def new_database(server: str) -> Callable[[], Any]:
-    """Make an empty database for the length of a `with`, which gives its URL."""
+    """Make an empty database while a `with` lasts, and yield its URL."""
 
     locale = "LOCALE 'C.UTF-8'" if "TEST_DATABASE_URL" in os.environ else ""
 
@@ -57,7 +57,7 @@ def new_database(server: str) -> Callable[[], Any]:
 
 @pytest.fixture(scope="session")
 def database_url(new_database: Callable[[], Any]) -> Iterator[str]:
-    """A database with the schema that the migrations make."""
+    """A database migrated to the latest revision."""
     with new_database() as url:
         app = create_app(Config(SECRET, url))
         with app.app_context():
@@ -68,7 +68,7 @@ def database_url(new_database: Callable[[], Any]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def config(database_url: str, server: str) -> Iterator[Config]:
-    """The settings of the service; with TEST_POOLED set, by way of a PgBouncer."""
+    """The settings of the service, through PgBouncer if TEST_POOLED is set."""
     if "TEST_POOLED" not in os.environ:
         yield Config(SECRET, database_url)
         return
@@ -78,7 +78,7 @@ def config(database_url: str, server: str) -> Iterator[Config]:
 
 @pytest.fixture
 def make_app(config: Config) -> Iterator[MakeApp]:
-    """Make the service with other settings; its connections last as long as the test."""
+    """Make the service with other settings, and close its connections after the test."""
     apps: list[Flask] = []
 
     def make(**settings: Any) -> Flask:
@@ -92,7 +92,7 @@ def make_app(config: Config) -> Iterator[MakeApp]:
 
 @pytest.fixture(scope="session")
 def app(config: Config) -> Iterator[Flask]:
-    """The service; what it answers must be in its document."""
+    """The service. Every status code that it returns must be in its document."""
     app = create_app(config)
     undocumented = set()
 
@@ -125,7 +125,7 @@ def user() -> str:
 
 @pytest.fixture(scope="session")
 def token() -> Token:
-    """Sign a token of ``user``; a claim given as None is left out."""
+    """Sign a token for ``user``. A claim of None is left out."""
 
     def sign(
         user: object, /, *, key: str = SECRET, algorithm: str = "HS256", **claims: object

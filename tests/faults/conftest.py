@@ -20,7 +20,7 @@ CLIENTS = 16
 def cluster() -> Cluster:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
-    atexit.register(shutil.rmtree, folder)  # runs after the server in it was stopped
+    atexit.register(shutil.rmtree, folder)  # runs after its server has stopped
     return Cluster(folder)
 
 
@@ -31,23 +31,23 @@ def tokens(token: Token) -> list[str]:
 
 @pytest.fixture
 def served(cluster: Cluster, tmp_path: Path) -> Iterator[Server]:
-    """gunicorn with two workers on the cluster."""
+    """gunicorn with two workers, connected to the cluster."""
     with Server(tmp_path / "log", cluster.url, WEB_CONCURRENCY="2") as server:
         yield server
-    # Not parsed: where a connection ends while it is opened, libpq itself writes a line to stderr.
+    # Not parsed as JSON: libpq writes to stderr when a connection ends while it opens.
     assert '"status": 500' not in server.log.read_text()
 
 
 @pytest.fixture
 def slow(cluster: Cluster) -> Iterator[bytes]:
-    """The body of a task that takes PostgreSQL half a minute to insert."""
+    """The body of a task whose INSERT takes 30 seconds."""
     cluster.ask(
-        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql"
+        "CREATE FUNCTION sleep_30() RETURNS trigger LANGUAGE plpgsql"
         " AS 'BEGIN PERFORM pg_sleep(30); RETURN NEW; END'"
     )
     cluster.ask(
-        "CREATE TRIGGER dawdle BEFORE INSERT ON tasks FOR EACH ROW WHEN (NEW.title = 'slow')"
-        " EXECUTE FUNCTION dawdle()"
+        "CREATE TRIGGER sleep_30 BEFORE INSERT ON tasks FOR EACH ROW WHEN (NEW.title = 'slow')"
+        " EXECUTE FUNCTION sleep_30()"
     )
     yield b'{"title": "slow"}'
-    cluster.ask("DROP FUNCTION dawdle CASCADE")
+    cluster.ask("DROP FUNCTION sleep_30 CASCADE")

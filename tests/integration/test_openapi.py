@@ -1,4 +1,4 @@
-"""The document says what the service does, and the page shows it without the internet."""
+"""The document matches the service, and the docs page works offline."""
 
 import json
 import re
@@ -37,17 +37,17 @@ OPERATIONS = {
 
 
 def document(client: Client) -> dict[str, Any]:
-    answer = client.get("/openapi.json")
-    assert (answer.status_code, answer.content_type) == (200, "application/json")
-    built: dict[str, Any] = answer.json
+    response = client.get("/openapi.json")
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    built: dict[str, Any] = response.json
     return built
 
 
-def test_committed_document_is_the_built_one(anonymous: Client) -> None:
+def test_committed_document_is_current(anonymous: Client) -> None:
     assert json.loads((ROOT / "openapi.json").read_text()) == document(anonymous), "make openapi"
 
 
-def test_every_operation_has_its_id_and_its_statuses(anonymous: Client) -> None:
+def test_every_operation_has_its_id_and_status_codes(anonymous: Client) -> None:
     built = document(anonymous)
     assert built["openapi"] == "3.1.0"
     found = {
@@ -68,7 +68,7 @@ def test_every_route_is_in_the_document(app: Flask, anonymous: Client) -> None:
                 assert method.lower() in paths[path]
 
 
-def test_task_operations_alone_need_a_bearer(anonymous: Client) -> None:
+def test_only_task_operations_need_a_token(anonymous: Client) -> None:
     built = document(anonymous)
     assert built["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     for path, item in built["paths"].items():
@@ -92,7 +92,7 @@ def test_schemas_have_the_limits_of_the_validators(anonymous: Client) -> None:
     assert "required" not in schemas["TaskChanges"]
 
 
-def test_parameters_of_a_list_have_the_limits_of_the_validators(anonymous: Client) -> None:
+def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) -> None:
     paths = document(anonymous)["paths"]
     filters = {
         "status": {
@@ -117,8 +117,8 @@ def test_parameters_of_a_list_have_the_limits_of_the_validators(anonymous: Clien
     for path, expected in (("/api/tasks", page), ("/api/tasks/stats", filters)):
         parameters = paths[path]["get"]["parameters"]
         found = {parameter["name"]: parameter["schema"] for parameter in parameters}
-        shown = {name for name, schema in found.items() if schema.pop("examples", None)}
-        assert shown == set(found) - {"cursor"}  # which nobody is to make
+        with_examples = {name for name, schema in found.items() if schema.pop("examples", None)}
+        assert with_examples == set(found) - {"cursor"}  # clients never build a cursor
         tag = found.pop("tag")
         assert (tag["type"], tag["maxItems"], tag["items"]["maxLength"]) == ("array", 10, 50)
         assert found == expected
@@ -138,7 +138,7 @@ def test_toggle_needs_no_body(anonymous: Client) -> None:
     assert paths["/api/tasks"]["post"]["requestBody"]["required"] is True
 
 
-def test_page_needs_nothing_from_elsewhere(anonymous: Client) -> None:
+def test_docs_page_loads_nothing_from_other_hosts(anonymous: Client) -> None:
     page = anonymous.get("/docs")
     assert page.status_code == 200
     links = re.findall(r'(?:href|src)="([^"]+)"', page.text)

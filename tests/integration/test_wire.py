@@ -1,4 +1,4 @@
-"""What a request costs: one message to PostgreSQL, and nothing left behind in its connection."""
+"""Each request sends one message to PostgreSQL and leaves no state in the connection."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ TIMEOUT = "SET LOCAL statement_timeout = 5000; "
 def wired(
     config: Config, make_app: MakeApp, token: Token, user: str
 ) -> Iterator[tuple[Client, Proxy]]:
-    """A client of a service whose connection is in its steady state, and what it sends."""
+    """A client of a service with an open connection, and the proxy that records it."""
     with Proxy(config.database_url) as proxy:
         client = Client(make_app(database_url=proxy.url, pool_size=1), token(user))
         assert client.get("/api/tasks").status_code == 200
@@ -65,8 +65,8 @@ def test_request_is_one_statement_in_one_message(
     client, proxy = wired
     task = client.post("/api/tasks", json={"title": "x"}).json
     proxy.messages.clear()
-    answer = client.open(path.format(task["id"]), method=method, json=body)
-    assert answer.status_code == status
+    response = client.open(path.format(task["id"]), method=method, json=body)
+    assert response.status_code == status
     ((kind, text),) = proxy.messages
     assert kind == "Q"
     assert text.startswith(TIMEOUT + verb)
@@ -81,10 +81,10 @@ def test_request_is_one_statement_in_one_message(
         ("DELETE", "/api/tasks?status=completed", None),
     ],
 )
-def test_several_rows_are_locked_by_their_ids_in_order(
+def test_bulk_statements_lock_rows_in_id_order(
     wired: tuple[Client, Proxy], method: str, path: str, body: Any
 ) -> None:
-    """Which the plan of one day may do by itself, and that of another not."""
+    """A plan may lock in this order by chance, so the statement must ask for it."""
     client, proxy = wired
     assert client.open(path, method=method, json=body).status_code == 200
     ((_, text),) = proxy.messages
@@ -101,7 +101,7 @@ def test_several_rows_are_locked_by_their_ids_in_order(
         ("OPTIONS", "/api/tasks", {"Access-Control-Request-Method": "GET"}, 204),
     ],
 )
-def test_refused_request_never_asks_the_database(
+def test_rejected_request_sends_no_statement(
     wired: tuple[Client, Proxy],
     method: str,
     path: str,
@@ -116,16 +116,16 @@ def test_refused_request_never_asks_the_database(
 def test_timeout_ends_with_its_statement(make_app: MakeApp) -> None:
     engine = make_app(pool_size=1).extensions["engine"]
     with engine.connect() as connection:
-        held = connection.connection.dbapi_connection
+        raw = connection.connection.dbapi_connection
         show = sa.text("SHOW statement_timeout")
         assert connection.execute(show).scalar_one() == "5s"
-        cursor = held.cursor()
+        cursor = raw.cursor()
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("0",)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
-def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
+def test_database_url_keeps_its_parameters(scheme: str) -> None:
     url = resolve_url(
         f"{scheme}://u:p%40ss@ep-x-pooler.neon.tech/db"
         "?sslmode=require&channel_binding=require&options=endpoint%3Dep-x",
@@ -143,17 +143,17 @@ def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
 @pytest.mark.parametrize(
     "parameters", ["pgbouncer=true", "options=a&options=b", "client_encoding=latin1"]
 )
-def test_parameter_that_libpq_refuses_stops_the_start(
+def test_parameter_that_libpq_rejects_stops_startup(
     make_app: MakeApp, name: str, parameters: str
 ) -> None:
     url = f"postgresql://u:hunter2@host/db?{parameters}"
-    with pytest.raises(ConfigError, match=rf"^{name.upper()} has a parameter") as refusal:
+    with pytest.raises(ConfigError, match=rf"^{name.upper()} has a parameter") as error:
         make_app(**{name: url})
-    assert "hunter2" not in str(refusal.value)
+    assert "hunter2" not in str(error.value)
 
 
-def test_connection_with_a_high_descriptor_is_pinged_too(make_app: MakeApp) -> None:
-    """select() takes no descriptor above 1023, and a worker may hold more clients than that."""
+def test_ping_works_with_a_descriptor_above_1023(make_app: MakeApp) -> None:
+    """select() fails above 1023, and a worker may hold more clients than that."""
     client = Client(make_app())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as held:
@@ -165,13 +165,15 @@ def test_connection_with_a_high_descriptor_is_pinged_too(make_app: MakeApp) -> N
             assert client.get("/ready").status_code == 200
 
 
-def test_pool_is_as_the_settings_say(make_app: MakeApp) -> None:
+def test_pool_has_the_configured_limits(make_app: MakeApp) -> None:
     pool = make_app().extensions["engine"].pool
     assert (pool.size(), pool._max_overflow, pool._recycle, pool._timeout) == (10, 0, 3600, 5)
     assert pool._pre_ping
 
 
-def test_connection_parameters_of_the_url_win(config: Config, make_app: MakeApp) -> None:
+def test_connection_parameters_of_the_url_override_the_defaults(
+    config: Config, make_app: MakeApp
+) -> None:
     url = sa.make_url(config.database_url).update_query_dict(
         {"connect_timeout": "3", "application_name": "mine"}
     )
@@ -183,7 +185,7 @@ def test_connection_parameters_of_the_url_win(config: Config, make_app: MakeApp)
     assert query["tcp_user_timeout"] == "8000"
 
 
-def test_timestamps_are_utc_whatever_the_database_says(
+def test_timestamps_are_utc_whatever_the_database_time_zone(
     app: Flask, make_app: MakeApp, database_url: str, token: Token, user: str
 ) -> None:
     url = sa.make_url(database_url).update_query_dict({"options": "-c timezone=Asia/Kathmandu"})

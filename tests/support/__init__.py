@@ -1,1 +1,1 @@
-"""What several test modules use: servers to test against, and requests that many tests send."""
+"""What several test modules share: servers, clients and common requests."""

@@ -1,4 +1,4 @@
-"""Requests that tests of several modules send, and the responses that they expect."""
+"""Common requests to the API, and the error bodies that tests expect."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from todo_api.models import tasks
 
 
 def create(client: Client, **task: Any) -> dict[str, Any]:
-    answer = client.post("/api/tasks", json={"title": "Buy milk"} | task)
-    assert answer.status_code == 201
-    created: dict[str, Any] = answer.json
+    response = client.post("/api/tasks", json={"title": "Buy milk"} | task)
+    assert response.status_code == 201
+    created: dict[str, Any] = response.json
     return created
 
 
-def refused(name: str, message: str, type_: str = "invalid") -> dict[str, Any]:
-    """The whole body of a 400 about one thing in the body."""
+def body_error(name: str, message: str, type_: str = "invalid") -> dict[str, Any]:
+    """Return the 400 for one invalid field of the body."""
     loc = ["body", name] if name else ["body"]
     return {
         "detail": f"{'.'.join(loc)}: {message}",
@@ -27,28 +27,28 @@ def refused(name: str, message: str, type_: str = "invalid") -> dict[str, Any]:
     }
 
 
-def bad_parameter(name: str, message: str, *rest: str) -> dict[str, Any]:
-    """The whole body of a 400 about one query parameter."""
-    error = refused(name, message)
+def query_error(name: str, message: str, *rest: str) -> dict[str, Any]:
+    """Return the 400 for one invalid query parameter."""
+    error = body_error(name, message)
     error["errors"][0]["loc"] = ["query", name, *rest]
     return error | {"detail": f"{'.'.join(['query', name, *rest])}: {message}"}
 
 
-def add(app: Flask, user: str, count: int, **columns: Any) -> None:
-    """Add tasks in one statement, so that all have the same creation time."""
+def add_tasks(app: Flask, user: str, count: int, **columns: Any) -> None:
+    """Insert tasks in one statement, so that all have the same creation time."""
     rows = [{"user_id": user, "title": f"task {number}"} | columns for number in range(count)]
     with app.extensions["engine"].connect() as connection:
         connection.execute(sa.insert(tasks), rows)
 
 
 def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:
-    """Follow `Link` to the end."""
+    """Return all pages, following `Link` to the last one."""
     found = []
     while path:
-        answer = client.get(path)
-        assert answer.status_code == 200
-        found.append(answer.json)
-        link = answer.headers.get("Link", "")
+        response = client.get(path)
+        assert response.status_code == 200
+        found.append(response.json)
+        link = response.headers.get("Link", "")
         assert link == "" or link.endswith('>; rel="next"')
         path = link.removeprefix("<").removesuffix('>; rel="next"')
     return found

@@ -18,7 +18,7 @@ MakeClient = Callable[[str], "Client"]
 
 
 class JsonResponse(TestResponse):
-    """A response whose body is JSON, as a type: `TestResponse` says that there may be none."""
+    """A response with a JSON body, as a type."""
 
     json: Any
 

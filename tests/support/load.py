@@ -1,4 +1,4 @@
-"""Clients that never let go, and what must hold of the responses that they got."""
+"""Clients that send requests without a pause, and what their responses must show."""
 
 import threading
 import time
@@ -21,10 +21,10 @@ REQUESTS = [
 
 
 @dataclass
-class Answer:
-    """One request of one client: when it was sent, how long it took, its status (0: none came)."""
+class Sent:
+    """A request: the time it was sent, its duration, its status code (0: no response)."""
 
-    sent: float
+    at: float
     seconds: float
     status: int
     method: str
@@ -32,11 +32,11 @@ class Answer:
 
 @dataclass
 class Load:
-    """Clients that read and write as fast as they are answered while a `with` lasts."""
+    """While a `with` lasts, each client sends its next request when a response arrives."""
 
     server: Server
     tokens: list[str]
-    answers: list[Answer] = field(default_factory=list)
+    requests: list[Sent] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
 
@@ -58,48 +58,48 @@ class Load:
             if self.ending.is_set():
                 break
             method, path, body = REQUESTS[turn % len(REQUESTS)]
-            sent = time.monotonic()
+            at = time.monotonic()
             try:
                 response, content = ask(connection, method, path, token, body)
                 status = response.status
             except (OSError, HTTPException):
                 connection.close()
                 status = 0
-            self.answers.append(Answer(sent, time.monotonic() - sent, status, method))
+            self.requests.append(Sent(at, time.monotonic() - at, status, method))
             if status == 201:
                 self.acknowledged.append(content["id"])
             time.sleep(0.01)
         connection.close()
 
     def statuses(self) -> Counter[int]:
-        return Counter(answer.status for answer in self.answers)
+        return Counter(sent.status for sent in self.requests)
 
-    def last_refused(self) -> float:
-        """When the last answer came that was no 2xx."""
+    def last_failure(self) -> float:
+        """Return the time of the last response that was an error."""
         return max(
-            (answer.sent + answer.seconds for answer in self.answers if answer.status >= 300),
+            (sent.at + sent.seconds for sent in self.requests if sent.status >= 300),
             default=0,
         )
 
 
 def assert_kept(cluster: Cluster, load: Load) -> None:
-    """No write that was acknowledged is missing."""
+    """Every acknowledged write is in the database."""
     assert load.acknowledged
     kept = set(cluster.ask("SELECT id FROM tasks WHERE id = ANY(:ids)", ids=load.acknowledged))
     assert set(load.acknowledged) == kept
 
 
-def assert_silence_is_given_up(
+def assert_silence_is_a_503_and_recovers(
     cluster: Cluster,
     server: Server,
     tokens: list[str],
-    fall_silent: Callable[[], None],
-    speak_again: Callable[[], None],
+    silence: Callable[[], None],
+    restore: Callable[[], None],
 ) -> None:
-    """A database out of reach for 25 s is a 503 within 20 s, and is over within 2 s."""
+    """A database out of reach for 25 s is a 503 within 20 s, and recovery takes under 2 s."""
     with Load(server, tokens) as load:
         time.sleep(1)
-        fall_silent()
+        silence()
         silent = time.monotonic()
         time.sleep(25)
         connection = server.connect()
@@ -107,12 +107,12 @@ def assert_silence_is_given_up(
         assert ask(connection, "GET", "/health", "")[0].status == 200
         assert time.monotonic() - started < 1
         connection.close()
-        speak_again()
+        restore()
         back = time.monotonic()
         time.sleep(6)
-    meanwhile = [answer for answer in load.answers if silent < answer.sent < back - 20]
-    assert {answer.status for answer in meanwhile} == {503}
-    assert max(answer.seconds for answer in load.answers) < 20
+    meanwhile = [sent for sent in load.requests if silent < sent.at < back - 20]
+    assert {sent.status for sent in meanwhile} == {503}
+    assert max(sent.seconds for sent in load.requests) < 20
     assert set(load.statuses()) == {200, 201, 503}
-    assert load.last_refused() < back + 2
+    assert load.last_failure() < back + 2
     assert_kept(cluster, load)

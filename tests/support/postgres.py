@@ -1,4 +1,4 @@
-"""The PostgreSQL servers that tests start."""
+"""PostgreSQL servers for tests."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
 @contextmanager
 def reachable_folder() -> Iterator[Path]:
-    """Make an empty folder that every user can reach, so that root keeps a server in it too."""
+    """Make a temporary folder that every user can reach, because root's server runs as another."""
     with tempfile.TemporaryDirectory() as path:
         Path(path).chmod(0o755)
         yield Path(path)
 
 
 class Cluster:
-    """A PostgreSQL to be stopped, restarted and asked behind the service's back."""
+    """A PostgreSQL that tests can stop, restart and query directly."""
 
     def __init__(self, folder: Path) -> None:
         self.url = embedded.start(folder, "max_connections=60")

@@ -1,4 +1,4 @@
-"""What `todo_api.gunicorn_worker` uses of gunicorn's internals is still there, as it expects."""
+"""gunicorn still has the internals that `todo_api.gunicorn_worker` relies on."""
 
 import inspect
 import subprocess
@@ -14,7 +14,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from tests import ROOT
 
 
-def test_gunicorn_is_the_version_that_the_worker_was_checked_on() -> None:
+def test_gunicorn_is_the_version_the_worker_was_checked_on() -> None:
     assert gunicorn.__version__ == "27.0.1"
 
 

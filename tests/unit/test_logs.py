@@ -1,4 +1,4 @@
-"""What a log line holds, and what it never does."""
+"""What a log line contains, and what it must not."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ class Lines(StringIO):
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    """What the service logs while the test runs."""
+    """The log of the service while the test runs."""
     stream = Lines()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
@@ -37,7 +37,7 @@ def test_request_is_one_line(lines: Lines, client: Client, user: str) -> None:
     headers = {"X-Request-ID": "abc-1"}
     task = client.post("/api/tasks", json={"title": "hush"}, headers=headers).json
     client.get(f"/api/tasks/{task['id']}?limit=hush")
-    created, refused = lines.parsed()
+    created, rejected = lines.parsed()
     assert created == {
         "time": created["time"],
         "level": "INFO",
@@ -51,33 +51,33 @@ def test_request_is_one_line(lines: Lines, client: Client, user: str) -> None:
         "user": created["user"],
     }
     assert re.fullmatch(r"[0-9a-f]{16}", created["user"])
-    assert refused["user"] == created["user"]
-    assert refused["route"] == "/api/tasks/<task_id:task_id>"
-    assert (refused["status"], refused["error_type"]) == (400, "validation_error")
+    assert rejected["user"] == created["user"]
+    assert rejected["route"] == "/api/tasks/<task_id:task_id>"
+    assert (rejected["status"], rejected["error_type"]) == (400, "validation_error")
     assert "hush" not in lines.getvalue()
     assert user not in lines.getvalue()
 
 
-def test_refused_token_is_logged_with_its_reason(lines: Lines, anonymous: Client) -> None:
+def test_rejected_token_is_logged_with_its_reason(lines: Lines, anonymous: Client) -> None:
     anonymous.get("/api/tasks")
     anonymous.get("/api/tasks", headers={"Authorization": "Bearer abc.def,ghi"})
     assert [line["auth_failure"] for line in lines.parsed()] == ["missing", "malformed"]
     assert "abc.def" not in lines.getvalue()
 
 
-@pytest.mark.parametrize("asked", ["a", "A-1_b.c", "x" * 64])
-def test_plain_request_id_is_kept(anonymous: Client, asked: str) -> None:
-    answer = anonymous.get("/health", headers={"X-Request-ID": asked})
-    assert answer.headers["X-Request-ID"] == asked
+@pytest.mark.parametrize("request_id", ["a", "A-1_b.c", "x" * 64])
+def test_plain_request_id_is_kept(anonymous: Client, request_id: str) -> None:
+    response = anonymous.get("/health", headers={"X-Request-ID": request_id})
+    assert response.headers["X-Request-ID"] == request_id
 
 
-@pytest.mark.parametrize("asked", ["", "x" * 65, "a b", "a/b", "é", '"', "a,b"])
-def test_other_request_id_is_replaced(anonymous: Client, asked: str) -> None:
-    answer = anonymous.get("/health", headers={"X-Request-ID": asked})
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
+@pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", "a/b", "é", '"', "a,b"])
+def test_other_request_id_is_replaced(anonymous: Client, request_id: str) -> None:
+    response = anonymous.get("/health", headers={"X-Request-ID": request_id})
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-ID"])
 
 
-def test_exception_is_logged_without_what_it_quotes(make_app: MakeApp, lines: Lines) -> None:
+def test_exception_is_logged_without_row_values(make_app: MakeApp, lines: Lines) -> None:
     app = make_app()
     row = {"user_id": "ann", "title": " hush "}
 
@@ -106,14 +106,14 @@ def test_unreachable_database_is_logged_with_its_reason(make_app: MakeApp, lines
     assert "hunter2" not in lines.getvalue()
 
 
-def test_users_are_told_apart_but_not_told(lines: Lines, client_of: Any) -> None:
+def test_users_are_pseudonymised(lines: Lines, client_of: Any) -> None:
     for user in ("ann", "bob", "ann"):
         client_of(user).get("/api/tasks")
     first, second, third = (line["user"] for line in lines.parsed())
     assert first == third != second
 
 
-def test_method_of_a_clients_own_making_is_not_logged(lines: Lines, anonymous: Client) -> None:
+def test_unknown_method_is_not_logged(lines: Lines, anonymous: Client) -> None:
     anonymous.open("/health", method="HUSH")
     (line,) = lines.parsed()
     assert (line["method"], line["status"]) == ("other", 405)
