@@ -26,7 +26,7 @@ import sqlalchemy as sa
 
 from benchmarks.proxy import Proxy
 from config import Config
-from tests.serving import ask, free_port
+from tests.support.serving import ask, free_port
 from todo_api import create_app, embedded, queries
 
 HERE = Path(__file__).parent
@@ -42,7 +42,7 @@ DISTANT_CLIENTS = 4
 GROWTH_ROUNDS = 3
 DISTANT_ROUNDS = 2
 ROWS = 2_000_000
-START = 60  # seconds that it may take
+FIRST_PAGE = 60  # seconds that it may take
 FRESH = 15_000  # more than one round can use up
 
 MARK = "<!-- Everything below is written by `make bench`. -->"
@@ -163,7 +163,7 @@ class Served:
             process.wait(40)
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START
+        deadline = time.monotonic() + FIRST_PAGE
         while True:
             assert time.monotonic() < deadline, f"{self.name} does not answer"
             assert process.poll() is None, f"{self.name} ended at its start"

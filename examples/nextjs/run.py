@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.serving import GUNICORN, free_port  # noqa: E402
+from tests.support.serving import GUNICORN, free_port  # noqa: E402
 from todo_api import db, embedded  # noqa: E402
 
 FLASK = [sys.executable, "-m", "flask"]

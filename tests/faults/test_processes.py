@@ -1,4 +1,4 @@
-"""The service itself is reloaded, recycled, ended and killed while requests are under way."""
+"""Reload, recycle, stop and kill the service while requests are in flight."""
 
 import os
 import re
@@ -10,13 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.conftest import Token
-from tests.faults.conftest import Cluster, Load, assert_kept
-from tests.serving import Server, ask
+from tests.support.client import Token
+from tests.support.load import Load, assert_kept
+from tests.support.postgres import Cluster
+from tests.support.serving import Server, ask
 
 
 def workers(server: Server) -> set[int]:
-    """The workers that booted and have not ended."""
+    """Return the process ids of the running workers."""
     booted = re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())
     return {int(pid) for pid in booted if Path(f"/proc/{pid}").exists()}
 
@@ -46,7 +47,9 @@ def test_recycled_workers_fail_no_request(
     assert_kept(cluster, load)
 
 
-def test_ending_answers_what_is_in_flight(cluster: Cluster, tmp_path: Path, token: Token) -> None:
+def test_shutdown_finishes_requests_in_flight(
+    cluster: Cluster, tmp_path: Path, token: Token
+) -> None:
     signed = token("ann")
     engine = cluster.engine.execution_options(isolation_level="READ COMMITTED")
     with Server(tmp_path / "log", cluster.url) as server, ThreadPoolExecutor(8) as pool:
@@ -72,7 +75,7 @@ def test_ending_answers_what_is_in_flight(cluster: Cluster, tmp_path: Path, toke
         assert server.process.wait(20) == 0
 
 
-def test_killed_worker_takes_only_its_own_connections_along(
+def test_killed_worker_closes_only_its_own_connections(
     cluster: Cluster, served: Server, tokens: list[str]
 ) -> None:
     with Load(served, tokens) as load:
@@ -80,15 +83,15 @@ def test_killed_worker_takes_only_its_own_connections_along(
         os.kill(min(workers(served)), signal.SIGKILL)
         killed = time.monotonic()
         time.sleep(4)
-    failed = [answer for answer in load.answers if answer.status == 0]
+    failed = [sent for sent in load.requests if sent.status == 0]
     assert len(failed) <= len(tokens)
-    assert all(answer.sent < killed + 2 for answer in failed)
+    assert all(sent.at < killed + 2 for sent in failed)
     assert set(load.statuses()) <= {0, 200, 201}
     assert_kept(cluster, load)
 
 
-def at_once(server: Server, requests: list[tuple[Any, ...]]) -> list[tuple[int, Any]]:
-    """Send requests from 16 connections at a time; return each status and body."""
+def send_concurrently(server: Server, requests: list[tuple[Any, ...]]) -> list[tuple[int, Any]]:
+    """Send requests over 16 connections. Return the status and body of each."""
 
     def send(request: tuple[Any, ...]) -> tuple[int, Any]:
         connection = server.connect()
@@ -100,24 +103,24 @@ def at_once(server: Server, requests: list[tuple[Any, ...]]) -> list[tuple[int, 
         return list(pool.map(send, requests))
 
 
-def test_changes_at_once_are_all_kept(served: Server, token: Token, user: str) -> None:
+def test_concurrent_changes_are_all_kept(served: Server, token: Token, user: str) -> None:
     signed = token(user)
-    _, task = at_once(served, [("POST", "/api/tasks", signed, b'{"title": "x"}')])[0]
+    _, task = send_concurrently(served, [("POST", "/api/tasks", signed, b'{"title": "x"}')])[0]
     path = f"/api/tasks/{task['id']}"
     bodies = [b'{"title": "t%d"}', b'{"description": "d%d"}']
     changes = [("PATCH", path, signed, bodies[n % 2] % n) for n in range(200)]
-    answers = at_once(served, changes)
-    assert {status for status, _ in answers} == {200}
-    _, kept = at_once(served, [("GET", path, signed)])[0]
+    responses = send_concurrently(served, changes)
+    assert {status for status, _ in responses} == {200}
+    _, kept = send_concurrently(served, [("GET", path, signed)])[0]
     assert kept["title"] in {f"t{n}" for n in range(0, 200, 2)}
     assert kept["description"] in {f"d{n}" for n in range(1, 200, 2)}
-    last = max((body for _, body in answers), key=lambda body: body["updated_at"])
+    last = max((body for _, body in responses), key=lambda body: body["updated_at"])
     assert kept == last
 
-    toggles = at_once(served, [("PATCH", f"{path}/complete", signed)] * 201)
+    toggles = send_concurrently(served, [("PATCH", f"{path}/complete", signed)] * 201)
     assert {status for status, _ in toggles} == {200}
     assert sum(body["completed"] for _, body in toggles) == 101
-    assert at_once(served, [("GET", path, signed)])[0][1]["completed"] is True
+    assert send_concurrently(served, [("GET", path, signed)])[0][1]["completed"] is True
 
-    deletes = [status for status, _ in at_once(served, [("DELETE", path, signed)] * 20)]
+    deletes = [status for status, _ in send_concurrently(served, [("DELETE", path, signed)] * 20)]
     assert sorted(deletes) == [204] + [404] * 19

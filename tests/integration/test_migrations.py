@@ -1,4 +1,4 @@
-"""The migrations make what the models say, and unmake it."""
+"""The migrations create the schema of the models, and can undo it."""
 
 import logging
 import re
@@ -6,7 +6,6 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ import flask_migrate
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 
 from config import Config
 from tests import ROOT, SECRET
-from tests.conftest import Token
+from tests.support.client import Client, MakeApp, Token
 from todo_api import create_app
 from todo_api.models import metadata, tasks
 from todo_api.paging import SORTS
@@ -26,7 +24,7 @@ from todo_api.paging import SORTS
 
 @pytest.fixture
 def empty(new_database: Callable[[], Any]) -> Iterator[Flask]:
-    """The service with a database that holds nothing yet."""
+    """The service with an empty database."""
     with new_database() as url:
         app = create_app(Config(SECRET, url))
         with app.app_context():
@@ -49,8 +47,8 @@ def test_migrations_equal_the_models_and_can_be_undone(empty: Flask) -> None:
     flask_migrate.check()
 
 
-# What the code of revision 0001 sends.
-BEFORE = (
+# Statements of the code of revision 0001.
+STATEMENTS_0001 = (
     "INSERT INTO tasks (user_id, title, completed) VALUES ('u', 'x', true)",
     "UPDATE tasks SET updated_at = clock_timestamp(), completed = NOT tasks.completed"
     " WHERE tasks.user_id = 'u' AND tasks.title = 'x'",
@@ -59,30 +57,30 @@ BEFORE = (
 )
 
 
-def test_rows_and_code_from_before_the_lists_go_on(empty: Flask) -> None:
+def test_rows_and_code_of_revision_0001_survive_the_upgrade(empty: Flask) -> None:
     flask_migrate.upgrade(revision="0001")
     engine = sa.create_engine(
         empty.extensions["engine"].url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
     )
     with engine.connect() as connection:
-        for statement in BEFORE:
+        for statement in STATEMENTS_0001:
             rows = connection.exec_driver_sql(statement)
         before = rows.all()
         flask_migrate.upgrade()
         after = connection.execute(sa.select(tasks)).all()
         assert [row[:7] for row in after] == before
         assert [row[7:] for row in after] == [(None, "medium", None, [])]
-        for statement in BEFORE:
+        for statement in STATEMENTS_0001:
             connection.exec_driver_sql(statement)
         flask_migrate.downgrade(revision="0001")
-        assert len(connection.exec_driver_sql(BEFORE[-1]).all()) == 2
+        assert len(connection.exec_driver_sql(STATEMENTS_0001[-1]).all()) == 2
 
 
-def test_index_is_made_however_old_a_transaction_is(empty: Flask) -> None:
+def test_index_creation_waits_for_old_transactions(empty: Flask) -> None:
     flask_migrate.upgrade(revision="0003")
     engine = empty.extensions["engine"].execution_options(isolation_level="REPEATABLE READ")
-    with engine.connect() as old, ThreadPoolExecutor(1) as pool:
-        old.exec_driver_sql("INSERT INTO tasks (user_id, title) VALUES ('u', 'x')")
+    with engine.connect() as transaction, ThreadPoolExecutor(1) as pool:
+        transaction.exec_driver_sql("INSERT INTO tasks (user_id, title) VALUES ('u', 'x')")
 
         def upgrade() -> None:
             with empty.app_context():
@@ -90,13 +88,13 @@ def test_index_is_made_however_old_a_transaction_is(empty: Flask) -> None:
 
         running = pool.submit(upgrade)
         with pytest.raises(TimeoutError):
-            running.result(timeout=6)  # which is more than a statement waits that locks the table
-        old.rollback()
+            running.result(timeout=6)  # longer than the lock_timeout of migrations
+        transaction.rollback()
         running.result()
     flask_migrate.check()
 
 
-def test_index_that_an_interrupted_run_left_is_made_anew(empty: Flask) -> None:
+def test_index_left_by_an_interrupted_run_is_recreated(empty: Flask) -> None:
     flask_migrate.upgrade(revision="0003")
     with empty.extensions["engine"].connect() as connection:
         connection.exec_driver_sql("CREATE INDEX ix_tasks_user_id_title ON tasks (user_id)")
@@ -104,7 +102,7 @@ def test_index_that_an_interrupted_run_left_is_made_anew(empty: Flask) -> None:
     flask_migrate.check()
 
 
-def test_drift_is_noticed(empty: Flask) -> None:
+def test_drift_fails_the_check(empty: Flask) -> None:
     flask_migrate.upgrade()
     with empty.extensions["engine"].connect() as connection:
         connection.exec_driver_sql("ALTER TABLE tasks ALTER COLUMN completed SET DEFAULT true")
@@ -112,7 +110,7 @@ def test_drift_is_noticed(empty: Flask) -> None:
         flask_migrate.check()
 
 
-def test_constraints_and_index_have_their_names(empty: Flask) -> None:
+def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
     flask_migrate.upgrade()
     url = empty.extensions["engine"].url.set(drivername="postgresql+psycopg2")
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
@@ -136,8 +134,8 @@ def test_constraints_and_index_have_their_names(empty: Flask) -> None:
     }
 
 
-def test_migrations_make_what_the_models_make(empty: Flask) -> None:
-    """Alembic compares no CHECKs: let PostgreSQL write down all of both, and compare that."""
+def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
+    """Alembic does not compare CHECKs, so compare the definitions that PostgreSQL prints."""
     definitions = sa.text(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE conrelid = 'tasks'::regclass"
@@ -145,15 +143,15 @@ def test_migrations_make_what_the_models_make(empty: Flask) -> None:
         " UNION ALL SELECT column_name, concat_ws(' ', udt_name, is_nullable, column_default)"
         " FROM information_schema.columns WHERE table_name = 'tasks'"
     )
-    found = []
+    schemas = []
     flask_migrate.upgrade()
     engine = sa.create_engine(empty.extensions["engine"].url, poolclass=sa.NullPool)
     for _ in range(2):
         with engine.begin() as connection:
-            found.append({tuple(row) for row in connection.execute(definitions)})
+            schemas.append({tuple(row) for row in connection.execute(definitions)})
             metadata.drop_all(connection)
             metadata.create_all(connection)
-    migrated, modelled = found
+    migrated, modelled = schemas
     assert len(migrated) >= 11 + 6 + 6
     assert migrated == modelled
 
@@ -188,13 +186,13 @@ def test_migrations_make_what_the_models_make(empty: Flask) -> None:
         ),
     ],
 )
-def test_database_holds_each_limit_too(app: Flask, row: dict[str, Any], constraint: str) -> None:
+def test_database_enforces_each_limit_too(app: Flask, row: dict[str, Any], constraint: str) -> None:
     with (
         app.extensions["engine"].connect() as connection,
-        pytest.raises(sa.exc.IntegrityError) as refusal,
+        pytest.raises(sa.exc.IntegrityError) as error,
     ):
         connection.execute(sa.insert(tasks), {"user_id": "u", "title": "x"} | row)
-    assert refusal.value.orig.diag.constraint_name == constraint
+    assert error.value.orig.diag.constraint_name == constraint
 
 
 @pytest.mark.parametrize(
@@ -206,13 +204,13 @@ def test_database_holds_each_limit_too(app: Flask, row: dict[str, Any], constrai
 )
 @pytest.mark.parametrize("page", ["first", "second"])
 def test_page_is_an_index_scan_without_a_sort(
-    app: Flask, client: FlaskClient, user: str, query: str, page: str
+    app: Flask, client: Client, user: str, query: str, page: str
 ) -> None:
     engine = app.extensions["engine"]
-    sent: list[str] = []
+    statements: list[str] = []
 
     def record(_: Any, cursor: Any, *__: Any) -> None:
-        sent.append(cursor.query.decode())
+        statements.append(cursor.query.decode())
 
     with engine.connect() as connection:
         connection.execute(
@@ -226,9 +224,9 @@ def test_page_is_an_index_scan_without_a_sort(
         sa.event.listen(engine, "after_cursor_execute", record)
         assert client.get(path).status_code == 200
         sa.event.remove(engine, "after_cursor_execute", record)
-        (statement,) = sent
+        (statement,) = statements
         explain = statement.partition("; ")[2].replace("%", "%%")
-        if "sort" in query:  # of 2,000 equal keys it might sort some; that it need not is the point
+        if "sort" in query:  # no plan may need a sort, even if it is cheaper here
             connection.exec_driver_sql("SET enable_sort = off; SET enable_bitmapscan = off")
         plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {explain}").scalars())
         connection.exec_driver_sql("RESET ALL")
@@ -237,17 +235,21 @@ def test_page_is_an_index_scan_without_a_sort(
     assert len(re.findall("Index Cond: .*ROW", plan)) == (page == "second")
 
 
-def test_unpooled_url_is_the_one_migrated(new_database: Callable[[], Any], config: Config) -> None:
+def test_migrations_use_the_unpooled_url(
+    new_database: Callable[[], Any], make_app: MakeApp
+) -> None:
     absent = "postgresql+psycopg2://u:p@127.0.0.1:1/db"
     with new_database() as url:
-        app = create_app(replace(config, database_url=absent, database_url_unpooled=url))
+        app = make_app(database_url=absent, database_url_unpooled=url)
         with app.app_context():
             flask_migrate.upgrade()
         with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
             assert sa.inspect(connection).has_table("tasks")
 
 
-def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> None:
+def test_role_with_only_row_privileges_can_serve(
+    empty: Flask, make_app: MakeApp, token: Token
+) -> None:
     flask_migrate.upgrade()
     engine = empty.extensions["engine"]
     role = f"role_{uuid.uuid4().hex}"
@@ -255,12 +257,9 @@ def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> No
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
         connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks TO {role}")
     try:
-        url = engine.url.set(
-            username=role, password=role, drivername="postgresql"
-        ).render_as_string(hide_password=False)
-        app = create_app(Config(SECRET, url))
-        client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token('ann')}"
+        url = engine.url.set(username=role, password=role).render_as_string(hide_password=False)
+        app = make_app(database_url=url, database_url_unpooled=None)
+        client = Client(app, token("ann"))
         task = client.post("/api/tasks", json={"title": "x"}).headers["Location"]
         assert client.patch(f"{task}/complete").json["completed"] is True
         assert len(client.get("/api/tasks").json) == 1
@@ -273,9 +272,11 @@ def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> No
             connection.exec_driver_sql(f"DROP ROLE {role}")
 
 
-def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+def test_migrating_through_a_pooler_logs_a_warning(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
     url = "postgresql://u:p@ep-x-pooler.invalid:1/db?hostaddr=127.0.0.1"
-    app = create_app(replace(config, database_url=url, database_url_unpooled=None))
+    app = make_app(database_url=url, database_url_unpooled=None)
     logger = logging.getLogger("alembic.env")
     logger.addHandler(caplog.handler)
     try:
@@ -286,7 +287,7 @@ def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -
     assert "migrating through a pooler" in caplog.text
 
 
-def test_migration_does_not_wait_for_a_lock_for_long(empty: Flask) -> None:
+def test_migration_times_out_waiting_for_a_lock(empty: Flask) -> None:
     flask_migrate.upgrade()
     engine = empty.extensions["engine"]
     with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
@@ -296,8 +297,47 @@ def test_migration_does_not_wait_for_a_lock_for_long(empty: Flask) -> None:
     assert "tasks" in tables(empty)
 
 
+CONCURRENT = """
+from alembic import op
+
+revision = "{next}"
+down_revision = "{last}"
+
+
+def upgrade():
+    op.execute("SELECT pg_sleep(1)")
+    with op.get_context().autocommit_block():
+        op.create_index("ix_title", "tasks", ["title"], postgresql_concurrently=True)
+    op.execute("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout")
+"""
+
+
+def test_concurrent_migrations_run_one_after_the_other(empty: Flask, folder: Path) -> None:
+    """Even if a migration commits midway, and the settings of env.py stay in force."""
+    migrations = folder / "migrations"
+    shutil.copytree(ROOT / "migrations", migrations)
+    last = len(list((migrations / "versions").glob("*.py")))
+    text = CONCURRENT.format(last=f"{last:04}", next=f"{last + 1:04}")
+    (migrations / "versions/index_titles.py").write_text(text)
+    url = empty.config["SETTINGS"].database_url
+    release = [Path(sys.executable).with_name("flask"), "db", "upgrade", "-d", migrations]
+    environ = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": url}
+    processes = [
+        subprocess.Popen(release, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    outputs = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert sum(f"{last:04} -> {last + 1:04}" in text for text in outputs) == 1
+    assert sum("another migration is running" in text for text in outputs) == 1
+    with empty.extensions["engine"].connect() as connection:
+        assert connection.exec_driver_sql("SELECT lock_timeout FROM seen").scalars().all() == ["5s"]
+        valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_title'::regclass"
+        assert connection.exec_driver_sql(valid).scalar_one()
+
+
 @pytest.mark.usefixtures("empty")
-def test_new_migration_gets_the_next_number_and_none_is_made_of_nothing(folder: Path) -> None:
+def test_new_migration_gets_the_next_number_and_an_empty_one_is_not_written(folder: Path) -> None:
     migrations = folder / "migrations"
     shutil.copytree(ROOT / "migrations", migrations, ignore=shutil.ignore_patterns("__pycache__"))
     flask_migrate.upgrade(directory=str(migrations))
@@ -315,7 +355,7 @@ def test_loggers_outlive_a_migration(empty: Flask) -> None:
     assert not empty.logger.disabled
 
 
-def test_sql_can_be_printed_instead(empty: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+def test_offline_mode_prints_the_sql(empty: Flask, capsys: pytest.CaptureFixture[str]) -> None:
     flask_migrate.upgrade(sql=True)
     script = capsys.readouterr().out
     assert "CREATE TABLE tasks" in script

@@ -1,54 +1,32 @@
-"""The list: its order, its filters, and that its pages put together are the whole of it."""
+"""The list: its order, its filter_values and its pages."""
 
 from base64 import urlsafe_b64encode
 from struct import pack
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 
-from todo_api.models import tasks
-
-
-def add(app: Flask, user: str, count: int, **columns: Any) -> None:
-    """Add tasks in one statement, so that all have the same creation time."""
-    rows = [{"user_id": user, "title": f"task {number}"} | columns for number in range(count)]
-    with app.extensions["engine"].connect() as connection:
-        connection.execute(sa.insert(tasks), rows)
+from tests.support.api import add_tasks, pages
+from tests.support.client import Client
 
 
-def pages(client: FlaskClient, path: str) -> list[list[dict[str, Any]]]:
-    """Follow `Link` to the end."""
-    found = []
-    while path:
-        answer = client.get(path)
-        assert answer.status_code == 200
-        found.append(answer.json)
-        link = answer.headers.get("Link", "")
-        assert link == "" or link.endswith('>; rel="next"')
-        path = link.removeprefix("<").removesuffix('>; rel="next"')
-    return found
+def test_empty_list(client: Client) -> None:
+    response = client.get("/api/tasks")
+    assert (response.status_code, response.json) == (200, [])
+    assert "Link" not in response.headers
 
 
-def test_empty_list(client: FlaskClient) -> None:
-    answer = client.get("/api/tasks")
-    assert (answer.status_code, answer.json) == (200, [])
-    assert "Link" not in answer.headers
-
-
-def test_list_is_newest_first(client: FlaskClient) -> None:
+def test_list_is_newest_first(client: Client) -> None:
     created = [client.post("/api/tasks", json={"title": str(n)}).json for n in range(3)]
     assert client.get("/api/tasks").json == created[::-1]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 20, 21])
-def test_pages_together_are_the_whole_list(
-    app: Flask, client: FlaskClient, user: str, limit: int
+def test_pages_together_equal_the_whole_list(
+    app: Flask, client: Client, user: str, limit: int
 ) -> None:
     for _ in range(3):
-        add(app, user, 7)
+        add_tasks(app, user, 7)
     whole = client.get("/api/tasks").json
     assert len(whole) == 21
     assert whole == sorted(whole, key=lambda task: (task["created_at"], task["id"]), reverse=True)
@@ -58,17 +36,17 @@ def test_pages_together_are_the_whole_list(
     assert 1 <= len(found[-1]) <= limit
 
 
-def test_page_is_capped_but_never_silently(app: Flask, client: FlaskClient, user: str) -> None:
-    add(app, user, 501)
+def test_capped_page_has_a_link(app: Flask, client: Client, user: str) -> None:
+    add_tasks(app, user, 501)
     for path, size in (("/api/tasks", 100), ("/api/tasks?limit=500", 500)):
-        answer = client.get(path)
-        assert len(answer.json) == size
-        assert "Link" in answer.headers
+        response = client.get(path)
+        assert len(response.json) == size
+        assert "Link" in response.headers
 
 
-def test_link_leads_on_within_the_filter(app: Flask, client: FlaskClient, user: str) -> None:
-    add(app, user, 3, completed=True)
-    add(app, user, 4)
+def test_link_keeps_the_filter(app: Flask, client: Client, user: str) -> None:
+    add_tasks(app, user, 3, completed=True)
+    add_tasks(app, user, 4)
     link = client.get("/api/tasks?status=completed&limit=2").headers["Link"]
     assert link.startswith("</api/tasks?status=completed&limit=2&cursor=")
     found = pages(client, "/api/tasks?status=completed&limit=2")
@@ -80,19 +58,19 @@ def test_link_leads_on_within_the_filter(app: Flask, client: FlaskClient, user: 
     [("all", {True, False}), ("active", {False}), ("pending", {False}), ("completed", {True})],
 )
 def test_status_filters(
-    app: Flask, client: FlaskClient, user: str, status: str, expected: set[bool]
+    app: Flask, client: Client, user: str, status: str, expected: set[bool]
 ) -> None:
-    add(app, user, 2, completed=True)
-    add(app, user, 2, completed=False)
+    add_tasks(app, user, 2, completed=True)
+    add_tasks(app, user, 2, completed=False)
     listed = client.get(f"/api/tasks?status={status}").json
     assert len(listed) == 2 * len(expected)
     assert {task["completed"] for task in listed} == expected
 
 
 def test_deleted_row_does_not_break_the_page_after_it(
-    app: Flask, client: FlaskClient, user: str
+    app: Flask, client: Client, user: str
 ) -> None:
-    add(app, user, 5)
+    add_tasks(app, user, 5)
     whole = client.get("/api/tasks").json
     link = client.get("/api/tasks?limit=2").headers["Link"]
     client.delete(f"/api/tasks/{whole[1]['id']}")
@@ -126,12 +104,12 @@ CURSOR = "Invalid cursor for this sort order. Take the cursor from the Link head
         ("cursor", encoded(pack(">qq", -(2**62), 1)), CURSOR),
     ],
 )
-def test_bad_parameter_is_refused_by_name(
-    client: FlaskClient, name: str, value: str, message: str | None
+def test_invalid_parameter_is_named_in_the_error(
+    client: Client, name: str, value: str, message: str | None
 ) -> None:
     message = message or "Must be one of: all, active, pending, completed."
-    answer = client.get(f"/api/tasks?{name}={value}")
-    assert (answer.status_code, answer.json) == (
+    response = client.get(f"/api/tasks?{name}={value}")
+    assert (response.status_code, response.json) == (
         400,
         {
             "detail": f"query.{name}: {message}",
@@ -142,16 +120,16 @@ def test_bad_parameter_is_refused_by_name(
     )
 
 
-def test_parameter_given_twice_is_refused(client: FlaskClient) -> None:
-    answer = client.get("/api/tasks?limit=1&limit=2")
-    assert answer.status_code == 400
-    assert answer.json["detail"] == "query.limit: Sent more than once. Send it once."
+def test_duplicate_parameter_is_rejected(client: Client) -> None:
+    response = client.get("/api/tasks?limit=1&limit=2")
+    assert response.status_code == 400
+    assert response.json["detail"] == "query.limit: Sent more than once. Send it once."
 
 
-def test_page_of_long_descriptions_ends_early_and_leads_on(
-    client: FlaskClient, app: Flask, user: str
+def test_page_of_long_descriptions_ends_early_and_has_a_link(
+    client: Client, app: Flask, user: str
 ) -> None:
-    add(app, user, 230, description="🥛" * 10_000)
+    add_tasks(app, user, 230, description="🥛" * 10_000)
     found = pages(client, "/api/tasks?limit=500")
     assert [len(page) for page in found] == [150, 80]
     assert len({task["id"] for page in found for task in page}) == 230

@@ -50,7 +50,7 @@ class Proxy:
 
     def serve(self, client: socket.socket) -> None:
         with client, suppress(OSError, struct.error), self.connect() as server:
-            threading.Thread(target=self.answer, args=(server, client), daemon=True).start()
+            threading.Thread(target=self.response, args=(server, client), daemon=True).start()
             try:
                 self.forward(client, server)
             finally:
@@ -78,7 +78,7 @@ class Proxy:
                     self.asking.wait()
                 self.pass_on(server, header + body)
 
-    def answer(self, server: socket.socket, client: socket.socket) -> None:
+    def response(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while received := server.recv(65_536):
                 self.pass_on(client, received)

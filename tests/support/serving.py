@@ -1,4 +1,4 @@
-"""gunicorn as production runs it, for tests that speak HTTP to it."""
+"""gunicorn as in production, for tests that send HTTP requests."""
 
 import json
 import os
@@ -16,7 +16,7 @@ GUNICORN = [str(Path(sys.executable).with_name("gunicorn")), "wsgi:app"]
 
 
 class Server:
-    """A running gunicorn, its port and what it logs."""
+    """A running gunicorn with its port and its log."""
 
     def __init__(
         self, log: Path, database_url: str, *, descriptors: int | None = None, **environ: str
@@ -54,7 +54,7 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         try:
-            self.process.wait(40)  # longer than gunicorn waits for its workers
+            self.process.wait(40)  # longer than gunicorn's graceful timeout
         finally:
             self.process.kill()
             self.process.wait()

@@ -1,4 +1,4 @@
-"""PgBouncer as Neon runs it: transactions are pooled, and start-up options refused."""
+"""PgBouncer configured as on Neon: transaction pooling, no startup options."""
 
 import shutil
 import socket
@@ -8,7 +8,7 @@ from time import sleep
 
 import sqlalchemy as sa
 
-from tests.serving import free_port
+from tests.support.serving import free_port
 from todo_api import embedded
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
@@ -30,7 +30,7 @@ logfile = {folder}/log
 
 
 class Pooler:
-    """A PgBouncer in front of a server while a `with` lasts; ``size`` connections a database."""
+    """A PgBouncer in front of a server while a `with` lasts, with ``size`` connections."""
 
     def __init__(self, server: str, folder: Path, size: int = 20) -> None:
         url = sa.make_url(server)
@@ -70,8 +70,8 @@ class Pooler:
         return (self.file.parent / "log").read_text()
 
     def url(self, direct: str) -> str:
-        """Return the URL of a database by way of the pooler."""
-        way = sa.make_url(direct).set(
+        """Return the URL of a database through the pooler."""
+        pooled = sa.make_url(direct).set(
             host="127.0.0.1", port=self.port, query={"sslmode": "disable"}
         )
-        return way.render_as_string(hide_password=False)
+        return pooled.render_as_string(hide_password=False)
