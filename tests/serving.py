@@ -30,15 +30,7 @@ class Server:
         command = [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"]
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
-                [
-                    "sh",
-                    "-c",
-                    f'{limit}exec "$@"',
-                    "sh",
-                    *GUNICORN,
-                    "--bind",
-                    f"127.0.0.1:{self.port}",
-                ],
+                ["sh", "-c", f'{limit}exec "$@"', "sh", *command],
                 cwd=ROOT,
                 env=settings | environ,
                 stderr=stderr,
