@@ -110,3 +110,16 @@ def test_clients_that_keep_their_end_open_hold_up_nobody(
             time.sleep(1)
     print(f"{rate} a second: {slowest:.2f} s")  # noqa: T201 the figure
     assert slowest < 1
+
+
+def test_connections_that_never_send_anything_hold_up_nobody(served: Server) -> None:
+    """The kernel gives them to the worker after half a minute: more than it may have open."""
+    with ExitStack() as held:
+        for _ in range(1100):
+            held.enter_context(open_socket(served))
+        slowest = 0.0
+        for _ in range(70):
+            slowest = max(slowest, seconds_of_health(served))
+            time.sleep(1)
+    print(f"1100 silent: {slowest:.2f} s")  # noqa: T201 the figure
+    assert slowest < 2

@@ -36,16 +36,13 @@ def test_24_clients_that_do_not_read_are_given_up(served: Server) -> None:
         assert seconds_of_health(served) < 25
 
 
-@pytest.mark.parametrize("rate", [14, 60])
 @pytest.mark.parametrize(
     "request_",
     [get("/health", "Connection: close"), get("/health", CHUNKED), b"nonsense\r\n\r\n"],
     ids=["read", "refused", "malformed"],
 )
-def test_clients_that_keep_their_end_open_hold_up_nobody(
-    served: Server, request_: bytes, rate: int
-) -> None:
-    with keep_asking(served, request_, rate):
+def test_clients_that_keep_their_end_open_hold_up_nobody(served: Server, request_: bytes) -> None:
+    with keep_asking(served, request_, 60):
         for _ in range(4):
             time.sleep(0.5)
             assert seconds_of_health(served) < 1
@@ -87,21 +84,11 @@ def test_trickling_sender_is_given_up(served: Server) -> None:
     assert time.monotonic() - started < 15
 
 
-def test_silent_connections_are_not_waited_for_by_a_thread(served: Server) -> None:
-    """Within a request each holds a thread; before one, none."""
-    with ExitStack() as held:
-        for _ in range(40):
-            held.enter_context(open_socket(served))
-        time.sleep(1)
-        assert seconds_of_health(served) < 1
-
-
 @pytest.mark.parametrize(
     ("line", "status"),
     [
         ("GET /nope", 404),
         ("DELETE /health", 405),
-        ("GET /api/tasks", 401),
         ("OPTIONS /nope", 204),
     ],
 )
@@ -115,24 +102,17 @@ def test_large_headers_do_not_pile_up(
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "signed"),
-    [
-        (b"{" + b" " * 131_071, 400, True),
-        (b'{"zz": "' + b"x" * 131_062 + b'"}', 400, True),
-        (b'{"title": "' + b"x" * 131_059 + b'"}', 400, True),
-        (b"[" + b"0," * 65_535 + b"]", 400, True),
-        (b"x" * 131_072, 401, False),
-    ],
-    ids=["malformed", "unknown", "too long", "not an object", "no token"],
+    "body",
+    [b'{"zz": "' + b"x" * 131_062 + b'"}', b'{"title": "' + b"x" * 131_059 + b'"}'],
+    ids=["unknown", "too long"],
 )
 def test_refused_bodies_do_not_pile_up(
-    config: Config, tmp_path: Path, token: Token, body: bytes, status: int, signed: bool
+    config: Config, tmp_path: Path, token: Token, body: bytes
 ) -> None:
     head = ["POST /api/tasks HTTP/1.1", "Host: x", "Content-Type: application/json"]
-    if signed:
-        head.append(f"Authorization: Bearer {token('user')}")
-    head += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
-    assert growth(config, tmp_path, "\r\n".join(head).encode() + body, status) < 60
+    head += [f"Authorization: Bearer {token('user')}", f"Content-Length: {len(body)}"]
+    request = "\r\n".join([*head, "Connection: close", "", ""]).encode() + body
+    assert growth(config, tmp_path, request, 400) < 60
 
 
 def growth(config: Config, folder: Path, request: bytes, status: int) -> float:

@@ -30,7 +30,7 @@ class Server:
         address = f"127.0.0.1:{self.port}"
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
-                ["sh", "-c", f'{limit}exec "$@"', "sh", *GUNICORN, "--bind", address],
+                ["sh", "-c", f'{limit}exec "$@"', "sh", *command],
                 cwd=ROOT,
                 env=settings | environ,
                 stderr=stderr,
