@@ -4,14 +4,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from config import Config
-from tests.conftest import Token
-from tests.serving import Server
-from tests.strangers import (
+from tests.support.client import Token
+from tests.support.serving import Server
+from tests.support.strangers import (
     BUNDLE,
     get,
     keep_asking,
@@ -19,8 +20,11 @@ from tests.strangers import (
     read_slowly,
     seconds_of_health,
     silent_readers,
+    worker_memory,
 )
 
+LARGEST = [f"X-{n}: {'x' * 8_000}" for n in range(60)]
+POST_CUT_SHORT = b'POST /api/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n{"t'
 READER = 8 * 1024  # bytes a second
 
 
@@ -123,3 +127,72 @@ def test_connections_that_never_send_anything_hold_up_nobody(served: Server) -> 
             time.sleep(1)
     print(f"1100 silent: {slowest:.2f} s")  # noqa: T201 the figure
     assert slowest < 2
+
+
+def test_trickling_sender_is_given_up(served: Server) -> None:
+    started = time.monotonic()
+    with open_socket(served) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nX: ")
+        connection.settimeout(0.5)
+        while time.monotonic() - started < 20:
+            connection.sendall(b"x")
+            try:
+                assert connection.recv(1) == b""
+                break
+            except TimeoutError:
+                pass
+    assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("GET /nope", 404),
+        ("DELETE /health", 405),
+        ("OPTIONS /nope", 204),
+    ],
+)
+def test_large_headers_do_not_pile_up(
+    config: Config, tmp_path: Path, line: str, status: int
+) -> None:
+    request = "\r\n".join([f"{line} HTTP/1.1", "Host: x", *LARGEST, "Connection: close", "", ""])
+    if status == 204:
+        request = request.replace("X-0: ", "Access-Control-Request-Method: GET\r\nY: ", 1)
+    assert growth(config, tmp_path, request.encode(), status) < 60
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"zz": "' + b"x" * 131_062 + b'"}', b'{"title": "' + b"x" * 131_059 + b'"}'],
+    ids=["unknown", "too long"],
+)
+def test_refused_bodies_do_not_pile_up(
+    config: Config, tmp_path: Path, token: Token, body: bytes
+) -> None:
+    head = ["POST /api/tasks HTTP/1.1", "Host: x", "Content-Type: application/json"]
+    head += [f"Authorization: Bearer {token('user')}", f"Content-Length: {len(body)}"]
+    request = "\r\n".join([*head, "Connection: close", "", ""]).encode() + body
+    assert growth(config, tmp_path, request, 400) < 60
+
+
+def growth(config: Config, folder: Path, request: bytes, status: int) -> float:
+    """Return by how many MiB a new worker grows with 300 requests."""
+    with Server(folder / "log", config.database_url) as server:
+        seconds_of_health(server)
+        before = worker_memory(server)
+        for _ in range(300):
+            with open_socket(server) as connection:
+                connection.sendall(request)
+                assert connection.recv(65_536).startswith(b"HTTP/1.1 %d" % status)
+        grown = worker_memory(server) - before
+        print(f"{before:.0f} MiB, {grown:+.0f} MiB")  # noqa: T201 the figure
+        return grown
+
+
+@pytest.mark.parametrize("sent", [b"GET /health HTTP/1.1\r\nHo", POST_CUT_SHORT])
+def test_client_that_stops_sending_is_disconnected(served: Server, sent: bytes) -> None:
+    with open_socket(served) as connection:
+        connection.settimeout(25)
+        connection.sendall(sent)
+        while connection.recv(65_536):
+            pass

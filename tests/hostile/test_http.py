@@ -280,11 +280,3 @@ def test_half_closed_connections_do_not_block_a_worker(served: Server) -> None:
         assert ask(client, "GET", "/health", "")[0].status == 200
         assert time.monotonic() - started < 20  # gunicorn alone: 2 s for each, one by one
         client.close()
-
-
-@pytest.mark.parametrize("sent", [b"GET /health HTTP/1.1\r\nHo", post("x", LENGTH, body=BODY[:3])])
-def test_client_that_stops_sending_is_disconnected(served: Server, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", served.port), timeout=25) as connection:
-        connection.sendall(sent)
-        while connection.recv(65_536):
-            pass

@@ -203,7 +203,8 @@ def test_unexpected_exception_reveals_nothing(make_app: MakeApp) -> None:
     assert (response.status_code, response.json) == (
         500,
         {
-            "detail": "Internal error. Quote the X-Request-ID header of this response when you report it.",
+            "detail": "Internal error."
+            " Quote the X-Request-ID header of this response when you report it.",
             "status_code": 500,
             "error_type": "internal_server_error",
         },

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder
 
 from config import Config
-from tests.conftest import Token
+from tests.support.client import Token
 from todo_api import create_app
 
 JSON = {"Content-Type": "application/json"}

@@ -45,8 +45,8 @@ def test_longest_link_works(served: Server, token: Token, user: str) -> None:
     body = json.dumps({"title": title, "tags": [title[:50]]}).encode()
     for _ in range(2):
         assert ask(connection, "POST", "/api/tasks", signed, body)[0].status == 201
-    filter_values = [("q", title), *(("tag", title[:50]) for _ in range(6)), ("sort", "-title")]
-    path = f"/api/tasks?{urlencode([*filter_values, ('limit', 1)])}"
+    filters = [("q", title), *(("tag", title[:50]) for _ in range(6)), ("sort", "-title")]
+    path = f"/api/tasks?{urlencode([*filters, ('limit', 1)])}"
     response, first = ask(connection, "GET", path, signed)
     following = response.headers["Link"].removeprefix("<").partition(">")[0]
     assert len(following) > 6_500

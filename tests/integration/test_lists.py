@@ -1,4 +1,4 @@
-"""Sort orders, filter_values, statistics and bulk changes."""
+"""Sort orders, filters, statistics and bulk changes."""
 
 import uuid
 from collections import Counter
@@ -272,8 +272,8 @@ def test_link_of_the_longest_query_works(client: Client, length: int) -> None:
     for priority in ("low", "high") * 2:
         create(client, title="日" * 200, tags=tags, priority=priority)
     priorities = ["high"] * (length - 6_491) + ["low"] * (6_500 - length)
-    filter_values = {"q": "日" * 200, "tag": tags, "priority": priorities}
-    query = urlencode({"limit": 1, "sort": "title", **filter_values}, doseq=True)
+    filters = {"q": "日" * 200, "tag": tags, "priority": priorities}
+    query = urlencode({"limit": 1, "sort": "title", **filters}, doseq=True)
     assert len(query) == length
     assert client.get(link(client, query)).status_code == 200
 
@@ -386,9 +386,10 @@ def test_altered_or_truncated_cursor_is_rejected(varied: Client) -> None:
     altered += [cursor + "A", cursor + "=", f".{cursor}", cursor.partition(".")[0]]
     for forged in altered:
         response = varied.get("/api/tasks", query_string={"sort": "title", "cursor": forged})
-        assert (response.status_code, response.json) == (400, query_error("cursor", BAD_CURSOR_MESSAGE)), (
-            forged
-        )
+        assert (response.status_code, response.json) == (
+            400,
+            query_error("cursor", BAD_CURSOR_MESSAGE),
+        ), forged
 
 
 def test_task_changed_while_paging_moves_across_the_cursor(client: Client) -> None:

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import ROOT, SECRET
-from tests.pooler import PGBOUNCER, Pooler
+from tests.support.pooler import PGBOUNCER, Pooler
 
 NEXT = """
 from alembic import op

@@ -257,8 +257,10 @@ def test_role_with_only_row_privileges_can_serve(
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
         connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks TO {role}")
     try:
-        url = engine.url.set(username=role, password=role).render_as_string(hide_password=False)
-        app = make_app(database_url=url, database_url_unpooled=None)
+        url = engine.url.set(drivername="postgresql", username=role, password=role)
+        app = make_app(
+            database_url=url.render_as_string(hide_password=False), database_url_unpooled=None
+        )
         client = Client(app, token("ann"))
         task = client.post("/api/tasks", json={"title": "x"}).headers["Location"]
         assert client.patch(f"{task}/complete").json["completed"] is True
@@ -295,45 +297,6 @@ def test_migration_times_out_waiting_for_a_lock(empty: Flask) -> None:
         with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
             flask_migrate.downgrade(revision="base")
     assert "tasks" in tables(empty)
-
-
-CONCURRENT = """
-from alembic import op
-
-revision = "{next}"
-down_revision = "{last}"
-
-
-def upgrade():
-    op.execute("SELECT pg_sleep(1)")
-    with op.get_context().autocommit_block():
-        op.create_index("ix_title", "tasks", ["title"], postgresql_concurrently=True)
-    op.execute("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout")
-"""
-
-
-def test_concurrent_migrations_run_one_after_the_other(empty: Flask, folder: Path) -> None:
-    """Even if a migration commits midway, and the settings of env.py stay in force."""
-    migrations = folder / "migrations"
-    shutil.copytree(ROOT / "migrations", migrations)
-    last = len(list((migrations / "versions").glob("*.py")))
-    text = CONCURRENT.format(last=f"{last:04}", next=f"{last + 1:04}")
-    (migrations / "versions/index_titles.py").write_text(text)
-    url = empty.config["SETTINGS"].database_url
-    release = [Path(sys.executable).with_name("flask"), "db", "upgrade", "-d", migrations]
-    environ = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": url}
-    processes = [
-        subprocess.Popen(release, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    outputs = [process.communicate()[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    assert sum(f"{last:04} -> {last + 1:04}" in text for text in outputs) == 1
-    assert sum("another migration is running" in text for text in outputs) == 1
-    with empty.extensions["engine"].connect() as connection:
-        assert connection.exec_driver_sql("SELECT lock_timeout FROM seen").scalars().all() == ["5s"]
-        valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_title'::regclass"
-        assert connection.exec_driver_sql(valid).scalar_one()
 
 
 @pytest.mark.usefixtures("empty")

@@ -94,7 +94,7 @@ def test_schemas_have_the_limits_of_the_validators(anonymous: Client) -> None:
 
 def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) -> None:
     paths = document(anonymous)["paths"]
-    filter_values = {
+    filters = {
         "status": {
             "type": "string",
             "enum": ["all", "active", "pending", "completed"],
@@ -109,12 +109,12 @@ def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) ->
         "due_before": {"type": "string", "format": "date"},
         "due_after": {"type": "string", "format": "date"},
     }
-    page = filter_values | {
+    page = filters | {
         "sort": {"type": "string", "enum": list(SORTS), "default": "-created_at"},
         "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
         "cursor": {"type": "string"},
     }
-    for path, expected in (("/api/tasks", page), ("/api/tasks/stats", filter_values)):
+    for path, expected in (("/api/tasks", page), ("/api/tasks/stats", filters)):
         parameters = paths[path]["get"]["parameters"]
         found = {parameter["name"]: parameter["schema"] for parameter in parameters}
         with_examples = {name for name, schema in found.items() if schema.pop("examples", None)}

@@ -1,4 +1,4 @@
-"""The list: its order, its filter_values and its pages."""
+"""The list: its order, its filters and its pages."""
 
 from base64 import urlsafe_b64encode
 from struct import pack

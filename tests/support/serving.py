@@ -27,7 +27,7 @@ class Server:
         settings |= {"PATH": os.environ["PATH"]}
         settings |= {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
         limit = f"ulimit -n {descriptors}; " if descriptors else ""
-        address = f"127.0.0.1:{self.port}"
+        command = [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"]
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
                 ["sh", "-c", f'{limit}exec "$@"', "sh", *command],

@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import psutil
 
-from tests.serving import Server, ask
+from tests.support.serving import Server, ask
 
 BUNDLE = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
 
