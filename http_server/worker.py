@@ -16,6 +16,7 @@ import socket
 import sys
 from collections import deque
 from functools import partial
+from itertools import islice
 from time import monotonic, sleep
 from typing import Any
 
@@ -179,17 +180,25 @@ class Worker(ThreadWorker):
 
     def murder_pending(self) -> None:
         """Close the connections whose time is up; without room, all that nobody waits for."""
-        now = monotonic()
         full = self.crowded or self.nr_conns >= self.worker_connections
         if full:
-            for conn in self.pending_conns:
-                conn.timeout = now
+            self.make_room()
         super().murder_pending()
-        while self.lingering and (full or self.lingering[0].timeout < now):
+        while self.lingering and (full or self.lingering[0].timeout < monotonic()):
             self.forget(self.lingering[0])
-        if self.crowded:
-            self.murder_keepalived(force=True)
-            self.crowded = False
+
+    def make_room(self) -> None:
+        """Let idle connections end now: the silent ones, and the kept ones that are too many.
+
+        gunicorn checks `max_keepalived` in the threads, so a few more may be kept. They could take
+        the whole room until they expire.
+        """
+        kept = 0 if self.crowded else self.max_keepalived
+        excess = max(0, len(self.keepalived_conns) - kept)
+        for conn in (*self.pending_conns, *islice(self.keepalived_conns, excess)):
+            conn.timeout = monotonic()
+        self.murder_keepalived()
+        self.crowded = False
 
 
 def readable(sock: socket.socket, milliseconds: int = 0) -> bool:

@@ -60,6 +60,7 @@ def test_overridden_method_has_the_expected_parameters(
         (ThreadWorker.handle, "self.handle_request(req, conn)"),
         (ThreadWorker.handle, "return _DEFER"),
         (ThreadWorker.handle_request, "wsgi.create(req, conn.sock,"),
+        (ThreadWorker.handle_request, "len(self.keepalived_conns) >= self.max_keepalived"),
         (LengthReader.read, "self.length -= size"),
         (SocketUnreader.chunk, "self.sock.recv(size)"),
         (util.write, "sock.sendall(data)"),
