@@ -45,6 +45,11 @@ def test_worker_module_does_not_load_the_application() -> None:
     """gunicorn's arbiter imports it; workers must load new code after SIGHUP."""
     program = "import sys, todo_api.gunicorn_worker; print('flask' in sys.modules)"
     found = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=20,
     )
     assert found.stdout == "False\n"
