@@ -24,9 +24,9 @@ import jwt
 import psutil
 import sqlalchemy as sa
 
-from benchmarks.proxy import Proxy
 from config import Config
 from tests.support.serving import ask, free_port
+from tests.support.wire import Proxy
 from todo_api import create_app, embedded, queries
 
 HERE = Path(__file__).parent
@@ -415,7 +415,7 @@ def report(
 def main() -> None:
     assert shutil.which("wrk"), "wrk is needed: apt-get install wrk"
     with made_database() as database, ExitStack() as stack:
-        proxies = [Proxy(database.url, DISTANCE) for _ in range(2)]
+        proxies = [stack.enter_context(Proxy(database.url, delay=DISTANCE)) for _ in range(2)]
         near = [Served(name, database.url) for name in NAMES]
         far = [Served(name, proxy.url) for name, proxy in zip(NAMES, proxies, strict=True)]
         for served in near * ROUNDS:

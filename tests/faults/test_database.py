@@ -7,10 +7,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from config import POOL_SIZE
 from tests.support.client import Token
 from tests.support.load import Load, assert_kept, assert_silence_is_a_503_and_recovers
 from tests.support.postgres import Cluster
 from tests.support.serving import Server, ask
+from tests.support.waiting import wait_until
 from tests.support.wire import Proxy
 
 
@@ -157,13 +159,13 @@ def test_health_responds_while_all_connections_are_busy(
                 sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]}
             )
             waiting = [pool.submit(change, number) for number in range(16)]
-            time.sleep(2)
+            cluster.wait_for_blocked(POOL_SIZE)
             own = server.connect()
             started = time.monotonic()
             assert ask(own, "GET", "/health", "")[0].status == 200
             assert time.monotonic() - started < 1
             own.close()
-            outcomes = [future.result() for future in waiting]
+            outcomes = [future.result(timeout=30) for future in waiting]
         assert {status for status, _ in outcomes} == {503}
         assert max(seconds for _, seconds in outcomes) < 12
 
@@ -192,8 +194,11 @@ def test_exhausted_server_connections_are_a_503_until_some_are_free(
     assert ask(connection, "GET", "/ready", "")[0].status == 503
     for open_connection in held:
         open_connection.close()
-    time.sleep(0.5)
-    assert ask(connection, "GET", "/api/tasks", tokens[0])[0].status == 200
+
+    def is_served() -> bool:
+        return ask(connection, "GET", "/api/tasks", tokens[0])[0].status == 200
+
+    wait_until(is_served, "the service does not recover", seconds=5)
     connection.close()
 
 

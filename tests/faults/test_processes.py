@@ -14,6 +14,7 @@ from tests.support.client import Token
 from tests.support.load import Load, assert_kept
 from tests.support.postgres import Cluster
 from tests.support.serving import Server, ask
+from tests.support.waiting import wait_until
 
 
 def workers(server: Server) -> set[int]:
@@ -28,8 +29,8 @@ def test_reloads_fail_no_request(cluster: Cluster, served: Server, tokens: list[
         for _ in range(3):
             time.sleep(2)
             served.process.send_signal(signal.SIGHUP)
-        time.sleep(3)
-    assert not before & workers(served)
+        wait_until(lambda: not before & workers(served), "an old worker still runs")
+        time.sleep(1)
     assert set(load.statuses()) == {200, 201}
     assert_kept(cluster, load)
 
@@ -39,10 +40,12 @@ def test_recycled_workers_fail_no_request(
 ) -> None:
     options = "--max-requests 200 --max-requests-jitter 50"
     environ = {"WEB_CONCURRENCY": "2", "GUNICORN_CMD_ARGS": options}
-    with Server(tmp_path / "log", cluster.url, **environ) as server:
-        with Load(server, tokens) as load:
-            time.sleep(8)
-        assert server.log.read_text().count("Autorestarting worker") >= 2
+    with Server(tmp_path / "log", cluster.url, **environ) as server, Load(server, tokens) as load:
+        wait_until(
+            lambda: server.log.read_text().count("Autorestarting worker") >= 4,
+            "the workers are not recycled",
+            seconds=30,
+        )
     assert set(load.statuses()) == {200, 201}
     assert_kept(cluster, load)
 
@@ -68,10 +71,10 @@ def test_shutdown_finishes_requests_in_flight(
                 sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]}
             )
             in_flight = [pool.submit(change, number) for number in range(8)]
-            time.sleep(1)
+            cluster.wait_for_blocked(8)
             server.process.terminate()
-            time.sleep(1)
-        assert [future.result() for future in in_flight] == [200] * 8
+            time.sleep(1)  # time to drop the requests, which must not happen
+        assert [future.result(timeout=30) for future in in_flight] == [200] * 8
         assert server.process.wait(20) == 0
 
 

@@ -158,5 +158,6 @@ def test_missing_owner_filter_is_detected(folder: Path) -> None:
         cwd=copy,
         capture_output=True,
         text=True,
+        timeout=300,
     )
     assert "assert 200 in (400, 401, 404, 415)" in ran.stdout

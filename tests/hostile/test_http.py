@@ -200,11 +200,11 @@ def test_truncated_body_is_never_accepted(served: Server, signed: str, sent: int
 
 def test_disconnecting_client_leaves_no_partial_write(served: Server, signed: str) -> None:
     for sent in range(0, 300, 7):
-        with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
             connection.sendall(post(signed, LENGTH, body=BODY)[:sent])
     complete = post(signed, LENGTH, body=BODY)
     for _ in range(20):
-        with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
             connection.sendall(complete)
     found = tasks(served, signed)
     assert len(found) <= 20
@@ -213,7 +213,7 @@ def test_disconnecting_client_leaves_no_partial_write(served: Server, signed: st
 
 @pytest.mark.parametrize("sent", [0, 1, len(BODY) - 1])
 def test_reset_by_the_client_is_no_server_error(served: Server, signed: str, sent: int) -> None:
-    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
         connection.sendall(post(signed, LENGTH, body=BODY[:sent]))
         time.sleep(0.1)  # until the service waits for the rest
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -232,7 +232,7 @@ def test_expect_100_continue_is_honoured(served: Server, signed: str) -> None:
 def test_silent_connections_hold_no_thread(served: Server) -> None:
     with ExitStack() as held:
         for _ in range(100):
-            silent = socket.create_connection(("127.0.0.1", served.port))
+            silent = socket.create_connection(("127.0.0.1", served.port), timeout=30)
             held.enter_context(silent)
         connection = served.connect()
         started = time.monotonic()
@@ -272,7 +272,7 @@ def test_busy_connections_do_not_starve_other_clients(served: Server) -> None:
 def test_half_closed_connections_do_not_block_a_worker(served: Server) -> None:
     with ExitStack() as held:
         for _ in range(30):
-            connection = socket.create_connection(("127.0.0.1", served.port))
+            connection = socket.create_connection(("127.0.0.1", served.port), timeout=30)
             held.enter_context(connection)
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         client = served.connect()

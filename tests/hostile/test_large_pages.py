@@ -41,9 +41,11 @@ def test_ten_concurrent_largest_pages_stay_within_the_memory_budget(
 
         watcher = Thread(target=watch)
         watcher.start()
-        with ThreadPoolExecutor(10) as pool:
-            statuses = set(pool.map(read_page, range(10)))
-        done.set()
-        watcher.join()
+        try:
+            with ThreadPoolExecutor(10) as pool:
+                statuses = set(pool.map(read_page, range(10)))
+        finally:
+            done.set()
+            watcher.join(10)
     assert statuses == {200}
     assert (max(sizes) - before) / MIB < 400

@@ -14,7 +14,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.api import body_error, create, pages, query_error
+from tests.support.api import body_error, create, next_link, pages, query_error
 from tests.support.client import Client, Token
 from todo_api.models import tasks
 from todo_api.paging import BAD_CURSOR_MESSAGE, SORTS
@@ -275,14 +275,14 @@ def test_link_of_the_longest_query_works(client: Client, length: int) -> None:
     filters = {"q": "日" * 200, "tag": tags, "priority": priorities}
     query = urlencode({"limit": 1, "sort": "title", **filters}, doseq=True)
     assert len(query) == length
-    assert client.get(link(client, query)).status_code == 200
+    assert client.get(second_page_of(client, query)).status_code == 200
 
 
 def test_link_of_percent_encoded_characters_works(client: Client) -> None:
     for number in range(2):
         create(client, title=f"{{{number}", tags=["{" * 50])
     raw = "limit=1&sort=title&q=%7B" + "&tag=" + "{" * 50
-    assert client.get(link(client, raw)).status_code == 200
+    assert client.get(second_page_of(client, raw)).status_code == 200
     too_long = "limit=1&q=" + "{" * 200 + ("&tag=" + "{" * 50) * 10 + "&priority=low" * 5
     assert len(too_long) < 1_000
     assert client.get("/api/tasks?" + too_long).status_code == 200
@@ -348,21 +348,20 @@ def test_pages_together_equal_the_whole_list_in_every_order(
         assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
 
 
-def link(client: Client, query: str) -> str:
-    response = client.get(f"/api/tasks?{query}")
-    return str(response.headers["Link"]).removeprefix("<").partition(">")[0]
+def second_page_of(client: Client, query: str) -> str:
+    return next_link(client.get(f"/api/tasks?{query}"))
 
 
 def test_link_keeps_every_filter(varied: Client) -> None:
     query = "priority=high&priority=low&tag=home&q=&due_before=2026-01-02&sort=-title&limit=1"
-    assert link(varied, query).startswith(f"/api/tasks?{query}&cursor=")
+    assert second_page_of(varied, query).startswith(f"/api/tasks?{query}&cursor=")
     found = pages(varied, f"/api/tasks?{query}")
     assert [task["title"] for page in found for task in page] == ["b", "a"]
 
 
 @pytest.mark.parametrize("sort", SORTS)
 def test_cursor_is_valid_only_for_its_sort(varied: Client, sort: str) -> None:
-    cursor = link(varied, f"sort={sort}&limit=1").partition("cursor=")[2]
+    cursor = second_page_of(varied, f"sort={sort}&limit=1").partition("cursor=")[2]
     for other in SORTS:
         response = varied.get(f"/api/tasks?sort={other}&cursor={cursor}")
         if other == sort:
@@ -375,7 +374,7 @@ def test_cursor_is_valid_only_for_its_sort(varied: Client, sort: str) -> None:
 
 
 def test_altered_or_truncated_cursor_is_rejected(varied: Client) -> None:
-    cursor = link(varied, "sort=title&limit=1").partition("cursor=")[2]
+    cursor = second_page_of(varied, "sort=title&limit=1").partition("cursor=")[2]
     altered = [cursor[:at] for at in range(len(cursor))]
     altered += [
         cursor[:at] + other + cursor[at + 1 :]
@@ -394,7 +393,7 @@ def test_altered_or_truncated_cursor_is_rejected(varied: Client) -> None:
 
 def test_task_changed_while_paging_moves_across_the_cursor(client: Client) -> None:
     created = [create(client, title=title) for title in "bdf"]
-    second_page = link(client, "sort=title&limit=2")
+    second_page = second_page_of(client, "sort=title&limit=2")
     assert [task["title"] for task in client.get(second_page).json] == ["f"]
     client.patch(f"/api/tasks/{created[1]['id']}", json={"title": "e"})
     assert [task["title"] for task in client.get(second_page).json] == ["e", "f"]

@@ -16,6 +16,7 @@ from flask import Flask
 
 from config import Config
 from tests import ROOT, SECRET
+from tests.support.api import next_link
 from tests.support.client import Client, MakeApp, Token
 from todo_api import create_app
 from todo_api.models import metadata, tasks
@@ -90,7 +91,7 @@ def test_index_creation_waits_for_old_transactions(empty: Flask) -> None:
         with pytest.raises(TimeoutError):
             running.result(timeout=6)  # longer than the lock_timeout of migrations
         transaction.rollback()
-        running.result()
+        running.result(timeout=30)
     flask_migrate.check()
 
 
@@ -220,7 +221,7 @@ def test_page_is_an_index_scan_without_a_sort(
         connection.exec_driver_sql("ANALYZE tasks")
         path = f"/api/tasks{query}"
         if page == "second":
-            path = client.get(path).headers["Link"].removeprefix("<").partition(">")[0]
+            path = next_link(client.get(path))
         sa.event.listen(engine, "after_cursor_execute", record)
         assert client.get(path).status_code == 200
         sa.event.remove(engine, "after_cursor_execute", record)

@@ -7,15 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import sleep
 
 import pytest
 
 from config import Config
 from tests import NOT_NEW, ROOT, SECRET
 from tests.support.serving import free_port
+from tests.support.waiting import wait_until
 
 README = (ROOT / "README.md").read_text()
 
@@ -70,12 +70,16 @@ def make_run(checkout: Path) -> Iterator[int]:
             start_new_session=True,
         )
     try:
-        while "Running on" not in log.read_text():
+
+        def is_running() -> bool:
             assert process.poll() is None, log.read_text()
-            sleep(0.05)
+            return "Running on" in log.read_text()
+
+        wait_until(is_running, "the service does not start", seconds=60)
         yield port
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # it may have failed to start
+            os.killpg(process.pid, signal.SIGINT)
         process.wait(30)
 
 
@@ -87,6 +91,7 @@ def shell(script: str, checkout: Path, port: int) -> str:
         check=True,
         capture_output=True,
         text=True,
+        timeout=60,
     ).stdout
 
 

@@ -13,6 +13,7 @@ from flask import Flask
 
 from tests.support.api import body_error, create
 from tests.support.client import Client
+from tests.support.waiting import wait_until
 
 TIMESTAMP = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 NOT_FOUND = {
@@ -331,8 +332,7 @@ def test_update_that_waited_for_a_lock_gets_the_later_timestamp(app: Flask, clie
     with engine.connect() as first, ThreadPoolExecutor(1) as pool:
         first.execute(change, {"id": task["id"]})
         second = pool.submit(client.patch, f"/api/tasks/{task['id']}", json={"title": "y"})
-        while not first.execute(waiting).scalar_one():
-            assert not second.done()
+        wait_until(lambda: first.execute(waiting).scalar_one(), "the update does not wait")
         changed = first.execute(change, {"id": task["id"]}).scalar_one()
         first.commit()
-        assert datetime.fromisoformat(second.result().json["updated_at"]) > changed
+        assert datetime.fromisoformat(second.result(timeout=30).json["updated_at"]) > changed

@@ -15,6 +15,7 @@ from flask import Flask
 from config import Config
 from tests import ROOT
 from tests.support.client import Client, MakeApp
+from tests.support.waiting import wait_until
 from tests.support.wire import Proxy
 from todo_api import dialect, watchdog
 
@@ -89,8 +90,7 @@ def test_watchdog_survives_a_connection_that_closed(
     closed = psycopg2.connect(database_url.replace("+psycopg2", ""))
     closed.close()
     watchdog.expect_response(closed, -1)
-    while watchdog.deadlines:
-        time.sleep(0.01)
+    wait_until(lambda: not watchdog.deadlines, "the watchdog ended")
     assert_silence_is_a_503(*stalling)
 
 
@@ -130,7 +130,4 @@ def test_failed_socket_shutdown_is_retried(
         peer.settimeout(5)
         assert peer.recv(1) == b""
         assert connection.attempts == 2
-    deadline = time.monotonic() + 5
-    while watchdog.deadlines:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not watchdog.deadlines, "the connection is still watched")

@@ -1,9 +1,12 @@
 """Common requests to the API, and the error bodies that tests expect."""
 
+import re
+from http.client import HTTPResponse
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from tests.support.client import Client
 from todo_api.models import tasks
@@ -11,7 +14,7 @@ from todo_api.models import tasks
 
 def create(client: Client, **task: Any) -> dict[str, Any]:
     response = client.post("/api/tasks", json={"title": "Buy milk"} | task)
-    assert response.status_code == 201
+    assert response.status_code == 201, response.json
     created: dict[str, Any] = response.json
     return created
 
@@ -41,14 +44,22 @@ def add_tasks(app: Flask, user: str, count: int, **columns: Any) -> None:
         connection.execute(sa.insert(tasks), rows)
 
 
+def next_link(response: TestResponse | HTTPResponse) -> str:
+    """Return the path of the next page (RFC 8288), or an empty string on the last page."""
+    link = response.headers.get("Link")
+    if link is None:
+        return ""
+    found = re.fullmatch(r'<([^<>]+)>; rel="next"', link)
+    assert found, link
+    return found[1]
+
+
 def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:
     """Return all pages, following `Link` to the last one."""
     found = []
     while path:
         response = client.get(path)
-        assert response.status_code == 200
+        assert response.status_code == 200, response.json
         found.append(response.json)
-        link = response.headers.get("Link", "")
-        assert link == "" or link.endswith('>; rel="next"')
-        path = link.removeprefix("<").removesuffix('>; rel="next"')
+        path = next_link(response)
     return found

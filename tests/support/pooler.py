@@ -3,12 +3,13 @@
 import shutil
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
-from time import sleep
 
 import sqlalchemy as sa
 
 from tests.support.serving import free_port
+from tests.support.waiting import wait_until
 from todo_api import embedded
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
@@ -53,18 +54,19 @@ class Pooler:
         user = embedded.as_server_user() | {"stdout": subprocess.DEVNULL}
         user |= {"stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen([PGBOUNCER, str(self.file)], **user)
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-            except OSError:
-                assert self.process.poll() is None, self.log()
-                sleep(0.02)
-            else:
-                return self
+        wait_until(self.accepts, "PgBouncer does not accept connections")
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         self.process.wait(20)
+
+    def accepts(self) -> bool:
+        assert self.process.poll() is None, self.log()
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            return True
+        return False
 
     def log(self) -> str:
         return (self.file.parent / "log").read_text()

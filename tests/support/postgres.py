@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from config import Config
 from tests import SECRET
+from tests.support.waiting import wait_until
 from todo_api import create_app, embedded
 
 FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
@@ -45,6 +46,11 @@ class Cluster:
         with self.engine.connect() as connection:
             result = connection.execute(sa.text(statement), values)
             return result.scalars().all() if result.returns_rows else None
+
+    def wait_for_blocked(self, count: int) -> None:
+        """Return when that many statements wait for a lock."""
+        blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        wait_until(lambda: self.ask(blocked) == [count], f"not {count} statements wait for a lock")
 
     def terminate_backends(self) -> int:
         return len(

@@ -5,12 +5,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 from tests import ROOT, SECRET
+from tests.support.waiting import wait_until
 
 GUNICORN = [str(Path(sys.executable).with_name("gunicorn")), "wsgi:app"]
 
@@ -40,16 +40,16 @@ class Server:
         return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def __enter__(self) -> "Server":
-        deadline = time.monotonic() + 20
         try:
-            while "Booting worker" not in self.log.read_text():
-                assert self.process.poll() is None, self.log.read_text()
-                assert time.monotonic() < deadline, self.log.read_text()
-                time.sleep(0.05)
+            wait_until(self.is_booting, "no worker boots")
         except AssertionError:
             self.process.kill()
             raise
         return self
+
+    def is_booting(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        return "Booting worker" in self.log.read_text()
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
@@ -57,7 +57,7 @@ class Server:
             self.process.wait(40)  # longer than gunicorn's graceful timeout
         finally:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(10)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from tests import ROOT
 from tests.support.postgres import FAST
+from tests.support.waiting import wait_until
 from todo_api import embedded
 from todo_api.db import resolve_url
 
@@ -48,12 +50,13 @@ class User:
             text=True,
         )
         assert self.process.stdout
+        assert select([self.process.stdout], [], [], 30)[0], "the server does not start"
         self.url = self.process.stdout.readline().strip()
 
     def end(self, number: int | None = None) -> int:
         if number is not None:
             self.process.send_signal(number)
-        self.process.communicate()
+        self.process.communicate(timeout=30)
         return self.process.returncode
 
 
@@ -119,10 +122,12 @@ def test_folder_with_a_long_path_works(folder: Path) -> None:
 
 def test_interrupted_first_start_is_repaired(folder: Path) -> None:
     killed = subprocess.Popen([sys.executable, "-c", USE, str(folder)], cwd=ROOT)
-    while not list(folder.glob("data*/PG_VERSION")):
+    deadline = time.monotonic() + 20
+    while not list(folder.glob("data*/PG_VERSION")):  # without a pause, to kill it early
         assert killed.poll() is None
+        assert time.monotonic() < deadline, "initdb does not start"
     killed.kill()
-    killed.wait()
+    killed.wait(10)
     user = User(folder)
     assert is_up(user.url)
     user.end()
@@ -132,10 +137,8 @@ def test_process_ends_cleanly_after_the_server_died(folder: Path) -> None:
     user = User(folder)
     pid = int((folder / "data/postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while embedded.is_running(embedded.find_programs(), folder):
-        assert time.monotonic() < deadline, "nothing reaps processes here"
-        time.sleep(0.05)
+    programs = embedded.find_programs()
+    wait_until(lambda: not embedded.is_running(programs, folder), "nothing reaps processes here")
     assert user.end() == 0
 
 
@@ -187,7 +190,9 @@ def test_root_runs_the_server_as_nobody_without_opening_folders(
     assert programs.is_relative_to(tmp_path / "state")
     assert embedded.find_programs() == programs
     for name in ("postgres", "initdb", "pg_ctl"):
-        version = subprocess.run([programs / name, "--version"], capture_output=True, text=True)
+        version = subprocess.run(
+            [programs / name, "--version"], capture_output=True, text=True, timeout=20
+        )
         assert "(PostgreSQL) 18" in version.stdout
 
 
@@ -260,7 +265,8 @@ def test_signal_handlers_are_set_only_in_the_main_thread() -> None:
     before = signal.getsignal(signal.SIGHUP)
     thread = threading.Thread(target=embedded.exit_on_signals)
     thread.start()
-    thread.join()
+    thread.join(10)
+    assert not thread.is_alive()
     assert signal.getsignal(signal.SIGHUP) == before
 
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from time import monotonic
 
 import pytest
-
 from todo_api.gunicorn_worker import Connection, Worker
 
 
