@@ -38,19 +38,22 @@ faults: .venv/installed ## Break the database and the processes under load (two 
 bench: .venv/installed benchmarks/.venv/installed ## Compare with FastAPI and asyncpg. Needs wrk.
 	@$(BIN)/python -m benchmarks.run
 
-check: .venv/installed ## Run the CI checks: lint, formatting, types, tests with coverage.
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
+check: .venv/installed ## Check lint, formatting, types and tests with coverage, as CI does.
+	@failed=; \
+	for step in 'ruff check .' 'ruff format --check .' mypy \
+	    'pytest --cov --cov-report=term-missing:skip-covered'; do \
+	    $(BIN)/$$step || failed="$$failed, $$step"; \
+	done; \
+	[ -z "$$failed" ] || { echo "make check failed in$${failed#,}"; exit 1; }
 
 audit: .venv/installed ## Check the pinned packages for known vulnerabilities.
 	@$(BIN)/pip-audit --strict --vulnerability-service osv --disable-pip \
 	    --require-hashes -r requirements-dev.txt -r benchmarks/requirements.txt
 
-format: .venv/installed ## Fix lint and formatting.
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/ruff format .
+format: .venv/installed ## Fix lint and formatting, and list what is left to fix by hand.
+	@$(BIN)/ruff format --quiet .; \
+	$(BIN)/ruff check --fix .; left=$$?; \
+	$(BIN)/ruff format . && exit $$left
 
 migration: .venv/installed .env ## Generate a migration from the models: make migration m="add color".
 	@$(BIN)/flask db upgrade

@@ -2,12 +2,13 @@
 
 import gc
 import socket
+from typing import Any
 
 from config import MAX_BODY_BYTES, POOL_SIZE
 from http_server.worker import JsonLogger, Worker, affordable_connections
 
 
-def pre_request(_worker, request):
+def pre_request(_worker: Any, request: Any) -> None:
     """Close the connection after a request whose body the service refuses.
 
     gunicorn drops the `Connection: close` of an application, and would read on for the body.
@@ -18,7 +19,7 @@ def pre_request(_worker, request):
         request.force_close()
 
 
-def post_worker_init(_worker):
+def post_worker_init(_worker: Any) -> None:
     """Keep what a worker has loaded out of garbage collection, and collect less often.
 
     A request makes thousands of objects but no reference cycle. If one is missed, a cycle of an
@@ -29,7 +30,7 @@ def post_worker_init(_worker):
     gc.set_threshold(5_000)
 
 
-def when_ready(server):
+def when_ready(server: Any) -> None:
     """Let the kernel keep a connection until its first byte, for half a minute (on Linux)."""
     for listener in server.LISTENERS:
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family != socket.AF_UNIX:
@@ -48,5 +49,5 @@ preload_app = False  # the workers would share the connections opened before the
 keepalive = 75
 control_socket_disable = True
 forwarder_headers = ""  # a client's SCRIPT_NAME and PATH_INFO headers are no setting of ours
-secure_scheme_headers = {}  # no answer depends on the scheme
+secure_scheme_headers: dict[str, str] = {}  # no answer depends on the scheme
 logger_class = JsonLogger

@@ -14,10 +14,11 @@ import jwt
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, StringConstraints, conlist
+from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, StringConstraints
+from pydantic import Field as Limits
 from sqlalchemy import ARRAY, BigInteger, Column, DateTime, FetchedValue, Identity, Text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlmodel import Field, SQLModel, select
+from sqlmodel import Field, SQLModel, col, select
 
 SECRET = os.environ["BETTER_AUTH_SECRET"]
 
@@ -48,7 +49,7 @@ def timestamp() -> Any:
     return Column(DateTime(timezone=True), nullable=False)
 
 
-class Task(SQLModel, table=True):
+class Task(SQLModel, table=True):  # type: ignore[call-arg] # mypy runs without SQLModel
     __tablename__ = "tasks"
 
     id: int | None = Field(
@@ -87,7 +88,7 @@ Tag = Annotated[
     AfterValidator(storable),
 ]
 Tags = Annotated[
-    conlist(Tag, max_length=10), AfterValidator(lambda tags: list(dict.fromkeys(tags)))
+    list[Tag], Limits(max_length=10), AfterValidator(lambda tags: list(dict.fromkeys(tags)))
 ]
 
 
@@ -156,7 +157,7 @@ TaskId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 async def find(task_id: int, session: AsyncSession, user: str) -> Task:
     found = await session.execute(select(Task).where(Task.id == task_id, Task.user_id == user))
-    task = found.scalar_one_or_none()
+    task: Task | None = found.scalar_one_or_none()
     if task is None:
         raise HTTPException(404, "Task not found")
     return task
@@ -191,13 +192,14 @@ async def list_tasks(
         except ValueError:
             raise HTTPException(422, "Not a cursor") from None
         tasks = tasks.where(tuple_(Task.created_at, Task.id) < place)
-    tasks = tasks.order_by(Task.created_at.desc(), Task.id.desc()).limit(limit + 1)
+    tasks = tasks.order_by(col(Task.created_at).desc(), col(Task.id).desc()).limit(limit + 1)
     rows = (await session.execute(tasks)).scalars().all()
     if len(rows) > limit:
         last = rows[limit - 1]
-        place = urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
+        following = f"{last.created_at.isoformat()} {last.id}".encode()
         response.headers["Link"] = (
-            f'</api/tasks?status={status}&limit={limit}&cursor={place}>; rel="next"'
+            f"</api/tasks?status={status}&limit={limit}"
+            f'&cursor={urlsafe_b64encode(following).decode()}>; rel="next"'
         )
     return rows[:limit]
 

@@ -4,6 +4,7 @@ The rounds of the two are interleaved, so that what else the machine does meets 
 the median of its rounds.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -412,34 +413,50 @@ def report(
         )
 
 
+def read_arguments() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.run",
+        description="Measure the service and its peer for several minutes, and write the tables"
+        " of benchmarks/README.md. Needs wrk; `make bench` installs the peer.",
+    )
+    parser.parse_args()
+    if not shutil.which("wrk"):
+        parser.error("wrk is needed: apt-get install wrk")
+
+
+def measure_all(database: Database, stack: ExitStack) -> str:
+    """Measure both, each in front of the database and 5 ms away from it; return the tables."""
+    proxies = [stack.enter_context(Proxy(database.url, delay=DISTANCE)) for _ in range(2)]
+    near = [Served(name, database.url) for name in NAMES]
+    far = [Served(name, proxy.url) for name, proxy in zip(NAMES, proxies, strict=True)]
+    for served in near * ROUNDS:
+        with served.running():
+            pass
+    for served in near + far:
+        stack.enter_context(served.running())
+    for served, proxy in zip(far, proxies, strict=True):
+        for operation in OPERATIONS:
+            trips = count_round_trips(served, proxy, database, operation)
+            served.round_trips[operation.name] = trips
+    growth = measure_pages(near[0], page_paths(near[0]), GROWTH_ROUNDS)
+    listed = {name: ("some", f"/api/tasks?limit=20{query}") for name, query in LISTS.items()}
+    listed["stats"] = "some", "/api/tasks/stats"
+    lists = measure_pages(near[0], listed, GROWTH_ROUNDS)
+    plan = f"```\n{explain(database)}\n```\n"
+    measure(near, database, 1, seconds=1)
+    for served in near:
+        served.found.clear()  # they are warm now
+    measure(near, database, ROUNDS)
+    for served in near:
+        served.memory = served.worker_memory()
+    measure(far, database, DISTANT_ROUNDS, clients=DISTANT_CLIENTS)
+    return "\n".join([machine(database), *report(near, far, growth, lists), plan])
+
+
 def main() -> None:
-    assert shutil.which("wrk"), "wrk is needed: apt-get install wrk"
+    read_arguments()
     with made_database() as database, ExitStack() as stack:
-        proxies = [stack.enter_context(Proxy(database.url, delay=DISTANCE)) for _ in range(2)]
-        near = [Served(name, database.url) for name in NAMES]
-        far = [Served(name, proxy.url) for name, proxy in zip(NAMES, proxies, strict=True)]
-        for served in near * ROUNDS:
-            with served.running():
-                pass
-        for served in near + far:
-            stack.enter_context(served.running())
-        for served, proxy in zip(far, proxies, strict=True):
-            for operation in OPERATIONS:
-                trips = count_round_trips(served, proxy, database, operation)
-                served.round_trips[operation.name] = trips
-        growth = measure_pages(near[0], page_paths(near[0]), GROWTH_ROUNDS)
-        listed = {name: ("some", f"/api/tasks?limit=20{query}") for name, query in LISTS.items()}
-        listed["stats"] = "some", "/api/tasks/stats"
-        lists = measure_pages(near[0], listed, GROWTH_ROUNDS)
-        plan = f"```\n{explain(database)}\n```\n"
-        measure(near, database, 1, seconds=1)
-        for served in near:
-            served.found.clear()  # they are warm now
-        measure(near, database, ROUNDS)
-        for served in near:
-            served.memory = served.worker_memory()
-        measure(far, database, DISTANT_ROUNDS, clients=DISTANT_CLIENTS)
-        text = "\n".join([machine(database), *report(near, far, growth, lists), plan])
+        text = measure_all(database, stack)
     print(text)
     readme = HERE / "README.md"
     before, mark, _ = readme.read_text().partition(MARK)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -189,8 +189,10 @@ def wait_for(url: str, processes: list[subprocess.Popen[bytes]]) -> None:
     sys.exit(f"{url} does not respond.")
 
 
+COMMANDS: dict[str, Callable[..., None]] = {"demo": demo, "e2e": e2e, "control": control}
+
 if __name__ == "__main__":
     try:
-        {"demo": demo, "e2e": e2e, "control": control}[sys.argv[1]](*sys.argv[2:])
+        COMMANDS[sys.argv[1]](*sys.argv[2:])
     except KeyboardInterrupt:
         print()

@@ -1,0 +1,60 @@
+"""The commands that a newcomer runs do what they are asked, and no more."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import ROOT
+
+
+def test_help_of_the_benchmark_starts_nothing() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.run", "--help"],
+        cwd=ROOT,
+        env={"PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("usage: python -m benchmarks.run")
+
+
+def make(target: str, cwd: Path, *variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a target of the Makefile in ``cwd`` with the packages of this interpreter."""
+    return subprocess.run(
+        ["make", "-f", ROOT / "Makefile", "-o", ".venv/installed", target, *variables],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_check_runs_every_step_and_reports_those_that_failed(folder: Path) -> None:
+    for step, status in {"ruff": 1, "mypy": 0, "pytest": 1}.items():
+        program = folder / step
+        program.write_text(f"#!/bin/sh\necho {step} ran\nexit {status}\n")
+        program.chmod(0o755)
+    ran = make("check", folder, f"BIN={folder}")
+    assert ran.returncode != 0
+    *steps, last = ran.stdout.splitlines()
+    assert steps == ["ruff ran", "ruff ran", "mypy ran", "pytest ran"]
+    assert last.startswith("make check failed in ruff check ., ruff format --check ., pytest")
+
+
+def test_check_succeeds_when_every_step_does(folder: Path) -> None:
+    for step in ("ruff", "mypy", "pytest"):
+        (folder / step).symlink_to("/bin/true")
+    ran = make("check", folder, f"BIN={folder}")
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
+def test_format_goes_on_after_a_line_that_it_cannot_shorten(folder: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "messy.py").write_text(f"import os\nx = '{'long ' * 30}'\ny = ( 1,2 )\n")
+    ran = make("format", folder, f"BIN={Path(sys.executable).parent}")
+    assert (folder / "messy.py").read_text() == f'x = "{"long " * 30}"\ny = (1, 2)\n'
+    assert "E501" in ran.stdout
+    assert ran.returncode != 0

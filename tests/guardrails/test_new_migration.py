@@ -1,0 +1,44 @@
+"""A migration that Alembic writes is formatted, and says what is left to do by hand."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import sqlalchemy as sa
+
+from config import Config
+from tests import ROOT, SECRET
+from todo_api import create_app
+
+
+def test_new_migration_is_formatted_and_lists_what_autogenerate_leaves_out(
+    new_database: Callable[[], Any], folder: Path
+) -> None:
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    migrations = folder / "migrations"
+    shutil.copytree(ROOT / "migrations", migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    with new_database() as url:
+        app = create_app(Config(SECRET, url))
+        with app.app_context():
+            flask_migrate.upgrade(directory=str(migrations))
+            with sa.create_engine(app.extensions["engine"].url).begin() as connection:
+                connection.exec_driver_sql("ALTER TABLE tasks DROP priority, DROP due_date")
+            flask_migrate.migrate(directory=str(migrations), message="add two columns")
+        app.extensions["engine"].dispose()
+    (written,) = (migrations / "versions").glob("*_add_two_columns.py")
+    text = written.read_text()
+    assert text.count("op.add_column") == 2
+    for left_out in ("CHECK", "postgresql_not_valid", "VALIDATE", "postgresql_concurrently"):
+        assert left_out in text
+    for command in (["check"], ["format", "--check"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, written],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert ran.returncode == 0, f"{ran.stdout}\n{text}"
