@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from time import monotonic
 
 import pytest
-from todo_api.gunicorn_worker import Connection, Worker
+
+from http_server.worker import Connection, Worker
 
 
 @pytest.fixture
