@@ -73,7 +73,7 @@ def subject(token: str, config: Config) -> str:
     """Return the user of a valid token. Raise `InvalidToken` for any other."""
     try:
         claims = decode(token, config)
-        if claims["exp"] <= time() - LEEWAY:  # the claims may come from the cache
+        if int(claims["exp"]) <= time() - LEEWAY:  # the claims may come from the cache
             raise jwt.ExpiredSignatureError
     except jwt.ExpiredSignatureError:
         raise InvalidToken("ExpiredSignatureError", "Token expired") from None
