@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import psycopg2
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -21,13 +22,14 @@ from config import Config
 from tests import ROOT, SECRET
 from tests.support.api import next_link
 from tests.support.client import Client, MakeApp, Token
+from tests.support.postgres import NewDatabase
 from todo_api import create_app
 from todo_api.models import metadata, tasks
 from todo_api.paging import SORTS
 
 
 @pytest.fixture
-def empty(new_database: Callable[[], Any]) -> Iterator[Flask]:
+def empty(new_database: NewDatabase) -> Iterator[Flask]:
     """The service with an empty database."""
     with new_database() as url:
         app = create_app(Config(SECRET, url))
@@ -196,6 +198,7 @@ def test_database_enforces_each_limit_too(app: Flask, row: dict[str, Any], const
         pytest.raises(sa.exc.IntegrityError) as error,
     ):
         connection.execute(sa.insert(tasks), {"user_id": "u", "title": "x"} | row)
+    assert isinstance(error.value.orig, psycopg2.IntegrityError)
     assert error.value.orig.diag.constraint_name == constraint
 
 
@@ -239,9 +242,7 @@ def test_page_is_an_index_scan_without_a_sort(
     assert len(re.findall("Index Cond: .*ROW", plan)) == (page == "second")
 
 
-def test_migrations_use_the_unpooled_url(
-    new_database: Callable[[], Any], make_app: MakeApp
-) -> None:
+def test_migrations_use_the_unpooled_url(new_database: NewDatabase, make_app: MakeApp) -> None:
     absent = "postgresql+psycopg2://u:p@127.0.0.1:1/db"
     with new_database() as url:
         app = make_app(database_url=absent, database_url_unpooled=url)
@@ -324,7 +325,13 @@ def test_concurrent_migrations_run_one_after_the_other(empty: Flask, folder: Pat
     text = CONCURRENT.format(last=f"{last:04}", next=f"{last + 1:04}")
     (migrations / "versions/index_titles.py").write_text(text)
     url = empty.config["SETTINGS"].database_url
-    release = [Path(sys.executable).with_name("flask"), "db", "upgrade", "-d", migrations]
+    release: list[str | Path] = [
+        Path(sys.executable).with_name("flask"),
+        "db",
+        "upgrade",
+        "-d",
+        migrations,
+    ]
     environ = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": url}
     processes = [
         subprocess.Popen(release, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
