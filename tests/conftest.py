@@ -3,7 +3,7 @@
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from config import Config
 from tests import ROOT, SECRET
 from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.pooler import Pooler
-from tests.support.postgres import FAST, reachable_folder
+from tests.support.postgres import FAST, NewDatabase, reachable_folder
 from todo_api import create_app, db, embedded
 
 
@@ -33,7 +33,7 @@ def server() -> str:
 
 
 @pytest.fixture(scope="session")
-def new_database(server: str) -> Callable[[], Any]:
+def new_database(server: str) -> NewDatabase:
     """Make an empty database while a `with` lasts, and yield its URL."""
 
     locale = "LOCALE 'C.UTF-8'" if "TEST_DATABASE_URL" in os.environ else ""
@@ -56,7 +56,7 @@ def new_database(server: str) -> Callable[[], Any]:
 
 
 @pytest.fixture(scope="session")
-def database_url(new_database: Callable[[], Any]) -> Iterator[str]:
+def database_url(new_database: NewDatabase) -> Iterator[str]:
     """A database migrated to the latest revision."""
     with new_database() as url:
         app = create_app(Config(SECRET, url))
@@ -94,7 +94,7 @@ def make_app(config: Config) -> Iterator[MakeApp]:
 def app(config: Config) -> Iterator[Flask]:
     """The service. Every status code that it returns must be in its document."""
     app = create_app(config)
-    undocumented = set()
+    undocumented: set[tuple[str, str, int]] = set()
 
     @app.after_request
     def compare(response: Response) -> Response:

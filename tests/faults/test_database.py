@@ -19,8 +19,8 @@ from tests.support.wire import Proxy
 def test_terminated_idle_connections_are_replaced_without_an_error(
     cluster: Cluster, served: Server, tokens: list[str]
 ) -> None:
-    with Load(served, tokens):
-        time.sleep(1)
+    with Load(served, tokens) as load:
+        load.wait_for_responses()
     assert cluster.terminate_backends() > 0
     connection = served.connect()
     for _ in range(20):
@@ -34,7 +34,7 @@ def test_requests_succeed_within_two_seconds_of_a_fast_restart(
     cluster: Cluster, served: Server, tokens: list[str]
 ) -> None:
     with Load(served, tokens) as load:
-        time.sleep(1)
+        load.wait_for_responses()
         cluster.control("restart", "-m", "fast", "-l", str(cluster.home / "data/server.log"))
         back = time.monotonic()
         time.sleep(3)
@@ -48,7 +48,7 @@ def test_stopped_server_is_a_503_at_once(
     cluster: Cluster, served: Server, tokens: list[str]
 ) -> None:
     with Load(served, tokens) as load:
-        time.sleep(1)
+        load.wait_for_responses()
         cluster.stop("immediate")
         down = time.monotonic()
         time.sleep(10)
@@ -184,7 +184,7 @@ def test_killed_backends_lose_no_acknowledged_write(
 def test_exhausted_server_connections_are_a_503_until_some_are_free(
     cluster: Cluster, served: Server, tokens: list[str]
 ) -> None:
-    held = []
+    held: list[sa.Connection] = []
     with suppress(sa.exc.OperationalError):
         while len(held) < 100:
             held.append(cluster.engine.connect())

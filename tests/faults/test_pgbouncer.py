@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
 import psycopg2
+import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
 
@@ -41,8 +43,11 @@ def test_pooler_rejects_startup_options_as_neon_does(cluster: Cluster, pooler: P
         connect(cluster, pooler, options="-c statement_timeout=1000")
 
 
-def connect(cluster: Cluster, pooler: Pooler, **options: str) -> Any:
-    return psycopg2.connect(pooler.url(cluster.url).replace("+psycopg2", ""), **options)
+def connect(
+    cluster: Cluster, pooler: Pooler, options: str | None = None
+) -> psycopg2.extensions.connection:
+    url = pooler.url(cluster.url).replace("+psycopg2", "")
+    return psycopg2.connect(url, options=options)
 
 
 def test_statements_leave_no_session_state_behind(
@@ -54,7 +59,7 @@ def test_statements_leave_no_session_state_behind(
         tokens = [token("ann"), token("bob")]
         with next_user.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
-            (backend,) = cursor.fetchone()
+            (backend,) = cursor.fetchall()[0]
             for turn in range(20):
                 connection, signed = connections[turn % 2], tokens[turn % 2]
                 status = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')[0].status
@@ -89,7 +94,9 @@ def test_timed_out_statement_leaves_no_timeout_behind(
     connection.close()
 
 
-def assert_times_out(cluster: Cluster, pooler: Pooler, request: Callable[[], Any]) -> None:
+def assert_times_out(
+    cluster: Cluster, pooler: Pooler, request: Callable[[], tuple[HTTPResponse, Any]]
+) -> None:
     """The request times out, and the next user of the server connection has no timeout."""
     started = time.monotonic()
     assert request()[0].status == 503

@@ -27,8 +27,9 @@ def test_reloads_fail_no_request(cluster: Cluster, served: Server, tokens: list[
     before = workers(served)
     with Load(served, tokens) as load:
         for _ in range(3):
-            time.sleep(2)
+            load.wait_for_responses()
             served.process.send_signal(signal.SIGHUP)
+            time.sleep(2)
         wait_until(lambda: not before & workers(served), "an old worker still runs")
         time.sleep(1)
     assert set(load.statuses()) == {200, 201}
@@ -82,7 +83,7 @@ def test_killed_worker_closes_only_its_own_connections(
     cluster: Cluster, served: Server, tokens: list[str]
 ) -> None:
     with Load(served, tokens) as load:
-        time.sleep(2)
+        load.wait_for_responses()
         os.kill(min(workers(served)), signal.SIGKILL)
         killed = time.monotonic()
         time.sleep(4)

@@ -1,13 +1,12 @@
 """Any text is either stored unchanged, or is a 400 and stores nothing."""
 
 import json
-from typing import Any
 
 from flask import Flask
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.client import Client
+from tests.support.client import Client, JsonResponse
 from todo_api.fields import CONTROL
 from todo_api.limits import MAX_DESCRIPTION_LENGTH, MAX_ID, MAX_TAG_LENGTH, MAX_TITLE_LENGTH
 from todo_api.paging import SORTS, Cursor, CursorPosition
@@ -31,7 +30,7 @@ def storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def create(client: Client, **task: str) -> Any:
+def create(client: Client, **task: str) -> JsonResponse:
     return client.post("/api/tasks", data=json.dumps(task), content_type="application/json")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests import SECRET
-from tests.support.client import Client, Token
+from tests.support.client import Client, JsonResponse, Token
 
 NOW = int(time())
 CLAIMS = {"sub": "ann", "iat": NOW, "exp": NOW + 900}
@@ -175,7 +175,7 @@ def test_attack_is_rejected(anonymous: Client, attack: str) -> None:
     assert_unauthorized(response, 'Bearer error="invalid_token"')
 
 
-def assert_unauthorized(response: Any, challenge: str) -> None:
+def assert_unauthorized(response: JsonResponse, challenge: str) -> None:
     assert response.headers.getlist("WWW-Authenticate") == [challenge]
     assert (response.status_code, response.json) == (
         401,

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from tests import SECRET
-from tests.support.client import Client, MakeApp, Token
+from tests.support.client import Client, JsonResponse, MakeApp, Token
 from todo_api import auth
 
 OTHER_SECRET = "another-secret-0123456789abcdefghij"
@@ -15,7 +15,7 @@ MISSING_TOKEN_CHALLENGE = "Bearer"
 INVALID_TOKEN_CHALLENGE = 'Bearer error="invalid_token"'
 
 
-def assert_unauthorized(response: Any, challenge: str, detail: str) -> None:
+def assert_unauthorized(response: JsonResponse, challenge: str, detail: str) -> None:
     assert response.status_code == 401
     assert response.headers.getlist("WWW-Authenticate") == [challenge]
     assert response.json == {
@@ -25,7 +25,7 @@ def assert_unauthorized(response: Any, challenge: str, detail: str) -> None:
     }
 
 
-def get_tasks(client: Client, authorization: str) -> Any:
+def get_tasks(client: Client, authorization: str) -> JsonResponse:
     return client.get("/api/tasks", headers={"Authorization": authorization})
 
 

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.exceptions import ImATeapot
 
-from tests.support.client import Client, MakeApp
+from tests.support.client import Client, JsonResponse, MakeApp
 from todo_api import db
 
 KIB_128 = 128 * 1024
 
 
-def post(client: Client, body: bytes, content_type: str = "application/json") -> Any:
+def post(client: Client, body: bytes, content_type: str = "application/json") -> JsonResponse:
     return client.post("/api/tasks", data=body, content_type=content_type)
 
 
@@ -188,7 +188,8 @@ def test_body_without_a_content_length_is_rejected(client: Client, method: str) 
 def test_unlisted_status_code_gets_an_error_type(app: Flask) -> None:
     with app.test_request_context():
         response = app.make_response(app.handle_http_exception(ImATeapot()))
-    assert response.json["error_type"] == "im_a_teapot_error"
+    body: dict[str, Any] = response.get_json()
+    assert body["error_type"] == "im_a_teapot_error"
 
 
 def test_unexpected_exception_reveals_nothing(make_app: MakeApp) -> None:
@@ -218,7 +219,7 @@ UNAVAILABLE_MESSAGE = {
 }
 
 
-def assert_unavailable(response: Any) -> None:
+def assert_unavailable(response: JsonResponse) -> None:
     assert (response.status_code, response.json) == (503, UNAVAILABLE_MESSAGE)
     assert response.headers["Retry-After"] == "1"
 

@@ -4,12 +4,13 @@ import logging
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import psycopg2
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -18,13 +19,14 @@ from config import Config
 from tests import ROOT, SECRET
 from tests.support.api import next_link
 from tests.support.client import Client, MakeApp, Token
+from tests.support.postgres import NewDatabase
 from todo_api import create_app
 from todo_api.models import metadata, tasks
 from todo_api.paging import SORTS
 
 
 @pytest.fixture
-def empty(new_database: Callable[[], Any]) -> Iterator[Flask]:
+def empty(new_database: NewDatabase) -> Iterator[Flask]:
     """The service with an empty database."""
     with new_database() as url:
         app = create_app(Config(SECRET, url))
@@ -193,6 +195,7 @@ def test_database_enforces_each_limit_too(app: Flask, row: dict[str, Any], const
         pytest.raises(sa.exc.IntegrityError) as error,
     ):
         connection.execute(sa.insert(tasks), {"user_id": "u", "title": "x"} | row)
+    assert isinstance(error.value.orig, psycopg2.IntegrityError)
     assert error.value.orig.diag.constraint_name == constraint
 
 
@@ -236,9 +239,7 @@ def test_page_is_an_index_scan_without_a_sort(
     assert len(re.findall("Index Cond: .*ROW", plan)) == (page == "second")
 
 
-def test_migrations_use_the_unpooled_url(
-    new_database: Callable[[], Any], make_app: MakeApp
-) -> None:
+def test_migrations_use_the_unpooled_url(new_database: NewDatabase, make_app: MakeApp) -> None:
     absent = "postgresql+psycopg2://u:p@127.0.0.1:1/db"
     with new_database() as url:
         app = make_app(database_url=absent, database_url_unpooled=url)

@@ -74,7 +74,7 @@ def test_only_task_operations_need_a_token(anonymous: Client) -> None:
     for path, item in built["paths"].items():
         for method, operation in item.items():
             if method != "parameters":
-                expected = [{"bearer": []}] if path.startswith("/api/") else None
+                expected: list[Any] | None = [{"bearer": []}] if path.startswith("/api/") else None
                 assert operation.get("security") == expected
 
 

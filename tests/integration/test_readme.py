@@ -20,16 +20,22 @@ from tests.support.waiting import wait_until
 README = (ROOT / "README.md").read_text()
 
 
-class RecordingEnviron(dict[str, str]):
+class RecordingEnviron(Mapping[str, str]):
     """An environment that records which variables are read."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__(environ)
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.environ = environ
         self.names: set[str] = set()
 
-    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+    def __getitem__(self, name: str) -> str:
         self.names.add(name)
-        return super().get(name, default)
+        return self.environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.environ)
+
+    def __len__(self) -> int:
+        return len(self.environ)
 
 
 def test_every_setting_is_in_the_table() -> None:

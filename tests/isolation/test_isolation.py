@@ -106,7 +106,7 @@ def test_every_task_statement_filters_by_owner(app: Flask, client: Client, user:
             target = path.replace("/1", f"/{task['id'] if method != 'DELETE' else ABSENT}")
             target += "?status=completed" if (method, path) == ("DELETE", "/api/tasks") else ""
             before = len(sent)
-            changes = ({"title": "x"}, {"completed": True}, {})
+            changes: tuple[dict[str, Any], ...] = ({"title": "x"}, {"completed": True}, {})
             bulk = ({"ids": [1], "changes": change} for change in changes)
             for body in (None, *changes, *bulk):
                 client.open(target, method=method, json=body)

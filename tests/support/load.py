@@ -9,6 +9,7 @@ from http.client import HTTPException
 
 from tests.support.postgres import Cluster
 from tests.support.serving import Server, ask
+from tests.support.waiting import wait_until
 
 REQUESTS = [
     ("POST", "/api/tasks", b'{"title": "x", "tags": ["load"]}'),
@@ -71,6 +72,11 @@ class Load:
             time.sleep(0.01)
         connection.close()
 
+    def wait_for_responses(self, count: int = 100) -> None:
+        """Return when that many more responses have arrived: the service is under load."""
+        target = len(self.requests) + count
+        wait_until(lambda: len(self.requests) >= target, "no responses arrive", seconds=30)
+
     def statuses(self) -> Counter[int]:
         return Counter(sent.status for sent in self.requests)
 
@@ -98,7 +104,7 @@ def assert_silence_is_a_503_and_recovers(
 ) -> None:
     """A database out of reach for 25 s is a 503 within 20 s, and recovery takes under 2 s."""
     with Load(server, tokens) as load:
-        time.sleep(1)
+        load.wait_for_responses()
         silence()
         silent = time.monotonic()
         time.sleep(25)

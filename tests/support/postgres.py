@@ -1,8 +1,8 @@
 """PostgreSQL servers for tests."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from config import Config
 from tests import SECRET
 from tests.support.waiting import wait_until
 from todo_api import create_app, embedded
+
+NewDatabase = Callable[[], AbstractContextManager[str]]
+"""Make an empty database while a `with` lasts, which yields its URL."""
 
 FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
 

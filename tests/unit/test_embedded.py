@@ -1,5 +1,6 @@
 """The PostgreSQL of development: shared by processes, stopped by the last one."""
 
+import importlib.util
 import os
 import pwd
 import signal
@@ -157,7 +158,7 @@ def test_failure_shows_the_output_of_the_program(folder: Path) -> None:
 
 
 def test_missing_wheel_names_the_requirements_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(RuntimeError, match=r"requirements-dev\.txt"):
         embedded.find_programs()
 

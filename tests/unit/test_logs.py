@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.support.client import Client, MakeApp
+from tests.support.client import Client, MakeApp, MakeClient
 from todo_api import db
 from todo_api.logs import JsonFormatter, is_no_access_line
 from todo_api.models import tasks
@@ -106,7 +106,7 @@ def test_unreachable_database_is_logged_with_its_reason(make_app: MakeApp, lines
     assert "hunter2" not in lines.getvalue()
 
 
-def test_users_are_pseudonymised(lines: Lines, client_of: Any) -> None:
+def test_users_are_pseudonymised(lines: Lines, client_of: MakeClient) -> None:
     for user in ("ann", "bob", "ann"):
         client_of(user).get("/api/tasks")
     first, second, third = (line["user"] for line in lines.parsed())
