@@ -18,7 +18,7 @@ run: .venv/installed .env ## Serve the API on http://localhost:8000 with its own
 demo: .venv/installed .env ## Serve the API and the front end of examples/nextjs (http://localhost:3000).
 	@$(BIN)/python examples/nextjs/run.py demo
 
-test: .venv/installed ## Run the tests on their own PostgreSQL, or on TEST_DATABASE_URL.
+test: .venv/installed ## Run the tests on their own PostgreSQL, or on TEST_DATABASE_URL. One file: pytest FILE.
 	@$(BIN)/pytest
 
 pooled: .venv/installed ## Run the service's tests through PgBouncer, if it is installed.
@@ -32,7 +32,7 @@ e2e: .venv/installed ## Test the front end of examples/nextjs in Chromium, if No
 fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
 	@$(BIN)/pytest -n0 tests/fuzz
 
-faults: .venv/installed ## Break the database and the processes under load (two minutes).
+faults: .venv/installed ## Break the database and the processes under load (ten minutes).
 	@$(BIN)/pytest -n0 tests/faults
 
 bench: .venv/installed benchmarks/.venv/installed ## Compare with FastAPI and asyncpg. Needs wrk.
@@ -61,6 +61,7 @@ migration: .venv/installed .env ## Generate a migration from the models: make mi
 
 openapi: .venv/installed .env ## Regenerate openapi.json.
 	@$(BIN)/flask openapi write openapi.json
+	@echo 'Next: cd examples/nextjs && npm run types'
 
 lock: .venv/installed ## Update the pinned packages from pyproject.toml.
 	@$(LOCK) requirements.txt pyproject.toml

@@ -18,6 +18,11 @@ from flask import Flask, Response, request
 
 from config import Config
 from tests import ROOT, SECRET
+from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
+    pytest_collection_modifyitems,
+    pytest_runtest_makereport,
+    pytest_xdist_auto_num_workers,
+)
 from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from tests import NOT_NEW, ROOT
 from tests.support.client import Client, Token
 
+pytest_plugins = ["schemathesis.pytest.plugin"]  # pyproject.toml keeps it from all other tests
 THOROUGH = settings(
     max_examples=120,
     deadline=None,

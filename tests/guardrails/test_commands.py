@@ -58,3 +58,9 @@ def test_format_goes_on_after_a_line_that_it_cannot_shorten(folder: Path) -> Non
     assert (folder / "messy.py").read_text() == f'x = "{"long " * 30}"\ny = (1, 2)\n'
     assert "E501" in ran.stdout
     assert ran.returncode != 0
+
+
+def test_openapi_says_that_the_types_of_the_example_follow(folder: Path) -> None:
+    (folder / "flask").symlink_to("/bin/true")
+    ran = make("openapi", folder, "-o", ".env", f"BIN={folder}")
+    assert (ran.returncode, ran.stdout) == (0, "Next: cd examples/nextjs && npm run types\n")

@@ -1,0 +1,84 @@
+"""Every package that is imported is named where its environment is installed from."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+RUNTIME = PROJECT["dependencies"]
+DEVELOPMENT = RUNTIME + PROJECT["optional-dependencies"]["dev"]
+PEER = (ROOT / "benchmarks/requirements.in").read_text().splitlines()
+OUR_OWN = {"benchmarks", "config", "tests", "todo_api", "wsgi"}
+DISTRIBUTIONS = packages_distributions()
+
+
+def names(requirements: Iterable[str]) -> set[str]:
+    """Return the names of requirements, as the package index compares them."""
+    return {re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", each)[0]).lower() for each in requirements}
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Return the packages of others that a file imports, by the name of their distribution."""
+    modules = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module)
+    for package in {module.partition(".")[0] for module in modules} - OUR_OWN:
+        if package not in sys.stdlib_module_names:
+            yield DISTRIBUTIONS.get(package, [package])[0]
+
+
+def unnamed(files: Iterable[Path], requirements: Iterable[str]) -> list[str]:
+    """Return a line for each package that a file imports and the requirements do not name."""
+    known = names(requirements)
+    return sorted(
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in files
+        for name in names(imported(file)) - known
+    )
+
+
+def python_files(*patterns: str) -> list[Path]:
+    return [file for pattern in patterns for file in ROOT.glob(pattern)]
+
+
+SERVICE = python_files("*.py", "todo_api/**/*.py", "migrations/**/*.py")
+TOOLS = python_files("tests/**/*.py", "benchmarks/*.py", "examples/*/*.py")
+PEER_FILE = ROOT / "benchmarks/peer.py"
+
+
+@pytest.mark.parametrize(
+    ("files", "requirements", "place"),
+    [
+        (SERVICE, RUNTIME, "dependencies of pyproject.toml"),
+        (sorted(set(TOOLS) - {PEER_FILE}), DEVELOPMENT, "the dev dependencies of pyproject.toml"),
+        ([PEER_FILE], PEER, "benchmarks/requirements.in"),
+    ],
+    ids=["service", "tools", "peer"],
+)
+def test_imported_packages_are_named(
+    files: list[Path], requirements: list[str], place: str
+) -> None:
+    assert files
+    missing = unnamed(files, requirements)
+    assert not missing, f"add to {place}, then run make lock: {'; '.join(missing)}"
+
+
+@pytest.mark.parametrize(
+    "file", ["requirements.txt", "requirements-dev.txt", "benchmarks/requirements.txt"]
+)
+def test_pinned_packages_name_no_package_index(file: str) -> None:
+    text = (ROOT / file).read_text()
+    assert text.count("--hash=") > 20
+    found = re.findall(r"^.*(?:://|--index|--extra-index|--find-links|-i ).*$", text, re.MULTILINE)
+    assert not found, f"remove the package index from {file}: {found}"

@@ -1,0 +1,99 @@
+"""A failing test prints little, one file runs without workers, and no test waits for ever."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import NOT_NEW, ROOT
+from tests.pytest_hooks import pytest_xdist_auto_num_workers
+
+FAILING = """
+import time
+
+import pytest
+
+from config import Config
+from tests import SECRET
+from todo_api import create_app
+
+
+def test_that_logs_and_compares_much():
+    client = create_app(Config(SECRET, "postgresql://host/database")).test_client()
+    for _ in range(300):
+        client.get("/health")
+    assert [{"title": str(n)} for n in range(300)] == []
+
+
+@pytest.mark.timeout(1)
+def test_that_hangs():
+    time.sleep(30)
+"""
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What pytest prints in CI when the tests above fail in a copy of this checkout."""
+    checkout = tmp_path_factory.mktemp("copy") / "todo"
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*NOT_NEW))
+    file = checkout / "tests/unit/test_failing.py"
+    file.write_text(FAILING)
+    return run_pytest("-p", "no:randomly", str(file), cwd=checkout, CI="true")
+
+
+def run_pytest(*arguments: str, cwd: Path = ROOT, **environ: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=cwd,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    return ran.stdout + ran.stderr
+
+
+def test_failure_prints_tens_of_lines(printed: str) -> None:
+    first = printed.partition("test_that_hangs")[0]
+    assert "lines left out" in first
+    assert '"route":"/health"' in first
+    assert "Captured log" not in first
+    assert len(first.splitlines()) < 200
+
+
+def test_test_that_hangs_is_ended(printed: str) -> None:
+    assert "Timeout (>1.0s)" in printed
+
+
+def test_default_time_limit_is_a_minute(pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.getini("timeout") == "60"
+
+
+def test_one_file_runs_without_workers() -> None:
+    printed = run_pytest("tests/unit/test_config.py::test_that_has_gone")
+    assert "test_that_has_gone" in printed
+    assert "workers" not in printed
+
+
+@pytest.mark.parametrize(
+    ("named", "workers"),
+    [
+        (["tests/unit/test_config.py"], 0),
+        (["tests/unit/test_config.py::test_a", "tests/unit/test_config.py::test_b"], 0),
+        (["tests/unit/test_config.py", "tests/unit/test_logs.py"], None),
+        (["tests/unit"], None),
+        ([], None),
+    ],
+)
+def test_only_tests_of_one_file_do_without_workers(
+    monkeypatch: pytest.MonkeyPatch,
+    pytestconfig: pytest.Config,
+    named: list[str],
+    workers: int | None,
+) -> None:
+    monkeypatch.setattr(pytestconfig.option, "file_or_dir", named)
+    monkeypatch.chdir(ROOT)
+    assert pytest_xdist_auto_num_workers(pytestconfig) == workers

@@ -1,0 +1,46 @@
+"""How pytest runs and reports: short failures, no workers for one file, time limits."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+MAX_LINES = 60
+"""Lines that are shown of a failure, and of each part of what it wrote."""
+SLOW_FOLDERS = {"faults", "fuzz"}
+SLOW_TIMEOUT = 300  # seconds
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Use no workers for tests of one file: they take longer to start than most tests to run."""
+    files = {argument.partition("::")[0] for argument in config.getoption("file_or_dir")}
+    return 0 if len(files) == 1 and Path(*files).is_file() else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests that break things, or try thousands of requests, more time than the rest."""
+    for item in items:
+        if item.path.parent.name in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shorten what a failure prints; with CI set, pytest prints the whole of a long comparison."""
+    report = yield
+    text = str(report.longrepr) if report.failed else ""
+    if text.count("\n") > MAX_LINES:
+        report.longrepr = shorten(text)
+    report.sections = [(title, shorten(written)) for title, written in report.sections]
+    return report
+
+
+def shorten(text: str) -> str:
+    """Return at most `MAX_LINES` lines of a text, and how many are left out of its middle."""
+    lines = text.splitlines(keepends=True)
+    left_out = len(lines) - MAX_LINES
+    if left_out <= 0:
+        return text
+    half = MAX_LINES // 2
+    return "".join([*lines[:half], f"... {left_out} lines left out ...\n", *lines[-half:]])
