@@ -1,5 +1,6 @@
-# To pin the base image, name its digest too: python:3.13-slim@sha256:... as printed by
-# `docker buildx imagetools inspect python:3.13-slim`. Dependabot then keeps tag and digest current.
+# To pin the base image, add its digest: python:3.13-slim@sha256:...
+# `docker buildx imagetools inspect python:3.13-slim` prints it.
+# Dependabot then updates the tag and the digest.
 FROM python:3.13-slim AS packages
 COPY requirements.txt .
 RUN python -m venv /venv \
@@ -12,6 +13,7 @@ COPY --from=packages /venv /venv
 WORKDIR /srv
 COPY wsgi.py config.py gunicorn.conf.py ./
 COPY migrations migrations
+COPY http_server http_server
 COPY todo_api todo_api
 USER app
 EXPOSE 8000

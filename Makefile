@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DELETE_ON_ERROR:
 
-help: ## Say what can be made.
+help: ## List the commands.
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: .venv/installed .env ## Serve on http://localhost:8000 with a database of its own.
+run: .venv/installed .env ## Serve the API on http://localhost:8000 with its own database.
 	@$(BIN)/flask db upgrade
 	@echo
 	@echo '  API    http://localhost:'$${FLASK_RUN_PORT:-8000}'/api/tasks'
@@ -15,27 +15,27 @@ run: .venv/installed .env ## Serve on http://localhost:8000 with a database of i
 	@echo
 	@exec $(BIN)/flask run
 
-demo: .venv/installed .env ## Serve the front end of examples/nextjs too, on http://localhost:3000.
+demo: .venv/installed .env ## Serve the API and the front end of examples/nextjs (http://localhost:3000).
 	@$(BIN)/python examples/nextjs/run.py demo
 
-test: .venv/installed ## Run the tests on a PostgreSQL of their own, or on TEST_DATABASE_URL. One file: .venv/bin/pytest FILE.
+test: .venv/installed ## Run the tests on their own PostgreSQL, or on TEST_DATABASE_URL. One file: pytest FILE.
 	@$(BIN)/pytest
 
-pooled: .venv/installed ## Run the tests of the service by way of a PgBouncer, where there is one.
+pooled: .venv/installed ## Run the service's tests through PgBouncer, if it is installed.
 	@PATH="$$PATH:/usr/sbin"; if command -v pgbouncer >/dev/null; then \
 	    TEST_POOLED=1 $(BIN)/pytest tests/integration tests/isolation; \
-	else echo 'skipped: there is no pgbouncer here'; fi
+	else echo 'skipped: pgbouncer is not installed'; fi
 
-e2e: .venv/installed ## Drive the front end of examples/nextjs in Chromium, where there is Node.
+e2e: .venv/installed ## Test the front end of examples/nextjs in Chromium, if Node is installed.
 	@$(BIN)/python examples/nextjs/run.py e2e
 
-fuzz: .venv/installed ## Send requests made from openapi.json, sound and unsound.
+fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
 	@$(BIN)/pytest -n0 tests/fuzz
 
-faults: .venv/installed ## Break the database and the processes under load, for two minutes.
+faults: .venv/installed ## Break the database and the processes under load (ten minutes).
 	@$(BIN)/pytest -n0 tests/faults
 
-bench: .venv/installed benchmarks/.venv/installed ## Measure beside FastAPI with asyncpg; needs wrk.
+bench: .venv/installed benchmarks/.venv/installed ## Compare with FastAPI and asyncpg. Needs wrk.
 	@$(BIN)/python -m benchmarks.run
 
 check: .venv/installed ## Check lint, formatting, types and tests with coverage, as CI does.
@@ -46,7 +46,7 @@ check: .venv/installed ## Check lint, formatting, types and tests with coverage,
 	done; \
 	[ -z "$$failed" ] || { echo "make check failed in$${failed#,}"; exit 1; }
 
-audit: .venv/installed ## Look the pinned packages up among the known vulnerabilities.
+audit: .venv/installed ## Check the pinned packages for known vulnerabilities.
 	@$(BIN)/pip-audit --strict --vulnerability-service osv --disable-pip \
 	    --require-hashes -r requirements-dev.txt -r benchmarks/requirements.txt
 
@@ -55,15 +55,15 @@ format: .venv/installed ## Fix lint and formatting, and list what is left to fix
 	$(BIN)/ruff check --fix .; left=$$?; \
 	$(BIN)/ruff format . && exit $$left
 
-migration: .venv/installed .env ## Write a migration from the models: make migration m="add color".
+migration: .venv/installed .env ## Generate a migration from the models: make migration m="add color".
 	@$(BIN)/flask db upgrade
 	@$(BIN)/flask db migrate -m "$(m)"
 
-openapi: .venv/installed .env ## Regenerate openapi.json, from which the example's types follow.
+openapi: .venv/installed .env ## Regenerate openapi.json.
 	@$(BIN)/flask openapi write openapi.json
 	@echo 'Next: cd examples/nextjs && npm run types'
 
-lock: .venv/installed ## Pin the packages of pyproject.toml anew.
+lock: .venv/installed ## Update the pinned packages from pyproject.toml.
 	@$(LOCK) requirements.txt pyproject.toml
 	@$(LOCK) requirements-dev.txt pyproject.toml --extra dev
 	@$(LOCK) benchmarks/requirements.txt benchmarks/requirements.in
@@ -72,7 +72,7 @@ LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hash
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file
 
 .venv/installed: requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.13")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required. Choose one: make PYTHON=python3.13")'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
@@ -84,6 +84,6 @@ benchmarks/.venv/installed: benchmarks/requirements.txt
 
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
-	@echo 'made .env with a random BETTER_AUTH_SECRET'
+	@echo 'created .env with a random BETTER_AUTH_SECRET'
 
 .PHONY: help run demo test pooled e2e fuzz faults check audit bench format migration openapi lock

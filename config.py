@@ -1,9 +1,11 @@
 """The settings of a process. Nothing else reads the environment."""
 
+import hmac
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from urllib.parse import urlsplit
 
 EMBEDDED = "embedded"
@@ -16,11 +18,11 @@ MAX_BODY_BYTES = 128 * 1024
 
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key at least as long as the hash
 
-# What Better Auth falls back to and what its guides print: everyone knows these.
+# Better Auth's default and the placeholders of guides.
 PUBLIC_SECRET = re.compile(
     r"better-auth-secret(-\d+)?|(your|change|replace|example|development|my)[-_ ].*", re.I
 )
-# PyJWT takes no such text for an HMAC key, and would say so at the first request only.
+# PyJWT rejects these as HMAC keys, but only at the first request.
 ASYMMETRIC_KEY = re.compile(r"-----BEGIN |(ssh|ecdsa|sk)-")
 POSTGRES_SCHEME = re.compile(r"postgres(ql)?(\+psycopg2)?://")
 ORIGIN = re.compile(r"https?://[a-z0-9_.-]+(:[0-9]{1,5})?", re.I)
@@ -28,12 +30,12 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class ConfigError(ValueError):
-    """A setting that the service refuses to start with. Names the variable, never its value."""
+    """An invalid setting. The message names the variable, never its value."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """The settings, checked when made; raises `ConfigError`. Times are in seconds."""
+    """The settings. Raises `ConfigError` for an invalid one. Times are in seconds."""
 
     better_auth_secret: str = field(repr=False)
     database_url: str = field(repr=False)
@@ -66,7 +68,7 @@ class Config:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
-        """Read the settings from the environment; an empty variable counts as unset."""
+        """Read the settings from the environment. An empty variable counts as unset."""
 
         def optional(name: str) -> str | None:
             return environ.get(name) or None
@@ -84,22 +86,40 @@ class Config:
             log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
         )
 
-    @property
+    @cached_property
     def token_keys(self) -> tuple[bytes, ...]:
         """The HMAC keys a token may be signed with, the current one first."""
         secrets = (self.better_auth_secret, self.better_auth_secret_previous)
         return tuple(secret.encode() for secret in secrets if secret)
 
+    def keys_for(self, use: str) -> tuple[bytes, ...]:
+        """Return keys for a use that is not a token's, in the same order.
+
+        Each use has keys of its own, so that nothing signed for one is valid for another.
+        """
+        return tuple(derive_key(key, use) for key in self.token_keys)
+
+
+@cache
+def derive_key(key: bytes, use: str) -> bytes:
+    return hmac.digest(key, f"todo_api {use}".encode(), "sha256")
+
 
 def check_secret(name: str, secret: str) -> None:
     if not secret:
-        raise ConfigError(f"{name} is not set: it must be the secret of your Better Auth server")
+        raise ConfigError(f"{name} is not set; set it to the secret of your Better Auth server")
     if secret != secret.strip():
-        raise ConfigError(f"{name} has white space around it: Better Auth would sign with it")
+        raise ConfigError(
+            f"{name} starts or ends with white space; remove it here and in Better Auth"
+        )
     if len(secret.encode(errors="surrogateescape")) < MIN_SECRET_BYTES:
-        raise ConfigError(f"{name} is shorter than {MIN_SECRET_BYTES} bytes")
+        raise ConfigError(
+            f"{name} is shorter than {MIN_SECRET_BYTES} bytes; make one: openssl rand -base64 32"
+        )
     if PUBLIC_SECRET.fullmatch(secret):
-        raise ConfigError(f"{name} is a published default or placeholder: make a random one")
+        raise ConfigError(
+            f"{name} is a published default or placeholder; make one: openssl rand -base64 32"
+        )
     if ASYMMETRIC_KEY.match(secret) or not secret.isprintable():
         raise ConfigError(f"{name} must be plain text, not a PEM or SSH key")
 
@@ -108,7 +128,7 @@ def check_database_url(name: str, url: str) -> None:
     if url == EMBEDDED:
         return
     if url != "".join(url.split()):
-        raise ConfigError(f"{name} has white space in it")
+        raise ConfigError(f"{name} contains white space; percent-encode or remove it")
     if not POSTGRES_SCHEME.match(url):
         raise ConfigError(f"{name} must be set to a postgresql:// URL")
     try:

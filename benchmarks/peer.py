@@ -1,7 +1,7 @@
 """What the service is measured against: FastAPI, SQLModel and asyncpg, as they are usually put.
 
 The same table, tokens, owner filter, paging and answers, and the same validation of tasks; of the
-filters of a list it has `status` alone, and one order.
+filter_values of a list it has `status` alone, and one order.
 """
 
 import os

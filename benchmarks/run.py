@@ -25,10 +25,10 @@ import jwt
 import psutil
 import sqlalchemy as sa
 
-from benchmarks.proxy import Proxy
 from config import Config
-from tests.serving import ask, free_port
-from todo_api import create_app, embedded, statements
+from tests.support.serving import ask, free_port
+from tests.support.wire import Proxy
+from todo_api import create_app, embedded, queries
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -43,10 +43,10 @@ DISTANT_CLIENTS = 4
 GROWTH_ROUNDS = 3
 DISTANT_ROUNDS = 2
 ROWS = 2_000_000
-START = 60  # seconds that it may take
+FIRST_PAGE = 60  # seconds that it may take
 FRESH = 15_000  # more than one round can use up
 
-MARK = "<!-- What follows is what `make bench` measured. -->"
+MARK = "<!-- Everything below is written by `make bench`. -->"
 
 Columns = tuple[list[str], list[str], list[str]]
 
@@ -70,13 +70,13 @@ LISTS = {
     "first page": "",
     **{f"sort={sort}": f"&sort={sort}" for sort in ("title", "updated_at", "-priority")},
     **{f"sort={sort}": f"&sort={sort}" for sort in ("due_date", "-due_date")},
-    "active of high priority, sort=due_date": "&status=active&priority=high&sort=due_date",
-    "tagged work and urgent, sort=title": "&tag=work&tag=urgent&sort=title",
-    "due in a half-year, sort=-priority": (
+    "status=active, priority=high, sort=due_date": "&status=active&priority=high&sort=due_date",
+    "tag=work and tag=urgent, sort=title": "&tag=work&tag=urgent&sort=title",
+    "due within six months, sort=-priority": (
         "&due_after=2026-06-01&due_before=2026-11-30&sort=-priority"
     ),
-    "q=number 77, sort=-updated_at": "&q=NUMBER+77&sort=-updated_at",
-    "q that finds nothing": "&q=nothing",
+    "q=NUMBER 77, sort=-updated_at": "&q=NUMBER+77&sort=-updated_at",
+    "q without a match": "&q=nothing",
 }
 
 
@@ -91,7 +91,7 @@ class Operation:
 
 
 OPERATIONS = (
-    Operation("GET one", "GET", "/api/tasks/#"),
+    Operation("GET one task", "GET", "/api/tasks/#"),
     Operation("GET a page of 20", "GET", "/api/tasks?limit=20"),
     Operation("GET a page of 100", "GET", "/api/tasks?limit=100"),
     Operation("POST", "POST", "/api/tasks", BODY),
@@ -164,7 +164,7 @@ class Served:
             process.wait(40)
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START
+        deadline = time.monotonic() + FIRST_PAGE
         while True:
             assert time.monotonic() < deadline, f"{self.name} does not answer"
             assert process.poll() is None, f"{self.name} ended at its start"
@@ -303,7 +303,7 @@ def measure_pages(
 def explain(database: Database) -> str:
     """Return the plan of the hundredth page, and see that none sorts, in whatever order."""
     with database.engine.connect() as connection:
-        for sort in statements.LISTS:
+        for sort in queries.PAGE_BY_SORT:
             plan(connection, sort, owner="some")
         place = connection.exec_driver_sql(
             "SELECT created_at, id FROM tasks WHERE user_id = 'many'"
@@ -314,7 +314,7 @@ def explain(database: Database) -> str:
 
 
 def plan(connection: sa.Connection, sort: str, **values: object) -> str:
-    compiled = statements.LISTS[sort].compile(connection)
+    compiled = queries.PAGE_BY_SORT[sort].compile(connection)
     lines = connection.exec_driver_sql(
         f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {compiled}",
         dict.fromkeys(compiled.params) | {"at_most": 21} | values,
@@ -360,8 +360,9 @@ def machine(database: Database) -> str:
     models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return (
         f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}, Python "
-        f"{platform.python_version()}, PostgreSQL {postgres}; {PROCESSES} processes each, "
-        f"{CLIENTS} clients, {ROUNDS} rounds of {SECONDS} s; at 5 ms {DISTANT_CLIENTS} clients.\n"
+        f"{platform.python_version()}, PostgreSQL {postgres}.\n"
+        f"Each service has {PROCESSES} processes. The load is {CLIENTS} clients in {ROUNDS} rounds "
+        f"of {SECONDS} s. At 5 ms it is {DISTANT_CLIENTS} clients.\n"
     )
 
 
@@ -383,7 +384,7 @@ def report(
     rate = compare(near, "rate", "{:.0f}", more_is_better=True)
     yield table(
         names,
-        ("CPU a request", cpu[0]),
+        ("CPU per request", cpu[0]),
         ("peer", cpu[1]),
         ("peer / ours", cpu[2]),
         ("requests/s", rate[0]),
@@ -396,7 +397,7 @@ def report(
         names, ("p50", typical[0]), ("peer", typical[1]), ("p99", worst[0]), ("peer", worst[1])
     )
     yield table(
-        ("of a worker", ["memory of its own", "from start to first answer"]),
+        ("worker", ["memory", "start to first response"]),
         *(
             (served.name, [f"{served.memory:.0f} MiB", f"{median(served.starts):.2f} s"])
             for served in near
@@ -408,7 +409,7 @@ def report(
         yield table(
             (heading, pages),
             ("p50", [f"{value:.2f} ms" for value in pages.values()]),
-            ("to the first", [f"{value / first:.2f}" for value in pages.values()]),
+            ("ratio to first row", [f"{value / first:.2f}" for value in pages.values()]),
         )
 
 
@@ -425,7 +426,7 @@ def read_arguments() -> None:
 
 def measure_all(database: Database, stack: ExitStack) -> str:
     """Measure both, each in front of the database and 5 ms away from it; return the tables."""
-    proxies = [Proxy(database.url, DISTANCE) for _ in range(2)]
+    proxies = [stack.enter_context(Proxy(database.url, delay=DISTANCE)) for _ in range(2)]
     near = [Served(name, database.url) for name in NAMES]
     far = [Served(name, proxy.url) for name, proxy in zip(NAMES, proxies, strict=True)]
     for served in near * ROUNDS:

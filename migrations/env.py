@@ -1,69 +1,123 @@
-"""How Alembic reaches the database: directly, one run at a time, holding up no request for long."""
+"""How Alembic reaches the database: one run at a time, holding up no request for long."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 from alembic import context
-from flask import current_app
-from sqlalchemy import URL, Engine, NullPool, create_engine, text
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 
+from todo_api.context import settings
 from todo_api.db import resolve_url
 from todo_api.models import metadata
 
 LOCK_TIMEOUT = "5s"  # who waits for a lock on a table holds up every request that comes after
 ONE_AT_A_TIME = 7_305_460_911  # the key of an advisory lock, any number that nobody else uses
+DEAD_CLIENT_CHECK = "500ms"  # a killed migration's statement ends before the next run meets it
+LOCK_WAIT = 300  # seconds to wait for another migration
+
+TAKE_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=ONE_AT_A_TIME)
+
+# Not SET, which fails where a setting is unknown: some are newer than the oldest PostgreSQL in use.
+SET_IF_KNOWN = text("SELECT set_config(name, :value, :local) FROM pg_settings WHERE name = :name")
+
+# A session without a transaction holds the lock since its last statement, or for longer.
+HOLDER = text(
+    "SELECT pid, usename, application_name,"
+    " date_trunc('second', clock_timestamp() - coalesce(xact_start, state_change)) AS age"
+    " FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND classid::bigint << 32 | objid::bigint = :key LIMIT 1"
+).bindparams(key=ONE_AT_A_TIME)
 
 logger = logging.getLogger("alembic.env")
 
 
 def main() -> None:
-    settings = current_app.config["SETTINGS"]
-    url = resolve_url(settings.database_url_unpooled or settings.database_url)
+    config = settings()
+    url = resolve_url(config.database_url_unpooled or config.database_url)
     if context.is_offline_mode():
         configure("SESSION", url=url, literal_binds=True)
         with context.begin_transaction():
             context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             context.run_migrations()
-    elif "-pooler" in (url.host or ""):
+        return
+    if "-pooler" in (url.host or ""):
         logger.warning(
-            "migrating through a pooler, which can break and where two releases are not kept apart;"
+            "migrating through a pooler, which can break statements outside a transaction;"
             " set DATABASE_URL_UNPOOLED to the direct URL"
         )
-        migrate(make_engine(url), "LOCAL")  # the session is handed on to other clients
-    else:
-        engine = make_engine(url)
-        with one_at_a_time(engine):
-            migrate(engine, "SESSION")  # to outlast a migration's `autocommit_block`
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    with one_at_a_time(engine, lock_wait()):
+        migrate(engine)
 
 
-def make_engine(url: URL) -> Engine:
-    return create_engine(url, poolclass=NullPool, hide_parameters=True)
+def lock_wait() -> float:
+    """Return the seconds to wait for another migration: `flask db upgrade -x lock_wait=10`."""
+    return float(context.get_x_argument(as_dictionary=True).get("lock_wait", LOCK_WAIT))
 
 
 @contextmanager
-def one_at_a_time(engine: Engine) -> Iterator[None]:
-    """Wait until no other migration runs, and keep others waiting for the length of a `with`.
+def one_at_a_time(engine: Engine, seconds: float) -> Iterator[None]:
+    """Hold the migration lock for the length of a `with`, waiting up to ``seconds`` for it.
 
-    It asks again and again: a statement that waits for the lock would hold a snapshot, and the
-    concurrent index of the migration that it waits for would wait for that.
+    The lock belongs to an open transaction on a connection of its own, so it works through a
+    transaction pooler and ends with the connection. READ COMMITTED keeps no snapshot between
+    statements, so no concurrent index waits for this transaction.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        turn = text(f"SELECT pg_try_advisory_lock({ONE_AT_A_TIME})")
-        while not connection.execute(turn).scalar_one():
-            logger.info("another migration is running")
+    with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
+        deadline = monotonic() + seconds
+        while not connection.execute(TAKE_LOCK).scalar_one():
+            holder = describe_holder(connection)
+            connection.rollback()
+            if monotonic() > deadline:
+                raise CommandError(
+                    f"gave up after {seconds:g} s: another migration holds the lock ({holder});"
+                    " if it is gone, end its session with SELECT pg_terminate_backend(pid)"
+                )
+            logger.info("another migration is running (%s)", holder)
             sleep(1)
+        for name in ("idle_in_transaction_session_timeout", "transaction_timeout"):
+            connection.execute(SET_IF_KNOWN, {"name": name, "value": "0", "local": True})
         yield
 
 
-def migrate(engine: Engine, scope: str) -> None:
+def describe_holder(connection: Connection) -> str:
+    row = connection.execute(HOLDER).one_or_none()
+    if row is None:
+        return "it has just ended"
+    return f"pid {row.pid}, role {row.usename}, application {row.application_name}, age {row.age}"
+
+
+def migrate(engine: Engine) -> None:
     with engine.connect() as connection:
-        configure(scope, connection=connection)
+        event.listen(connection, "begin", set_limits)
+        event.listen(connection, "commit", reset_session)
+        configure("LOCAL", connection=connection)
         with context.begin_transaction():
-            connection.execute(text(f"SET {scope} lock_timeout = '{LOCK_TIMEOUT}'"))
             context.run_migrations()
+
+
+def set_limits(connection: Connection) -> None:
+    """Set the limits of a transaction that begins, or of the session in an `autocommit_block`."""
+    local = not in_autocommit(connection)
+    limits = {"lock_timeout": LOCK_TIMEOUT, "client_connection_check_interval": DEAD_CLIENT_CHECK}
+    for name, value in limits.items():
+        connection.execute(SET_IF_KNOWN, {"name": name, "value": value, "local": local})
+
+
+def reset_session(connection: Connection) -> None:
+    """Leave no setting of an `autocommit_block` behind: a pooler hands the session on."""
+    if in_autocommit(connection):
+        connection.exec_driver_sql("RESET ALL")
+
+
+def in_autocommit(connection: Connection) -> bool:
+    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
 
 def configure(scope: str, **target: Any) -> None:

@@ -1,11 +1,11 @@
-"""A real PostgreSQL a run, a database a worker made by the real migrations, a new user a test."""
+"""One PostgreSQL for each run, one migrated database for each worker, one user for each test."""
 
 import os
 import re
-import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import time
 from typing import Any
@@ -15,34 +15,31 @@ import jwt
 import pytest
 import sqlalchemy as sa
 from flask import Flask, Response, request
-from flask.testing import FlaskClient
 
 from config import Config
 from tests import ROOT, SECRET
-from tests.pooler import Pooler
 from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
     pytest_collection_modifyitems,
     pytest_runtest_makereport,
     pytest_xdist_auto_num_workers,
 )
+from tests.support.client import Client, MakeApp, MakeClient, Token
+from tests.support.pooler import Pooler
+from tests.support.postgres import FAST, NewDatabase, reachable_folder
 from todo_api import create_app, db, embedded
-
-FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
-
-Token = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
 def server() -> str:
-    """The URL of the PostgreSQL to test on; the database that it names is left alone."""
-    given = os.environ.get("TEST_DATABASE_URL")
-    url = db.resolve_url(given) if given else embedded.start(ROOT / "instance/test-postgres", *FAST)
+    """The URL of the test server. The database in this URL is not changed."""
+    own = os.environ.get("TEST_DATABASE_URL")
+    url = db.resolve_url(own) if own else embedded.start(ROOT / "instance/test-postgres", *FAST)
     return sa.make_url(url).set(drivername="postgresql+psycopg2").render_as_string(False)
 
 
 @pytest.fixture(scope="session")
-def new_database(server: str) -> Callable[[], Any]:
-    """Make an empty database for the length of a `with`, which gives its URL."""
+def new_database(server: str) -> NewDatabase:
+    """Make an empty database while a `with` lasts, and yield its URL."""
 
     locale = "LOCALE 'C.UTF-8'" if "TEST_DATABASE_URL" in os.environ else ""
 
@@ -64,8 +61,8 @@ def new_database(server: str) -> Callable[[], Any]:
 
 
 @pytest.fixture(scope="session")
-def database_url(new_database: Callable[[], Any]) -> Iterator[str]:
-    """A database with the schema that the migrations make."""
+def database_url(new_database: NewDatabase) -> Iterator[str]:
+    """A database migrated to the latest revision."""
     with new_database() as url:
         app = create_app(Config(SECRET, url))
         with app.app_context():
@@ -76,7 +73,7 @@ def database_url(new_database: Callable[[], Any]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def config(database_url: str, server: str) -> Iterator[Config]:
-    """The settings of the service; with TEST_POOLED set, by way of a PgBouncer."""
+    """The settings of the service, through PgBouncer if TEST_POOLED is set."""
     if "TEST_POOLED" not in os.environ:
         yield Config(SECRET, database_url)
         return
@@ -84,11 +81,25 @@ def config(database_url: str, server: str) -> Iterator[Config]:
         yield Config(SECRET, pooler.url(database_url), database_url_unpooled=database_url)
 
 
+@pytest.fixture
+def make_app(config: Config) -> Iterator[MakeApp]:
+    """Make the service with other settings, and close its connections after the test."""
+    apps: list[Flask] = []
+
+    def make(**settings: Any) -> Flask:
+        apps.append(create_app(replace(config, **settings)))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        app.extensions["engine"].dispose()
+
+
 @pytest.fixture(scope="session")
 def app(config: Config) -> Iterator[Flask]:
-    """The service; what it answers must be in its document."""
+    """The service. Every status code that it returns must be in its document."""
     app = create_app(config)
-    undocumented = set()
+    undocumented: set[tuple[str, str, int]] = set()
 
     @app.after_request
     def compare(response: Response) -> Response:
@@ -100,18 +111,10 @@ def app(config: Config) -> Iterator[Flask]:
                 undocumented.add((request.method, rule.rule, response.status_code))
         return response
 
-    document = app.test_client().get("/openapi.json").json
+    document = Client(app).get("/openapi.json").json
     yield app
     app.extensions["engine"].dispose()
     assert undocumented == set()
-
-
-@contextmanager
-def reachable_folder() -> Iterator[Path]:
-    """Make an empty folder that every user can reach, so that root keeps a server in it too."""
-    with tempfile.TemporaryDirectory() as path:
-        Path(path).chmod(0o755)
-        yield Path(path)
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ def user() -> str:
 
 @pytest.fixture(scope="session")
 def token() -> Token:
-    """Sign a token of ``user``; a claim given as None is left out."""
+    """Sign a token for ``user``. A claim of None is left out."""
 
     def sign(
         user: object, /, *, key: str = SECRET, algorithm: str = "HS256", **claims: object
@@ -141,20 +144,18 @@ def token() -> Token:
 
 
 @pytest.fixture
-def anonymous(app: Flask) -> FlaskClient:
-    return app.test_client()
+def anonymous(app: Flask) -> Client:
+    return Client(app)
 
 
 @pytest.fixture
-def client_of(app: Flask, token: Token) -> Callable[[str], FlaskClient]:
-    def make(user: str) -> FlaskClient:
-        client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
-        return client
+def client_of(app: Flask, token: Token) -> MakeClient:
+    def make(user: str) -> Client:
+        return Client(app, token(user))
 
     return make
 
 
 @pytest.fixture
-def client(client_of: Callable[[str], FlaskClient], user: str) -> FlaskClient:
+def client(client_of: MakeClient, user: str) -> Client:
     return client_of(user)

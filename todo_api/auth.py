@@ -1,4 +1,4 @@
-"""Who is asking: the rules that a token must meet, and the guard of every task endpoint."""
+"""Authentication: the rules for tokens, and the guard of every task endpoint."""
 
 import json
 import re
@@ -9,18 +9,19 @@ from time import time
 from typing import Any
 
 import jwt
-from flask import current_app, g, request
+from flask import request
 from jwt.exceptions import InvalidSubjectError
 from werkzeug.exceptions import Unauthorized
 
 from config import Config
-from todo_api.api import unique_names
-from todo_api.models import MAX_USER_ID
+from todo_api.context import g, settings
+from todo_api.errors import NO_TOKEN_MESSAGE
+from todo_api.limits import MAX_USER_ID_LENGTH
+from todo_api.parsing import unique_names
 
 LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one
-SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID}}}", re.DOTALL)
+SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID_LENGTH}}}", re.DOTALL)
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)  # RFC 7515, section 3.1
-NO_TOKEN = "A valid bearer token is required"  # noqa: S105 -- what a stranger is told
 NUMERIC_DATES = ("exp", "iat", "nbf")
 
 
@@ -29,7 +30,7 @@ class NoToken(Unauthorized):
 
     challenge = "Bearer"
 
-    def __init__(self, reason: str = "missing", detail: str = NO_TOKEN) -> None:
+    def __init__(self, reason: str = "missing", detail: str = NO_TOKEN_MESSAGE) -> None:
         super().__init__(detail)
         self.reason = reason
 
@@ -38,18 +39,18 @@ class NoToken(Unauthorized):
 
 
 class InvalidToken(NoToken):
-    """A 401 for a token that was refused: RFC 6750, section 3.1, has it say so."""
+    """A 401 for a rejected token, with the error code of RFC 6750, section 3.1."""
 
     challenge = 'Bearer error="invalid_token"'
 
 
 def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a view run for the subject of a valid token only, which it finds in `g.user`."""
+    """Run a view only with a valid token. The token's subject is in `g.user`."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
-            g.user = subject(bearer_token(), current_app.config["SETTINGS"])
+            g.user = subject(bearer_token(), settings())
         except NoToken as error:
             g.auth_failure = error.reason
             raise
@@ -59,20 +60,20 @@ def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def bearer_token() -> str:
-    """Return the token of the Authorization header (RFC 6750, section 2.1); its only place."""
+    """Return the token of the Authorization header (RFC 6750, section 2.1), its only place."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise NoToken
-    if not COMPACT.fullmatch(token.strip(" ")):  # PyJWT's base64 skips what does not belong
+    if not COMPACT.fullmatch(token.strip(" ")):  # PyJWT's base64 skips invalid characters
         raise InvalidToken("malformed")
     return token.strip(" ")
 
 
-def subject(token: str, settings: Config) -> str:
-    """Return the user of a token that meets every rule; raise `InvalidToken` otherwise."""
+def subject(token: str, config: Config) -> str:
+    """Return the user of a valid token. Raise `InvalidToken` for any other."""
     try:
-        claims = decode(token, settings)
-        if claims["exp"] <= time() - LEEWAY:  # since it was remembered
+        claims = decode(token, config)
+        if int(claims["exp"]) <= time() - LEEWAY:  # the claims may come from the cache
             raise jwt.ExpiredSignatureError
     except jwt.ExpiredSignatureError:
         raise InvalidToken("ExpiredSignatureError", "Token expired") from None
@@ -83,42 +84,42 @@ def subject(token: str, settings: Config) -> str:
 
 
 @lru_cache(maxsize=1024)
-def decode(token: str, settings: Config) -> dict[str, Any]:
+def decode(token: str, config: Config) -> dict[str, Any]:
     """Return the verified claims, signed with the current secret or the previous one.
 
-    Remembered, because a page sends one token for minutes and to verify it took an eighth of the
-    time of a request. What is refused is not remembered; of what is, time can only undo `exp`.
+    Cached: verifying took an eighth of a request, and a page sends one token for minutes. Failures
+    are not cached. `exp` is checked on every use.
     """
-    *others, last = settings.token_keys
+    *others, last = config.token_keys
     for key in others:
         try:
-            return verify(token, key, settings)
+            return verify(token, key, config)
         except jwt.InvalidSignatureError:
             continue
-    return verify(token, last, settings)
+    return verify(token, last, config)
 
 
-def verify(token: str, key: bytes, settings: Config) -> dict[str, Any]:
+def verify(token: str, key: bytes, config: Config) -> dict[str, Any]:
     claims: dict[str, Any] = tokens.decode(
         token,
         key,
         algorithms=["HS256"],
-        audience=settings.jwt_audience,
-        issuer=settings.jwt_issuer,
+        audience=config.jwt_audience,
+        issuer=config.jwt_issuer,
         leeway=LEEWAY,
         options={
             "require": ["sub", "exp", "iat"],
-            "verify_aud": settings.jwt_audience is not None,
+            "verify_aud": config.jwt_audience is not None,
         },
     )
     return claims
 
 
 class StrictJWT(jwt.PyJWT):
-    """Refuses what PyJWT lets pass: other kinds of token, names that stand twice, odd claims."""
+    """Rejects what PyJWT accepts: other types of token, duplicate keys, malformed claims."""
 
     def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
-        """Return the claims of a token whose signature is sound, before PyJWT looks at them."""
+        """Return the claims of a token with a valid signature, before PyJWT checks them."""
         if str(decoded["header"].get("typ", "JWT")).upper() != "JWT":
             raise InvalidTypeError
         try:
@@ -128,7 +129,7 @@ class StrictJWT(jwt.PyJWT):
         if not isinstance(claims, dict):
             raise jwt.DecodeError
         if not SUBJECT.fullmatch(str(claims.get("sub", ""))):
-            raise InvalidSubjectError  # PyJWT itself looks whether it is a text
+            raise InvalidSubjectError  # PyJWT itself checks that it is a string
         # PyJWT calls int() on these, which accepts "9999999999" and true as well.
         if not all(is_numeric_date(claims.get(name, 0)) for name in NUMERIC_DATES):
             raise InvalidDateError
@@ -136,7 +137,7 @@ class StrictJWT(jwt.PyJWT):
 
 
 class InvalidTypeError(jwt.InvalidTokenError):
-    """The token is not of the kind that its `typ` must name (RFC 8725, section 3.11)."""
+    """The header's `typ` is not JWT (RFC 8725, section 3.11)."""
 
 
 class InvalidDateError(jwt.InvalidTokenError):

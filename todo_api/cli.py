@@ -4,10 +4,11 @@ from time import time
 
 import click
 import jwt
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import with_appcontext
 
 from todo_api.auth import SUBJECT
+from todo_api.context import settings
 
 
 def init_app(app: Flask) -> None:
@@ -22,9 +23,9 @@ def token(user: str, minutes: int) -> None:
     """Print a token of USER for curl, as Better Auth would sign it."""
     if not SUBJECT.fullmatch(user):
         raise click.BadParameter("must be 1 to 255 characters and not blank", param_hint="USER")
-    settings = current_app.config["SETTINGS"]
+    config = settings()
     now = int(time())
     claims = {"sub": user, "iat": now, "exp": now + minutes * 60}
-    claims |= {"aud": settings.jwt_audience} if settings.jwt_audience else {}
-    claims |= {"iss": settings.jwt_issuer} if settings.jwt_issuer else {}
-    click.echo(jwt.encode(claims, settings.token_keys[0], algorithm="HS256"))
+    claims |= {"aud": config.jwt_audience} if config.jwt_audience else {}
+    claims |= {"iss": config.jwt_issuer} if config.jwt_issuer else {}
+    click.echo(jwt.encode(claims, config.token_keys[0], algorithm="HS256"))

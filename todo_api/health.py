@@ -1,4 +1,4 @@
-"""What an orchestrator asks: is the process alive, and can it serve."""
+"""The probes of an orchestrator: is the process alive, and can it serve."""
 
 from sqlalchemy import text
 
@@ -6,19 +6,26 @@ from todo_api import db
 from todo_api.api import Blueprint
 from todo_api.schemas import Health
 
-blp = Blueprint("health", __name__, description="Probes, without a token.")
+blp = Blueprint("Health", __name__, description="Probes for orchestrators. They need no token.")
 
 
 @blp.route("/health")
 @blp.response(200, Health)
 def get_health() -> dict[str, str]:
-    """Tell that the process answers; never asks the database, so a probe does not keep it awake."""
+    """Check liveness
+
+    200 while the process responds. It never uses the database, so a probe does not keep a database
+    awake that scales to zero.
+    """
     return {"status": "ok"}
 
 
 @blp.route("/ready")
 @blp.response(200, Health)
 def get_ready() -> dict[str, str]:
-    """Tell that the database answers too."""
-    db.session().execute(text("SELECT 1"))
+    """Check readiness
+
+    200 while the database responds, 503 otherwise.
+    """
+    db.execute(text("SELECT 1"))
     return {"status": "ok"}

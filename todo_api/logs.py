@@ -1,4 +1,4 @@
-"""One JSON object a line: what a request was and how it ended, never what it said."""
+"""The log: one JSON object a line with what a request was and how it ended, never its content."""
 
 import hmac
 import logging
@@ -10,12 +10,13 @@ from logging.config import dictConfig
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, current_app, g, has_request_context, request
+from flask import Flask, has_request_context, request
 from pythonjsonlogger.orjson import OrjsonFormatter
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
 from config import Config
+from todo_api.context import g, settings
 
 logger = logging.getLogger(__name__)
 
@@ -43,16 +44,16 @@ def init_app(app: Flask, config: Config) -> None:
 
 
 def start_request() -> None:
-    """Take the client's request id if it is a plain one, else make one."""
+    """Start the clock. Accept the client's request id if it is valid, or make one."""
     g.started = time.perf_counter()
-    asked = request.headers.get("X-Request-ID", "")
-    g.request_id = asked if REQUEST_ID.fullmatch(asked) else uuid4().hex
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
 
 
 def log_request(response: Response) -> Response:
-    """Log one line for the request, and echo its id."""
+    """Log one line for the request, and return its id in `X-Request-ID`."""
     response.headers["X-Request-ID"] = g.request_id
-    facts = {
+    fields = {
         "method": request.method if request.method in METHODS else "other",
         "route": request.url_rule.rule if request.url_rule else None,
         "status": response.status_code,
@@ -61,25 +62,27 @@ def log_request(response: Response) -> Response:
         "error_type": g.get("error_type"),
         "auth_failure": g.get("auth_failure"),
     }
-    logger.info("request", extra={name: fact for name, fact in facts.items() if fact is not None})
+    logger.info(
+        "request", extra={name: value for name, value in fields.items() if value is not None}
+    )
     return response
 
 
 def user_hash(user: str) -> str:
-    """Return what stands for a user in the log: the same for the same user, told to nobody else."""
-    key = current_app.config["SETTINGS"].token_keys[0]
-    return hmac.digest(key, b"todo_api log user\0" + user.encode(), "sha256").hex()[:16]
+    """Return the pseudonym of a user in the log: a keyed hash, always the same for one user."""
+    key = settings().keys_for("log")[0]
+    return hmac.digest(key, user.encode(), "sha256").hex()[:16]
 
 
 def is_no_access_line(record: logging.LogRecord) -> bool:
-    """Drop the development server's own line a request: it holds the query string."""
+    """Drop the development server's line for each request: it contains the query string."""
     return " - - [" not in str(record.msg)
 
 
 class JsonFormatter(OrjsonFormatter):
-    """Adds the id of the request, and leaves the messages of exceptions out.
+    """Adds the request id, and leaves out the messages of exceptions.
 
-    They may hold what a user sent: PostgreSQL quotes the row that a constraint refused.
+    They may contain user data: PostgreSQL quotes the row that a constraint rejected.
     """
 
     def __init__(self) -> None:
@@ -97,17 +100,17 @@ class JsonFormatter(OrjsonFormatter):
             log_data["request_id"] = g.request_id
 
     def formatException(self, ei: Any) -> str:
-        """Return the frames of an exception and of those that led to it."""
-        told: list[str] = []
+        """Return the frames of an exception and of its causes."""
+        frames: list[str] = []
         error = ei[1]
         while error is not None:
-            told[:0] = [*traceback.format_tb(error.__traceback__), describe(error)]
+            frames[:0] = [*traceback.format_tb(error.__traceback__), describe(error)]
             error = error.__cause__ or error.__context__
-        return "".join(told)
+        return "".join(frames)
 
 
 def describe(error: BaseException) -> str:
-    """Name an exception; of the database's also tell the SQLSTATE, or why it could not connect."""
+    """Name an exception. For the database's add the SQLSTATE, or why connecting failed."""
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     if isinstance(error, DBAPIError):
         no_statement = error.statement is None

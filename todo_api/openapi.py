@@ -1,4 +1,4 @@
-"""The OpenAPI document and its page: what holds for every operation is written here, once."""
+"""The OpenAPI document and the docs page: everything that holds for all operations."""
 
 import re
 from base64 import b64encode
@@ -13,23 +13,24 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 
-from todo_api.api import (
+from todo_api.api import Api, TaskIdConverter
+from todo_api.errors import (
     ERROR_TYPES,
-    INTERNAL,
-    NO_JSON,
-    NO_LENGTH,
-    NO_SUCH_TASK,
-    TOO_LARGE,
-    Api,
-    TaskId,
+    INTERNAL_MESSAGE,
+    NO_LENGTH_MESSAGE,
+    NO_TASK_MESSAGE,
+    NO_TOKEN_MESSAGE,
+    NOT_JSON_MESSAGE,
+    RETRY_AFTER,
+    TOO_LARGE_MESSAGE,
+    UNAVAILABLE_MESSAGE,
+    Error,
 )
-from todo_api.auth import NO_TOKEN
-from todo_api.db import RETRY_AFTER, UNAVAILABLE
-from todo_api.models import MAX_ID
-from todo_api.schemas import Error
+from todo_api.examples import EXAMPLES, named
+from todo_api.limits import MAX_ID
 
 DOCUMENT = {
-    "API_TITLE": "todo_api",
+    "API_TITLE": "Todo API",
     "API_VERSION": "1.0.0",
     "OPENAPI_VERSION": "3.1.0",
     "OPENAPI_URL_PREFIX": "/",
@@ -38,23 +39,23 @@ DOCUMENT = {
     "OPENAPI_SWAGGER_UI_CONFIG": {"displayRequestDuration": True},
     "API_SPEC_OPTIONS": {
         "info": {
-            "description": "Tasks over REST, each visible to the user of the token alone. Every "
-            "answer carries `X-Request-ID`: yours if you sent one of `[A-Za-z0-9._-]{1,64}`.",
+            "description": "Tasks over REST. Each user sees only their own tasks. Every response "
+            "has an `X-Request-ID` header: yours, if you send one of `[A-Za-z0-9._-]{1,64}`.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
     },
 }
 
-# What an operation may answer besides its success, and an example of what the error then says.
+# The errors that an operation can return, with an example of each message.
 ERRORS = {
     400: "body.title: Missing data for required field.",
-    401: NO_TOKEN,
-    404: NO_SUCH_TASK,
-    411: NO_LENGTH,
-    413: TOO_LARGE,
-    415: NO_JSON,
-    500: INTERNAL,
-    503: UNAVAILABLE,
+    401: NO_TOKEN_MESSAGE,
+    404: NO_TASK_MESSAGE,
+    411: NO_LENGTH_MESSAGE,
+    413: TOO_LARGE_MESSAGE,
+    415: NOT_JSON_MESSAGE,
+    500: INTERNAL_MESSAGE,
+    503: UNAVAILABLE_MESSAGE,
 }
 HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
@@ -72,7 +73,7 @@ BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "An HS256 token signed with the secret of Better Auth; `sub` is the user.",
+    "description": "An HS256 token signed with the secret of Better Auth. `sub` is the user.",
 }
 TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
 
@@ -80,7 +81,7 @@ TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID
 def init_app(app: Flask) -> Api:
     app.config.update(DOCUMENT)
     api = Api(app, spec_kwargs={"extra_plugins": [Conventions()]})
-    api.register_converter(TaskId, lambda _: TASK_ID)
+    api.register_converter(TaskIdConverter, lambda _: TASK_ID)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
     app.register_blueprint(
         Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
@@ -90,7 +91,7 @@ def init_app(app: Flask) -> Api:
 
 
 def restrict_page(response: Response) -> Response:
-    """Let the docs page load only what it needs: its assets, and its own inline script."""
+    """Let the docs page load only its assets and its own inline script."""
     if request.path == "/docs" and response.status_code == HTTPStatus.OK:
         scripts = INLINE_SCRIPT.findall(response.get_data())
         hashes = " ".join(f"'sha256-{b64encode(sha256(s).digest()).decode()}'" for s in scripts)
@@ -99,7 +100,7 @@ def restrict_page(response: Response) -> Response:
 
 
 class Conventions(BasePlugin):
-    """Gives each operation its id, its security and every error that it can answer."""
+    """Adds to each operation its id, security, examples and possible errors."""
 
     def init_spec(self, spec: APISpec) -> None:
         super().init_spec(spec)
@@ -115,12 +116,23 @@ class Conventions(BasePlugin):
             operation["operationId"] = camel_case(rule.endpoint.rpartition(".")[2])
             if rule.rule.startswith("/api/"):
                 operation["security"] = [{"bearer": []}]
+            add_examples(operation)
             errors = {status: error_name(status) for status in possible_errors(rule, operation)}
             operation["responses"] = dict(sorted((operation["responses"] | errors).items()))
 
 
+def add_examples(operation: dict[str, Any]) -> None:
+    """Add the named examples of the request body and of the success response."""
+    request_body, response = EXAMPLES.get(operation["operationId"], (None, None))
+    if request_body is not None:
+        operation["requestBody"]["content"]["application/json"]["examples"] = request_body
+    for described in operation["responses"].values():
+        if response is not None and "content" in described:
+            described["content"]["application/json"]["examples"] = response
+
+
 def possible_errors(rule: Rule, operation: dict[str, Any]) -> set[int]:
-    """Return the statuses of the errors that an operation can answer."""
+    """Return the status codes of the errors that an operation can return."""
     errors = {411, 413, 500}
     if rule.rule.startswith("/api/"):
         errors |= {400, 401, 503}
@@ -145,11 +157,11 @@ def describe_error(status: int, detail: str) -> dict[str, Any]:
         ]
     response: dict[str, Any] = {
         "description": HTTP_STATUS_CODES[status],
-        "content": {"application/json": {"schema": Error, "example": example}},
+        "content": {"application/json": {"schema": Error, "examples": named(example)}},
     }
     if status in HEADERS:
-        name, type_, shown = HEADERS[status]
-        response["headers"] = {name: {"schema": {"type": type_}, "example": shown}}
+        name, type_, example_ = HEADERS[status]
+        response["headers"] = {name: {"schema": {"type": type_}, "example": example_}}
     return response
 
 

@@ -1,227 +1,54 @@
-"""The shapes of requests and answers, one class each."""
+"""The shapes of requests and responses, one class each."""
 
-import re
-from contextlib import suppress
-from datetime import date
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
-from flask import current_app
-from itsdangerous import BadData, URLSafeSerializer
-from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf
 
-from todo_api.models import (
-    MAX_DESCRIPTION,
+from todo_api.errors import UNKNOWN_MESSAGE
+from todo_api.fields import (
+    AT_MOST_MESSAGE,
+    NO_NUL_PATTERN,
+    Date,
+    List,
+    PageSize,
+    Tags,
+    TaskId,
+    Text,
+    completed,
+    count,
+    priority,
+    tags,
+    title,
+)
+from todo_api.limits import (
+    DEFAULT_PAGE_SIZE,
+    MAX_COUNTED_TAGS,
+    MAX_DESCRIPTION_LENGTH,
     MAX_ID,
-    MAX_TAG,
+    MAX_IDS,
+    MAX_PAGE_SIZE,
+    MAX_PRIORITIES,
+    MAX_SEARCH_LENGTH,
+    MAX_TAG_LENGTH,
     MAX_TAGS,
-    MAX_TITLE,
-    MAX_USER_ID,
+    MAX_TITLE_LENGTH,
+    MAX_USER_ID_LENGTH,
     PRIORITIES,
-    tasks,
+    STATUSES,
 )
+from todo_api.models import tasks as tasks_table
+from todo_api.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor
 
-UNKNOWN = "Unknown field."
-MAX_LIMIT = 500
-DEFAULT_LIMIT = 100
-MAX_SEARCH = 200
-MAX_IDS = 100
-MAX_PRIORITIES = 10
-MAX_COUNTED_TAGS = 50
-COLUMNS = tuple(str(name) for name in tasks.c.keys())  # noqa: SIM118 -- not a dict
-STATUSES = {"all": None, "active": False, "pending": False, "completed": True}
-SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority")
-SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))
-
-# PostgreSQL stores no NUL in a text, and half of a surrogate pair has no UTF-8.
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and what ends a line
-NO_NUL = r"^[^\u0000]*$"
-NO_CONTROL_NOT_BLANK = (
-    r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f]"
-    r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-)
-NO_NUL_NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
-
-BETWEEN = "Must have {min} to {max} characters."
-AT_MOST = "Must have at most {max} characters."
-NO_CURSOR = "Not a cursor that this service gave out for this sort."
-
-
-class Text(fields.String):
-    """A text that PostgreSQL can store."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        text = str(super()._deserialize(value, *args, **kwargs))
-        if UNSTORABLE.search(text):
-            raise ValidationError("Must hold no NUL character and no lone surrogate.")
-        return text
-
-
-class Title(Text):
-    """A text that is trimmed before its length is looked at."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return super()._deserialize(value, *args, **kwargs).strip()
-
-
-class Boolean(fields.Boolean):
-    """A JSON true or false, and nothing that only looks like one."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
-        if isinstance(value, bool):
-            return value
-        raise self.make_error("invalid")
-
-
-class Limit(fields.Integer):
-    """A page size in plain ASCII digits: `int` would take 1_0 and Arabic digits too."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if re.fullmatch(r"[1-9][0-9]{0,2}", value) and int(value) <= MAX_LIMIT:
-            return int(value)
-        raise ValidationError(f"Must be a whole number from 1 to {MAX_LIMIT}.")
-
-
-class Id(fields.Integer):
-    """The id of a task: a JSON number, and nothing that only looks like one."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if type(value) in (int, float) and 1 <= value <= MAX_ID and value == int(value):
-            return int(value)
-        raise ValidationError(f"Must be a whole number from 1 to {MAX_ID}.")
-
-
-class Date(fields.Date):
-    """A calendar date in the one plain way: ISO 8601 knows weeks and days of the year too."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
-        try:
-            if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-                return date.fromisoformat(value)
-        except (TypeError, ValueError):
-            pass
-        raise ValidationError("Must be a date as YYYY-MM-DD.")
-
-
-class Tag(Text):
-    """A text on one line that is trimmed and lower-cased before its length is looked at."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        tag = super()._deserialize(value, *args, **kwargs).strip().lower()
-        if CONTROL.search(tag):
-            raise ValidationError("Must hold no control character and be on one line.")
-        return tag
-
-
-class List(fields.List[Any]):
-    """A list whose length is validated before its items: a body has room for 60,000 of them."""
-
-    def __init__(self, item: fields.Field[Any], *, max_items: int, **options: Any) -> None:
-        options["metadata"] = {"maxItems": max_items} | options.get("metadata", {})
-        super().__init__(item, **options)
-        self.max_items = max_items
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        if isinstance(value, list) and len(value) > self.max_items:
-            raise ValidationError(f"Must have at most {self.max_items} items.")
-        return super()._deserialize(value, *args, **kwargs)
-
-
-class Tags(List):
-    """Tags in the order given. Duplicates are dropped; the first is kept."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(tag(), max_items=MAX_TAGS, **options)
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        return list(dict.fromkeys(super()._deserialize(value, *args, **kwargs)))
-
-
-class Place(NamedTuple):
-    """Where a page ended: the row's value in the order that it is sorted by, and its id."""
-
-    sort: str
-    value: str | None
-    id: int | None
-
-
-class Cursor(fields.Field[Place]):
-    """A place, signed so that nobody else can make one."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Place:
-        _, _, signature = value.rpartition(".")
-        for each in signers():
-            with suppress(BadData, TypeError):
-                place = Place(*each.loads(value))
-                if base64_encode(base64_decode(signature)).decode() == signature:
-                    return place  # not written in another of base64's ways
-        raise ValidationError(NO_CURSOR)
-
-    @staticmethod
-    def encode(sort: str, value: date | str | None, id_: int) -> str:
-        text = value.isoformat() if isinstance(value, date) else value
-        signed = signers()[0].dumps([sort, text, id_])
-        return want_bytes(signed).decode()  # bytes, as orjson's are
-
-
-def signers() -> list[URLSafeSerializer]:
-    return [signer(key) for key in current_app.config["SETTINGS"].token_keys]
-
-
-@cache
-def signer(key: bytes) -> URLSafeSerializer:
-    return URLSafeSerializer(key, "cursor", serializer=orjson)
-
-
-def title(**options: Any) -> Title:
-    return Title(
-        validate=Length(min=1, max=MAX_TITLE, error=BETWEEN),
-        metadata={
-            "description": "Trimmed of white space at both ends.",
-            "pattern": NO_NUL_NOT_BLANK,
-            "examples": ["Buy milk"],
-        },
-        **options,
-    )
-
-
-def priority(**options: Any) -> fields.String:
-    return fields.String(validate=OneOf(PRIORITIES), metadata={"examples": ["high"]}, **options)
-
-
-def tag() -> Tag:
-    return Tag(
-        validate=Length(min=1, max=MAX_TAG, error=BETWEEN),
-        metadata={
-            "description": "Trimmed, and lower-cased.",
-            "pattern": NO_CONTROL_NOT_BLANK,
-            "examples": ["home"],
-        },
-    )
-
-
-def tags() -> Tags:
-    return Tags(metadata={"examples": [["home", "errand"]]})
-
-
-def completed(**options: Any) -> Boolean:
-    return Boolean(attribute="is_completed", metadata={"examples": [False]}, **options)
-
-
-def count() -> fields.Integer:
-    return fields.Integer(required=True, metadata={"minimum": 0, "examples": [1]})
+COLUMNS = tuple(str(name) for name in tasks_table.c.keys())  # noqa: SIM118 -- not a dict
 
 
 class Input(Schema):
-    """What a client sends; a name that is not in it is refused."""
+    """The base of every request shape. Unknown names are rejected."""
 
-    error_messages = {  # noqa: RUF012 -- as marshmallow has it
+    error_messages = {  # noqa: RUF012 -- marshmallow's own way
         "type": "Must be a JSON object.",
-        "unknown": UNKNOWN,
+        "unknown": UNKNOWN_MESSAGE,
     }
 
     class Meta:
@@ -229,15 +56,15 @@ class Input(Schema):
 
 
 class TaskChanges(Input):
-    """What to change: a field that is absent keeps its value."""
+    """Changes to a task. A field that is absent keeps its value."""
 
     title = title()
     description = Text(
         allow_none=True,
-        validate=Length(max=MAX_DESCRIPTION, error=AT_MOST),
+        validate=Length(max=MAX_DESCRIPTION_LENGTH, error=AT_MOST_MESSAGE),
         metadata={
-            "description": "Kept as typed; null for none.",
-            "pattern": NO_NUL,
+            "description": "Kept as typed, or null.",
+            "pattern": NO_NUL_PATTERN,
             "examples": ["Two litres, whole"],
         },
     )
@@ -245,7 +72,10 @@ class TaskChanges(Input):
     priority = priority()
     due_date = Date(
         allow_none=True,
-        metadata={"description": "A calendar date; null for none.", "examples": ["2026-12-24"]},
+        metadata={
+            "description": "A calendar date without a time zone, or null.",
+            "examples": ["2026-12-24"],
+        },
     )
     tags = tags()
 
@@ -261,20 +91,20 @@ class NewTask(TaskChanges):
 
 
 class Completion(Input):
-    """Whether the task is to be completed."""
+    """The completion to set."""
 
     completed = completed(required=True)
 
 
 class ManyChanges(Input):
-    """What to change in several tasks at once."""
+    """The same changes to several tasks."""
 
     ids = List(
-        Id(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
+        TaskId(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
         max_items=MAX_IDS,
         required=True,
         metadata={
-            "description": "Which tasks; those that are not mine are left out.",
+            "description": "The ids of the tasks. Ids that you do not own are skipped.",
             "examples": [[3, 1]],
         },
     )
@@ -282,81 +112,87 @@ class ManyChanges(Input):
 
 
 class CompletedTasks(Input):
-    """Which tasks to delete: there is one choice, and it must be made."""
+    """The tasks to delete. `status=completed` is required."""
 
     status = fields.String(required=True, validate=OneOf(("completed",)))
 
 
 class TaskFilters(Input):
-    """Which tasks are meant; a task must pass all that are given."""
+    """Filters. A task must match all that are sent."""
 
     status = fields.String(
         validate=OneOf(STATUSES),
         load_default="all",
         metadata={
-            "description": "`pending` is another word for `active`.",
+            "description": "`pending` is the same as `active`.",
             "examples": ["active"],
         },
     )
     q = Text(
-        validate=Length(max=MAX_SEARCH, error=AT_MOST),
+        validate=Length(max=MAX_SEARCH_LENGTH, error=AT_MOST_MESSAGE),
         metadata={
-            "description": "What the title or the description contains, in any case of letters.",
-            "pattern": NO_NUL,
+            "description": "Text in the title or the description, upper or lower case.",
+            "pattern": NO_NUL_PATTERN,
             "examples": ["milk"],
         },
     )
     priority = List(
         priority(),
         max_items=MAX_PRIORITIES,
-        metadata={"description": "Any of these, repeated.", "examples": [["high", "medium"]]},
+        metadata={
+            "description": "Tasks with any of these priorities. Repeat the parameter for several.",
+            "examples": [["high", "medium"]],
+        },
     )
     tag = Tags(
-        metadata={"description": "All of these, repeated.", "examples": [["home", "errand"]]}
+        metadata={
+            "description": "Tasks with all of these tags. Repeat the parameter for several.",
+            "examples": [["home", "errand"]],
+        }
     )
     due_before = Date(
-        metadata={"description": "Due on that day or before.", "examples": ["2026-12-31"]}
+        metadata={"description": "Due on this day or earlier.", "examples": ["2026-12-31"]}
     )
     due_after = Date(
-        metadata={"description": "Due on that day or after.", "examples": ["2026-12-01"]}
+        metadata={"description": "Due on this day or later.", "examples": ["2026-12-01"]}
     )
 
 
 class TaskPage(TaskFilters):
-    """Which tasks to list, and how."""
+    """Filters, sort order and page."""
 
     sort = fields.String(
         validate=OneOf(SORTS),
         load_default="-created_at",
         metadata={
-            "description": "`-` for descending; tasks without a due date come last either way.",
+            "description": "`-` means descending. Tasks without a due date always come last.",
             "examples": ["-due_date"],
         },
     )
-    limit = Limit(
-        load_default=DEFAULT_LIMIT,
+    limit = PageSize(
+        load_default=DEFAULT_PAGE_SIZE,
         metadata={
             "minimum": 1,
-            "maximum": MAX_LIMIT,
-            "description": "How many at the most.",
+            "maximum": MAX_PAGE_SIZE,
+            "description": "The maximum number of tasks on a page.",
             "examples": [20],
         },
     )
     cursor = Cursor(
         metadata={
             "type": "string",
-            "description": "Where the page before ended. Take it from `Link`; do not make one.",
+            "description": "Where the previous page ended. Take it from the `Link` header.",
         }
     )
 
     @validates_schema
     def cursor_is_of_this_sort(self, page: dict[str, Any], **_: Any) -> None:
         if "cursor" in page and page["cursor"].sort != page["sort"]:
-            raise ValidationError(NO_CURSOR, "cursor")
+            raise ValidationError(BAD_CURSOR_MESSAGE, "cursor")
 
 
 class Task(Schema):
-    """A task as it is stored."""
+    """A task."""
 
     id = fields.Integer(
         required=True,
@@ -364,21 +200,21 @@ class Task(Schema):
     )
     user_id = fields.String(
         required=True,
-        validate=Length(min=1, max=MAX_USER_ID),
+        validate=Length(min=1, max=MAX_USER_ID_LENGTH),
         metadata={
-            "description": "The subject of the token that created it.",
+            "description": "The subject (`sub`) of the token that created the task.",
             "examples": ["9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp"],
         },
     )
     title = fields.String(
         required=True,
-        validate=Length(min=1, max=MAX_TITLE),
+        validate=Length(min=1, max=MAX_TITLE_LENGTH),
         metadata={"examples": ["Buy milk"]},
     )
     description = fields.String(
         required=True,
         allow_none=True,
-        validate=Length(max=MAX_DESCRIPTION),
+        validate=Length(max=MAX_DESCRIPTION_LENGTH),
         metadata={"examples": ["Two litres, whole"]},
     )
     completed = fields.Boolean(required=True, metadata={"examples": [False]})
@@ -394,7 +230,7 @@ class Task(Schema):
         required=True,
         allow_none=True,
         metadata={
-            "description": "UTC; null where it is active, or was completed before this was noted.",
+            "description": "When the task was last completed, in UTC. Null for an active task.",
             "examples": [None],
         },
     )
@@ -403,21 +239,21 @@ class Task(Schema):
     )
     due_date = fields.Date(required=True, allow_none=True, metadata={"examples": ["2026-12-24"]})
     tags = fields.List(
-        fields.String(validate=Length(min=1, max=MAX_TAG)),
+        fields.String(validate=Length(min=1, max=MAX_TAG_LENGTH)),
         required=True,
         validate=Length(max=MAX_TAGS),
         metadata={"examples": [["home", "errand"]]},
     )
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        """Make an object of a row, or of each: marshmallow's way takes several times as long."""
+        """Make an object from a row, or from each row. marshmallow takes several times as long."""
         if self.many if many is None else many:
             return [dict(zip(COLUMNS, row, strict=True)) for row in obj]
         return dict(zip(COLUMNS, obj, strict=True))
 
 
 class PriorityCounts(Schema):
-    """How many tasks have each priority."""
+    """The number of tasks with each priority."""
 
     low = count()
     medium = count()
@@ -425,7 +261,7 @@ class PriorityCounts(Schema):
 
 
 class TaskStats(Schema):
-    """How many tasks there are, and of which kinds."""
+    """The number of tasks that match the filters, in total and by kind."""
 
     total = count()
     active = count()
@@ -436,50 +272,19 @@ class TaskStats(Schema):
         values=count(),
         required=True,
         metadata={
-            "description": f"The {MAX_COUNTED_TAGS} most used tags, and how often each is used.",
+            "description": f"The {MAX_COUNTED_TAGS} most used tags and their numbers of tasks.",
             "examples": [{"home": 2, "errand": 1}],
         },
     )
 
 
 class Deleted(Schema):
-    """How many tasks were deleted."""
+    """The number of deleted tasks."""
 
     deleted = count()
 
 
-class InputError(Schema):
-    """One thing that is wrong with a request."""
-
-    loc = fields.List(
-        fields.String(),
-        required=True,
-        metadata={
-            "description": "`body` or `query`, then the name of the field, then where in a list.",
-            "examples": [["body", "title"]],
-        },
-    )
-    msg = fields.String(required=True, metadata={"examples": ["Missing data for required field."]})
-    type = fields.String(
-        required=True,
-        validate=OneOf(("missing", "unknown", "null", "invalid")),
-        metadata={"examples": ["missing"]},
-    )
-
-
-class Error(Schema):
-    """The body of every answer that is an error."""
-
-    detail = fields.String(required=True, metadata={"description": "For a person to read."})
-    status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
-    error_type = fields.String(required=True, metadata={"description": "For a program to compare."})
-    errors = fields.List(
-        fields.Nested(InputError),
-        metadata={"description": "For bad input: what is wrong, up to 20 things."},
-    )
-
-
 class Health(Schema):
-    """A sign of life."""
+    """The state of the service."""
 
     status = fields.String(required=True, validate=OneOf(("ok",)))

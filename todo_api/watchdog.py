@@ -1,4 +1,4 @@
-"""Ends a wait for PostgreSQL that nothing else would end.
+"""Ends waits for PostgreSQL that nothing else ends.
 
 The server ends a slow statement and TCP notices a dead peer, but libpq waits without limit for one
 that acknowledges and says nothing: a stalled proxy, a frozen server. Shutting the socket down from
@@ -16,18 +16,18 @@ import psycopg2
 
 INTERVAL = 0.5  # seconds
 
-deadlines: dict[Any, float] = {}  # of the psycopg2 connections that wait for an answer
-lock = threading.Lock()  # while it is held, a connection in there is in use, or closed for good
+deadlines: dict[Any, float] = {}  # of the psycopg2 connections that wait for a response
+lock = threading.Lock()  # while held, every registered connection is in use or closed
 
 
-def expect_answer(connection: Any, seconds: float) -> None:
-    """Shut ``connection`` down unless `answered` is called within ``seconds``."""
+def expect_response(connection: Any, seconds: float) -> None:
+    """Shut ``connection`` down unless `received` is called within ``seconds``."""
     watch_in_background()
     with lock:
         deadlines[connection] = monotonic() + seconds
 
 
-def answered(connection: Any) -> None:
+def received(connection: Any) -> None:
     with lock:
         deadlines.pop(connection, None)
 

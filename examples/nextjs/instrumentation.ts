@@ -1,4 +1,4 @@
-/** Make Better Auth's tables where they are missing, before the first request. */
+/** Create Better Auth's tables if they are missing, before the first request. */
 export async function register() {
   if (process.env.NEXT_RUNTIME !== "nodejs") return;
   const { getMigrations } = await import("better-auth/db/migration");

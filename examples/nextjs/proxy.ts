@@ -2,7 +2,7 @@ import { NextResponse } from "next/server";
 import type { NextRequest } from "next/server";
 import { apiUrl, isHttps } from "./lib/settings";
 
-/** Answer with a policy that runs only the scripts which Next.js itself put into the page. */
+/** Set a policy that allows only the scripts that Next.js itself puts into the page. */
 export function proxy(request: NextRequest) {
   const policy = describePolicy(crypto.randomUUID());
   const headers = new Headers(request.headers);

@@ -24,20 +24,20 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.serving import GUNICORN, free_port  # noqa: E402
+from tests.support.serving import GUNICORN, free_port  # noqa: E402
 from todo_api import db, embedded  # noqa: E402
 
 FLASK = [sys.executable, "-m", "flask"]
 NEXT = [str(HERE / "node_modules/.bin/next")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_NODE = (20, 9)
-ENDED = "A part of it ended by itself; the lines above say why."
+ENDED = "One of the processes stopped. The lines above say why."
 
 Environment = dict[str, str]
 
 
 def demo() -> None:
-    """Serve all of it until Ctrl-C, with the database and the secret of `make run`."""
+    """Serve the app and the service until Ctrl-C, with the database and secret of `make run`."""
     if reason := missing_node():
         sys.exit(reason)
     api_port = os.environ.get("FLASK_RUN_PORT", "8000")
@@ -57,27 +57,27 @@ def demo() -> None:
         ]
         wait_for(f"{api}/ready", processes)
         wait_for(f"{page}/sign-in", processes)
-        print(f"\n  app   {page}\n  API   {api}/docs\n  Ctrl-C ends all of it.\n", flush=True)
+        print(f"\n  app   {page}\n  API   {api}/docs\n  Press Ctrl-C to stop.\n", flush=True)
         while all(process.poll() is None for process in processes):
             time.sleep(0.5)
         sys.exit(ENDED)
 
 
 def e2e() -> None:
-    """Drive the app in Chromium against gunicorn and a PostgreSQL that the tests may stop."""
+    """Test the app in Chromium, with gunicorn and a PostgreSQL that the tests may stop."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if reason := missing_node() or ("" if browser else "there is no Chromium here"):
+    if reason := missing_node() or ("" if browser else "Chromium is not installed"):
         print(f"skipped: {reason}")
         return
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
-    atexit.register(shutil.rmtree, folder)  # runs after the server in it was stopped
+    atexit.register(shutil.rmtree, folder)  # runs after the server in this folder has stopped
     sys.exit(run_tests(str(browser), folder))
 
 
 def run_tests(browser: str, folder: Path) -> int:
     api_port, page_port = str(free_port()), str(free_port())
-    # Cookies ignore ports: only on one host would one that is sent by mistake be seen.
+    # Both on one host: cookies ignore ports, so the tests see a cookie that is sent by mistake.
     page, api = f"http://localhost:{page_port}", f"http://localhost:{api_port}"
     secret = secrets.token_urlsafe(32)
     database = embedded.start(folder)
@@ -105,25 +105,25 @@ def run_tests(browser: str, folder: Path) -> int:
 
 
 def control(data: str, command: str) -> None:
-    """Stop the PostgreSQL of the tests, or start it again with its old options."""
+    """Stop the PostgreSQL of the tests, or restart it with the same options."""
     pg_ctl = embedded.find_programs() / "pg_ctl"
     options = {"stop": ("-m", "fast"), "restart": ("-l", f"{data}/server.log")}[command]
     embedded.run(pg_ctl, command, "-D", data, "-w", *options)
 
 
 def missing_node() -> str:
-    """Return why the app cannot run here, or nothing."""
+    """Return why the app cannot run here, or an empty string."""
     if not shutil.which("node") or not shutil.which("npm"):
-        return "Node 20.9 or newer is needed, with npm, and there is none"
+        return "Node 20.9 or newer and npm are required. Install them first."
     told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
     major, minor, _ = told.strip().lstrip("v").split(".")
     if (int(major), int(minor)) < OLDEST_NODE:
-        return f"Node 20.9 or newer is needed, and this is {told.strip()}"
+        return f"Node 20.9 or newer is required. This is {told.strip()}."
     return ""
 
 
 def auth_database(url: str) -> str:
-    """Make Better Auth's database on the server of ``url`` where it is missing; return its URL."""
+    """Create Better Auth's database on the server of ``url`` if it is missing. Return its URL."""
     connection = psycopg2.connect(url)
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -135,14 +135,14 @@ def auth_database(url: str) -> str:
 
 
 def page_settings(page: str, api: str, secret: str, database: str) -> Environment:
-    """Return the environment of the app: the settings of .env.example."""
+    """Return the environment of the app, with the settings of .env.example."""
     settings = {"BETTER_AUTH_SECRET": secret, "BETTER_AUTH_URL": page}
     settings |= {"AUTH_DATABASE_URL": database, "API_URL": api, "NEXT_TELEMETRY_DISABLED": "1"}
     return os.environ | settings
 
 
 def build(app: Environment) -> None:
-    """Install what the lockfile names, where that was not done, and build the app."""
+    """Install the packages of the lockfile if they are not installed, and build the app."""
     installed = HERE / "node_modules/.package-lock.json"
     lock = HERE / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
@@ -158,14 +158,14 @@ def listen(port: str) -> list[str]:
 def started(
     command: list[str], folder: Path, environment: Environment, log: IO[str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command in a session of its own, so that it is we who end it and what it started."""
+    """Run a command in its own session, so that this script ends it and its children."""
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
     )
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):  # where it ended by itself
+        with suppress(ProcessLookupError):  # it has already ended
             os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(10)
@@ -181,12 +181,12 @@ def wait_for(url: str, processes: list[subprocess.Popen[bytes]]) -> None:
         with suppress(URLError, OSError):
             urlopen(url, timeout=5).close()
             answered = True
-        time.sleep(0.5)  # time to find its port taken, whoever answers there
+        time.sleep(0.5)  # let a process whose port is taken fail, even if another server responds
         if any(process.poll() is not None for process in processes):
             sys.exit(ENDED)
         if answered:
             return
-    sys.exit(f"{url} does not answer.")
+    sys.exit(f"{url} does not respond.")
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"demo": demo, "e2e": e2e, "control": control}

@@ -1,6 +1,6 @@
-"""A real network between the service and the database that swallows packets: a namespace of root's.
+"""A network namespace that loses every packet between the service and the database. Needs root.
 
-A proxy that goes silent, in test_database.py, still acknowledges; here nothing comes back at all.
+The silent proxy of test_database.py still acknowledges packets. Here nothing comes back.
 """
 
 import ctypes
@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Cluster, assert_silence_is_given_up
-from tests.serving import Server
-from tests.wire import Proxy
+from tests.support.load import assert_silence_is_a_503_and_recovers
+from tests.support.postgres import Cluster
+from tests.support.serving import Server
+from tests.support.wire import Proxy
 
 CLONE_NEWNET = 0x4000_0000
 NEAR, FAR = "10.213.213.1", "10.213.213.2"
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Cable:
-    """A cable to a namespace of its own, with `FAR` at its other end."""
+    """A virtual cable to its own network namespace, with `FAR` at the other end."""
 
     def __init__(self) -> None:
         self.name = f"t{uuid.uuid4().hex[:8]}"
@@ -40,7 +41,7 @@ class Cable:
         run("ip", "-n", self.name, "link", "set", "far", "up")
 
     def listen(self) -> socket.socket:
-        """Listen on `FAR`: a socket stays in the namespace of the thread that made it."""
+        """Listen on `FAR`. A socket stays in the namespace of the thread that opened it."""
 
         def make() -> socket.socket:
             libc = ctypes.CDLL(None, use_errno=True)
@@ -51,12 +52,12 @@ class Cable:
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(make).result()
 
-    def swallow(self) -> None:
-        """Send to a hardware address that nobody has."""
+    def lose_packets(self) -> None:
+        """Lose every packet: send to a hardware address that does not exist."""
         hole = ("lladdr", "02:00:00:00:00:01", "nud", "permanent")
         run("ip", "neigh", "replace", FAR, *hole, "dev", self.name)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         run("ip", "neigh", "del", FAR, "dev", self.name)
 
     def remove(self) -> None:
@@ -65,7 +66,7 @@ class Cable:
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, timeout=10)
 
 
 @pytest.fixture
@@ -75,11 +76,13 @@ def cable() -> Iterator[Cable]:
     cable.remove()
 
 
-def test_swallowed_packets_are_given_up(
+def test_lost_packets_end_in_a_timeout(
     cable: Cable, cluster: Cluster, tmp_path: Path, tokens: list[str]
 ) -> None:
     with (
         Proxy(cluster.url, cable.listen()) as proxy,
         Server(tmp_path / "log", proxy.url, WEB_CONCURRENCY="2") as server,
     ):
-        assert_silence_is_given_up(cluster, server, tokens, cable.swallow, cable.mend)
+        assert_silence_is_a_503_and_recovers(
+            cluster, server, tokens, cable.lose_packets, cable.restore
+        )

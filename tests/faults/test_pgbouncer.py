@@ -1,30 +1,32 @@
-"""By way of PgBouncer in transaction mode: nothing of one user is left for the next."""
+"""PgBouncer in transaction mode: no session state of one user reaches the next."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
 import psycopg2
+import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
 
 from config import Config
 from tests import SECRET
-from tests.conftest import Token, reachable_folder
-from tests.faults.conftest import Cluster
-from tests.pooler import PGBOUNCER, Pooler
-from tests.serving import Server, ask
+from tests.support.client import Token
+from tests.support.pooler import PGBOUNCER, Pooler
+from tests.support.postgres import Cluster, reachable_folder
+from tests.support.serving import Server, ask
 from todo_api import create_app
 
-pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="there is no pgbouncer here")
+pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
 
 
 @pytest.fixture
 def pooler(cluster: Cluster) -> Iterator[Pooler]:
-    """One server connection for everyone."""
+    """A PgBouncer with one server connection."""
     with reachable_folder() as folder, Pooler(cluster.url, folder, size=1) as pooler:
         yield pooler
 
@@ -35,17 +37,20 @@ def pooled(cluster: Cluster, pooler: Pooler, tmp_path: Path) -> Iterator[Server]
         yield server
 
 
-def test_start_up_options_are_refused_as_by_neon(cluster: Cluster, pooler: Pooler) -> None:
+def test_pooler_rejects_startup_options_as_neon_does(cluster: Cluster, pooler: Pooler) -> None:
     connect(cluster, pooler).close()
     with pytest.raises(psycopg2.OperationalError, match="unsupported startup parameter"):
         connect(cluster, pooler, options="-c statement_timeout=1000")
 
 
-def connect(cluster: Cluster, pooler: Pooler, **options: str) -> Any:
-    return psycopg2.connect(pooler.url(cluster.url).replace("+psycopg2", ""), **options)
+def connect(
+    cluster: Cluster, pooler: Pooler, options: str | None = None
+) -> psycopg2.extensions.connection:
+    url = pooler.url(cluster.url).replace("+psycopg2", "")
+    return psycopg2.connect(url, options=options)
 
 
-def test_statements_of_two_users_leave_nothing_behind(
+def test_statements_leave_no_session_state_behind(
     cluster: Cluster, pooler: Pooler, pooled: Server, token: Token
 ) -> None:
     with closing(connect(cluster, pooler)) as next_user:
@@ -54,7 +59,7 @@ def test_statements_of_two_users_leave_nothing_behind(
         tokens = [token("ann"), token("bob")]
         with next_user.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
-            (backend,) = cursor.fetchone()
+            (backend,) = cursor.fetchall()[0]
             for turn in range(20):
                 connection, signed = connections[turn % 2], tokens[turn % 2]
                 status = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')[0].status
@@ -72,25 +77,27 @@ def test_statements_of_two_users_leave_nothing_behind(
         connection.close()
 
 
-def test_statement_given_up_leaves_the_next_no_timeout(
+def test_timed_out_statement_leaves_no_timeout_behind(
     cluster: Cluster, pooler: Pooler, pooled: Server, token: Token, slow: bytes
 ) -> None:
     connection = pooled.connect()
     signed = token("cid")
     _, task = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')
     path = f"/api/tasks/{task['id']}"
-    given_up(cluster, pooler, lambda: ask(connection, "POST", "/api/tasks", signed, slow))
+    assert_times_out(cluster, pooler, lambda: ask(connection, "POST", "/api/tasks", signed, slow))
     engine = cluster.engine.execution_options(isolation_level="READ COMMITTED")
     with engine.connect() as holder:
         holder.execute(sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]})
         body = b'{"title": "y"}'
-        given_up(cluster, pooler, lambda: ask(connection, "PATCH", path, signed, body))
+        assert_times_out(cluster, pooler, lambda: ask(connection, "PATCH", path, signed, body))
     assert ask(connection, "GET", "/api/tasks", signed)[1] == [task]
     connection.close()
 
 
-def given_up(cluster: Cluster, pooler: Pooler, request: Callable[[], Any]) -> None:
-    """The request ends at the timeout; whoever has the server connection next finds none."""
+def assert_times_out(
+    cluster: Cluster, pooler: Pooler, request: Callable[[], tuple[HTTPResponse, Any]]
+) -> None:
+    """The request times out, and the next user of the server connection has no timeout."""
     started = time.monotonic()
     assert request()[0].status == 503
     assert 4 < time.monotonic() - started < 8
@@ -102,7 +109,7 @@ def given_up(cluster: Cluster, pooler: Pooler, request: Callable[[], Any]) -> No
             cursor.execute("SELECT pg_sleep(5.5)")
 
 
-def test_migrations_go_by_the_direct_url(cluster: Cluster, pooler: Pooler) -> None:
+def test_migrations_use_the_direct_url(cluster: Cluster, pooler: Pooler) -> None:
     app = create_app(
         Config(SECRET, pooler.url(cluster.url), database_url_unpooled=str(cluster.url))
     )

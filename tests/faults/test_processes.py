@@ -1,4 +1,4 @@
-"""The service itself is reloaded, recycled, ended and killed while requests are under way."""
+"""Reload, recycle, stop and kill the service while requests are in flight."""
 
 import os
 import re
@@ -10,13 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.conftest import Token
-from tests.faults.conftest import Cluster, Load, assert_kept
-from tests.serving import Server, ask
+from tests.support.client import Token
+from tests.support.load import Load, assert_kept
+from tests.support.postgres import Cluster
+from tests.support.serving import Server, ask
+from tests.support.waiting import wait_until
 
 
 def workers(server: Server) -> set[int]:
-    """The workers that booted and have not ended."""
+    """Return the process ids of the running workers."""
     booted = re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())
     return {int(pid) for pid in booted if Path(f"/proc/{pid}").exists()}
 
@@ -25,10 +27,11 @@ def test_reloads_fail_no_request(cluster: Cluster, served: Server, tokens: list[
     before = workers(served)
     with Load(served, tokens) as load:
         for _ in range(3):
-            time.sleep(2)
+            load.wait_for_responses()
             served.process.send_signal(signal.SIGHUP)
-        time.sleep(3)
-    assert not before & workers(served)
+            time.sleep(2)
+        wait_until(lambda: not before & workers(served), "an old worker still runs")
+        time.sleep(1)
     assert set(load.statuses()) == {200, 201}
     assert_kept(cluster, load)
 
@@ -38,15 +41,19 @@ def test_recycled_workers_fail_no_request(
 ) -> None:
     options = "--max-requests 200 --max-requests-jitter 50"
     environ = {"WEB_CONCURRENCY": "2", "GUNICORN_CMD_ARGS": options}
-    with Server(tmp_path / "log", cluster.url, **environ) as server:
-        with Load(server, tokens) as load:
-            time.sleep(8)
-        assert server.log.read_text().count("Autorestarting worker") >= 2
+    with Server(tmp_path / "log", cluster.url, **environ) as server, Load(server, tokens) as load:
+        wait_until(
+            lambda: server.log.read_text().count("Autorestarting worker") >= 4,
+            "the workers are not recycled",
+            seconds=30,
+        )
     assert set(load.statuses()) == {200, 201}
     assert_kept(cluster, load)
 
 
-def test_ending_answers_what_is_in_flight(cluster: Cluster, tmp_path: Path, token: Token) -> None:
+def test_shutdown_finishes_requests_in_flight(
+    cluster: Cluster, tmp_path: Path, token: Token
+) -> None:
     signed = token("ann")
     engine = cluster.engine.execution_options(isolation_level="READ COMMITTED")
     with Server(tmp_path / "log", cluster.url) as server, ThreadPoolExecutor(8) as pool:
@@ -65,30 +72,30 @@ def test_ending_answers_what_is_in_flight(cluster: Cluster, tmp_path: Path, toke
                 sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]}
             )
             in_flight = [pool.submit(change, number) for number in range(8)]
-            time.sleep(1)
+            cluster.wait_for_blocked(8)
             server.process.terminate()
-            time.sleep(1)
-        assert [future.result() for future in in_flight] == [200] * 8
+            time.sleep(1)  # time to drop the requests, which must not happen
+        assert [future.result(timeout=30) for future in in_flight] == [200] * 8
         assert server.process.wait(20) == 0
 
 
-def test_killed_worker_takes_only_its_own_connections_along(
+def test_killed_worker_closes_only_its_own_connections(
     cluster: Cluster, served: Server, tokens: list[str]
 ) -> None:
     with Load(served, tokens) as load:
-        time.sleep(2)
+        load.wait_for_responses()
         os.kill(min(workers(served)), signal.SIGKILL)
         killed = time.monotonic()
         time.sleep(4)
-    failed = [answer for answer in load.answers if answer.status == 0]
+    failed = [sent for sent in load.requests if sent.status == 0]
     assert len(failed) <= len(tokens)
-    assert all(answer.sent < killed + 2 for answer in failed)
+    assert all(sent.at < killed + 2 for sent in failed)
     assert set(load.statuses()) <= {0, 200, 201}
     assert_kept(cluster, load)
 
 
-def at_once(server: Server, requests: list[tuple[Any, ...]]) -> list[tuple[int, Any]]:
-    """Send requests from 16 connections at a time; return each status and body."""
+def send_concurrently(server: Server, requests: list[tuple[Any, ...]]) -> list[tuple[int, Any]]:
+    """Send requests over 16 connections. Return the status and body of each."""
 
     def send(request: tuple[Any, ...]) -> tuple[int, Any]:
         connection = server.connect()
@@ -100,24 +107,24 @@ def at_once(server: Server, requests: list[tuple[Any, ...]]) -> list[tuple[int, 
         return list(pool.map(send, requests))
 
 
-def test_changes_at_once_are_all_kept(served: Server, token: Token, user: str) -> None:
+def test_concurrent_changes_are_all_kept(served: Server, token: Token, user: str) -> None:
     signed = token(user)
-    _, task = at_once(served, [("POST", "/api/tasks", signed, b'{"title": "x"}')])[0]
+    _, task = send_concurrently(served, [("POST", "/api/tasks", signed, b'{"title": "x"}')])[0]
     path = f"/api/tasks/{task['id']}"
     bodies = [b'{"title": "t%d"}', b'{"description": "d%d"}']
     changes = [("PATCH", path, signed, bodies[n % 2] % n) for n in range(200)]
-    answers = at_once(served, changes)
-    assert {status for status, _ in answers} == {200}
-    _, kept = at_once(served, [("GET", path, signed)])[0]
+    responses = send_concurrently(served, changes)
+    assert {status for status, _ in responses} == {200}
+    _, kept = send_concurrently(served, [("GET", path, signed)])[0]
     assert kept["title"] in {f"t{n}" for n in range(0, 200, 2)}
     assert kept["description"] in {f"d{n}" for n in range(1, 200, 2)}
-    last = max((body for _, body in answers), key=lambda body: body["updated_at"])
+    last = max((body for _, body in responses), key=lambda body: body["updated_at"])
     assert kept == last
 
-    toggles = at_once(served, [("PATCH", f"{path}/complete", signed)] * 201)
+    toggles = send_concurrently(served, [("PATCH", f"{path}/complete", signed)] * 201)
     assert {status for status, _ in toggles} == {200}
     assert sum(body["completed"] for _, body in toggles) == 101
-    assert at_once(served, [("GET", path, signed)])[0][1]["completed"] is True
+    assert send_concurrently(served, [("GET", path, signed)])[0][1]["completed"] is True
 
-    deletes = [status for status, _ in at_once(served, [("DELETE", path, signed)] * 20)]
+    deletes = [status for status, _ in send_concurrently(served, [("DELETE", path, signed)] * 20)]
     assert sorted(deletes) == [204] + [404] * 19

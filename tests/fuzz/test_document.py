@@ -1,4 +1,4 @@
-"""Requests made from the document, sound and unsound: the service does what the document says."""
+"""Valid and invalid requests generated from the document: the service behaves as documented."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ from schemathesis.generation.stateful import run_state_machine_as_test
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests import NOT_NEW, ROOT
-from tests.conftest import Token
+from tests.support.client import Client, Token
 
 pytest_plugins = ["schemathesis.pytest.plugin"]  # pyproject.toml keeps it from all other tests
 THOROUGH = settings(
@@ -31,7 +31,7 @@ sent: list[str] = []
 
 @pytest.fixture(scope="module", autouse=True)
 def enough(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A run of the whole module sends at least so many requests."""
+    """A run of the whole module sends at least `CASES` requests."""
     yield
     if not request.config.getoption("keyword"):
         assert len(sent) >= CASES
@@ -51,7 +51,7 @@ schema = schemathesis.openapi.from_path(
     ROOT / "openapi.json",
     config=schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}}),
 )
-schema.app = serve  # the application itself needs a database, which collecting tests does not
+schema.app = serve  # the application needs a database, and collecting tests must not
 on_a_task = schema.include(path_regex="task_id")
 
 
@@ -63,16 +63,17 @@ def send(case: Any, token: str) -> Any:
 
 
 def excluded(case: Any) -> list[Any]:
-    """Tell the checks that do not hold where the document's words say more than its schemas.
+    """Return the checks to skip because a schema cannot express a rule of the document.
 
-    A made-up cursor is refused although it is a text; titles and tags are trimmed, then measured.
+    A forged cursor is rejected although it is a string. Titles and tags are trimmed before their
+    length is checked.
     """
     query = case.query or {}
     checks = [positive_data_acceptance] if "cursor" in query else []
     body = case.body if isinstance(case.body, dict) else {}
     changes = body.get("changes")
     fields = changes if isinstance(changes, dict) else body
-    tags = [tag for given in (fields.get("tags"), query.get("tag")) for tag in as_list(given)]
+    tags = [tag for value in (fields.get("tags"), query.get("tag")) for tag in as_list(value)]
     trimmed = [text for text in (fields.get("title"), *tags) if isinstance(text, str)]
     if any(text != text.strip() for text in trimmed):
         checks.append(negative_data_rejection)
@@ -85,7 +86,7 @@ def as_list(value: Any) -> list[Any]:
 
 @schema.parametrize()
 @THOROUGH
-def test_operation_is_as_documented(case: Any, token: Token) -> None:
+def test_operation_matches_the_document(case: Any, token: Token) -> None:
     send(case, token("fuzz"))
 
 
@@ -93,14 +94,14 @@ def test_operation_is_as_documented(case: Any, token: Token) -> None:
 @THOROUGH
 def test_task_of_another_user_is_out_of_reach(case: Any, app: Flask, token: Token) -> None:
     assume(case.method == case.operation.method.upper())
-    client = app.test_client()
+    client = Client(app)
     owner = {"Authorization": f"Bearer {token('owner')}"}
     task = client.post("/api/tasks", json={"title": "mine"}, headers=owner).json
     case.path_parameters = {"task_id": task["id"]}
     sent.append(case.method)
-    answer = case.call(headers={"Authorization": f"Bearer {token('stranger')}"})
-    assert answer.status_code in (400, 401, 404, 415)
-    assert b"mine" not in answer.content
+    response = case.call(headers={"Authorization": f"Bearer {token('stranger')}"})
+    assert response.status_code in (400, 401, 404, 415)
+    assert b"mine" not in response.content
     assert client.get(f"/api/tasks/{task['id']}", headers=owner).json == task
 
 
@@ -108,22 +109,24 @@ def test_task_of_another_user_is_out_of_reach(case: Any, app: Flask, token: Toke
 @THOROUGH
 def test_tasks_of_another_user_are_out_of_reach(case: Any, app: Flask, token: Token) -> None:
     assume(case.method == case.operation.method.upper())
-    client = app.test_client()
+    client = Client(app)
     owner = {"Authorization": f"Bearer {token('owner')}"}
-    made = {"title": "mine", "completed": True}
-    task = client.post("/api/tasks", json=made, headers=owner).json
+    completed = {"title": "mine", "completed": True}
+    task = client.post("/api/tasks", json=completed, headers=owner).json
     if case.method == "PATCH" and isinstance(case.body, dict):
         case.body["ids"] = [task["id"]]
     sent.append(case.method)
-    answer = case.call(headers={"Authorization": f"Bearer {token('stranger')}"})
-    assert answer.status_code in (200, 400, 401, 415)
-    if answer.status_code == 200:
-        assert answer.json() in ([], {"deleted": 0})
+    response = case.call(headers={"Authorization": f"Bearer {token('stranger')}"})
+    assert response.status_code in (200, 400, 401, 415)
+    if response.status_code == 200:
+        assert response.json() in ([], {"deleted": 0})
     assert client.get(f"/api/tasks/{task['id']}", headers=owner).json == task
 
 
-def test_sequences_of_operations_are_as_documented(token: Token) -> None:
-    class Sequence(schema.as_state_machine()):  # type: ignore[misc]
+def test_sequences_of_operations_match_the_document(token: Token) -> None:
+    machine: Any = schema.as_state_machine()
+
+    class Sequence(machine):
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
             sent.append(case.method)
             return {"headers": {"Authorization": f"Bearer {token(self.user)}"}}
@@ -146,17 +149,18 @@ def test_sequences_of_operations_are_as_documented(token: Token) -> None:
     )
 
 
-def test_dropping_the_owner_filter_is_noticed(folder: Path) -> None:
+def test_missing_owner_filter_is_detected(folder: Path) -> None:
     copy = folder / "todo"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_NEW))
-    source = copy / "todo_api/statements.py"
-    filtered = 'return statement.where(tasks.c.user_id == bindparam("owner"))'
-    assert source.read_text().count(filtered) == 1
-    source.write_text(source.read_text().replace(filtered, "return statement"))
+    source = copy / "todo_api/queries.py"
+    matching = 'return statement.where(tasks.c.user_id == bindparam("owner"))'
+    assert source.read_text().count(matching) == 1
+    source.write_text(source.read_text().replace(matching, "return statement"))
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-n0", "-q", "-k", "another_user", "tests/fuzz"],
         cwd=copy,
         capture_output=True,
         text=True,
+        timeout=300,
     )
     assert "assert 200 in (400, 401, 404, 415)" in ran.stdout

@@ -1,15 +1,15 @@
-"""Of any text: what is accepted comes back equal, what is refused is a 400 and leaves nothing."""
+"""Any text is either stored unchanged, or is a 400 and stores nothing."""
 
 import json
-from typing import Any
 
 from flask import Flask
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from todo_api.models import MAX_DESCRIPTION, MAX_ID, MAX_TAG, MAX_TITLE
-from todo_api.schemas import CONTROL, SORTS, Cursor, Place
+from tests.support.client import Client, JsonResponse
+from todo_api.fields import CONTROL
+from todo_api.limits import MAX_DESCRIPTION_LENGTH, MAX_ID, MAX_TAG_LENGTH, MAX_TITLE_LENGTH
+from todo_api.paging import SORTS, Cursor, CursorPosition
 
 THOROUGH = settings(
     max_examples=300,
@@ -21,7 +21,7 @@ ANY = st.characters(exclude_categories=())  # lone surrogates too
 SPACES = st.text("\x00\t\n\v\f\r\x1c\x85\xa0\u2003\u2028\u200b\ufeff ", max_size=3)
 TITLES = st.tuples(SPACES, st.text(ANY, max_size=3) | st.text("xé😀", max_size=210), SPACES)
 STORABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-LONG = st.integers(MAX_DESCRIPTION - 2, MAX_DESCRIPTION + 2).flatmap(
+LONG = st.integers(MAX_DESCRIPTION_LENGTH - 2, MAX_DESCRIPTION_LENGTH + 2).flatmap(
     lambda length: ANY.map(lambda character: character * length)
 )
 
@@ -30,54 +30,58 @@ def storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def create(client: FlaskClient, **task: str) -> Any:
+def create(client: Client, **task: str) -> JsonResponse:
     return client.post("/api/tasks", data=json.dumps(task), content_type="application/json")
 
 
-def check(client: FlaskClient, field: str, sent: str, expected: str | None) -> None:
-    """Create a task; ``expected`` is what ``field`` then is, or None where it is refused."""
+def check(client: Client, field: str, sent: str, expected: str | None) -> None:
+    """Create a task. ``expected`` is the stored value of ``field``, or None if it is rejected."""
     before = client.get("/api/tasks?limit=1").json
-    answer = create(client, **{"title": "x", field: sent})
+    response = create(client, **{"title": "x", field: sent})
     if expected is None:
-        assert answer.status_code == 400
-        assert answer.json["errors"][0]["loc"] == ["body", field]
+        assert response.status_code == 400
+        assert response.json["errors"][0]["loc"] == ["body", field]
         assert client.get("/api/tasks?limit=1").json == before
     else:
-        assert answer.status_code == 201
-        assert answer.json[field] == expected
-        assert client.get(answer.headers["Location"]).json == answer.json
+        assert response.status_code == 201
+        assert response.json[field] == expected
+        assert client.get(response.headers["Location"]).json == response.json
 
 
 @THOROUGH
 @given(TITLES.map("".join))
-@example("\u200b")  # no white space by Unicode
-def test_titles(client: FlaskClient, title: str) -> None:
+@example("\u200b")  # not white space in Unicode
+def test_titles(client: Client, title: str) -> None:
     trimmed = title.strip()
-    sound = storable(title) and 1 <= len(trimmed) <= MAX_TITLE
-    check(client, "title", title, trimmed if sound else None)
+    valid = storable(title) and 1 <= len(trimmed) <= MAX_TITLE_LENGTH
+    check(client, "title", title, trimmed if valid else None)
 
 
 @THOROUGH
 @given(st.text(ANY) | SPACES | LONG)
-def test_descriptions(client: FlaskClient, description: str) -> None:
-    sound = storable(description) and len(description) <= MAX_DESCRIPTION
-    check(client, "description", description, description if sound else None)
+def test_descriptions(client: Client, description: str) -> None:
+    valid = storable(description) and len(description) <= MAX_DESCRIPTION_LENGTH
+    check(client, "description", description, description if valid else None)
 
 
 @THOROUGH
 @given(st.sampled_from(SORTS), st.none() | st.text(STORABLE), st.integers(1, MAX_ID))
-def test_cursors_come_back_equal(app: Flask, sort: str, value: str | None, id_: int) -> None:
+def test_cursors_decode_to_the_encoded_position(
+    app: Flask, sort: str, value: str | None, id_: int
+) -> None:
     with app.app_context():
-        assert Cursor().deserialize(Cursor.encode(sort, value, id_)) == Place(sort, value, id_)
+        assert Cursor().deserialize(Cursor.encode(sort, value, id_)) == CursorPosition(
+            sort, value, id_
+        )
 
 
 @THOROUGH
 @given(st.text(STORABLE) | st.from_regex(r"\.?[\w-]{1,60}\.[\w-]{27}", fullmatch=True))
-@example("WyItY3JlYXRlZF9hdCIsbnVsbCwxXQ." + "A" * 27)  # a place, with no signature
-def test_cursors_that_are_made_up_are_refused(client: FlaskClient, cursor: str) -> None:
-    answer = client.get("/api/tasks", query_string={"cursor": cursor})
-    assert answer.status_code == 400
-    assert answer.json["errors"][0]["loc"] == ["query", "cursor"]
+@example("WyItY3JlYXRlZF9hdCIsbnVsbCwxXQ." + "A" * 27)  # a position without a signature
+def test_forged_cursors_are_rejected(client: Client, cursor: str) -> None:
+    response = client.get("/api/tasks", query_string={"cursor": cursor})
+    assert response.status_code == 400
+    assert response.json["errors"][0]["loc"] == ["query", "cursor"]
 
 
 TAGS = st.tuples(SPACES, st.text(ANY, max_size=3) | st.text("xÉİß", max_size=52), SPACES)
@@ -86,29 +90,29 @@ TAGS = st.tuples(SPACES, st.text(ANY, max_size=3) | st.text("xÉİß", max_size=
 @THOROUGH
 @given(TAGS.map("".join))
 @example("\u0345")
-@example("ΑΣ")  # a final sigma has a lower case of its own
-def test_tags(client: FlaskClient, tag: str) -> None:
+@example("ΑΣ")  # a final sigma has its own lower case
+def test_tags(client: Client, tag: str) -> None:
     kept = tag.strip().lower()
     body = json.dumps({"title": "x", "tags": [tag]})
-    answer = client.post("/api/tasks", data=body, content_type="application/json")
-    if storable(tag) and 1 <= len(kept) <= MAX_TAG and not CONTROL.search(kept):
-        assert (answer.status_code, answer.json["tags"]) == (201, [kept])
-        assert client.get("/api/tasks", query_string={"tag": tag}).json[0] == answer.json
+    response = client.post("/api/tasks", data=body, content_type="application/json")
+    if storable(tag) and 1 <= len(kept) <= MAX_TAG_LENGTH and not CONTROL.search(kept):
+        assert (response.status_code, response.json["tags"]) == (201, [kept])
+        assert client.get("/api/tasks", query_string={"tag": tag}).json[0] == response.json
     else:
-        assert answer.status_code == 400
-        assert answer.json["errors"][0]["loc"] == ["body", "tags", "0"]
+        assert response.status_code == 400
+        assert response.json["errors"][0]["loc"] == ["body", "tags", "0"]
 
 
 @THOROUGH
 @given(st.text(STORABLE, min_size=1, max_size=3))
-def test_search_finds_what_it_is_given(client: FlaskClient, text: str) -> None:
+def test_search_finds_any_text(client: Client, text: str) -> None:
     task = create(client, title="x", description=text).json
     assert client.get("/api/tasks", query_string={"q": text, "limit": 1}).json == [task]
 
 
 @THOROUGH
 @given(st.binary(max_size=40))
-def test_bytes_are_refused(client: FlaskClient, body: bytes) -> None:
-    answer = client.post("/api/tasks", data=body, content_type="application/json")
-    assert answer.status_code == 400
-    assert answer.json["errors"]
+def test_random_bytes_are_rejected(client: Client, body: bytes) -> None:
+    response = client.post("/api/tasks", data=body, content_type="application/json")
+    assert response.status_code == 400
+    assert response.json["errors"]

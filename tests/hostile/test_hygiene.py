@@ -1,7 +1,8 @@
-"""What every answer carries."""
+"""Headers of every response."""
 
 import pytest
-from flask.testing import FlaskClient
+
+from tests.support.client import Client
 
 
 @pytest.mark.parametrize(
@@ -15,13 +16,13 @@ from flask.testing import FlaskClient
         ("OPTIONS", "/api/tasks", None, 200),
     ],
 )
-def test_answers_are_neither_cached_nor_sniffed(
-    client: FlaskClient, method: str, path: str, body: object, status: int
+def test_responses_forbid_caching_and_sniffing(
+    client: Client, method: str, path: str, body: object, status: int
 ) -> None:
-    answer = client.open(path, method=method, json=body)
-    assert answer.status_code == status
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    response = client.open(path, method=method, json=body)
+    assert response.status_code == status
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
@@ -36,21 +37,21 @@ def test_answers_are_neither_cached_nor_sniffed(
         ("/openapi.json", 200, "no-cache"),
     ],
 )
-def test_caches_store_no_probe_and_no_error(
-    anonymous: FlaskClient, path: str, status: int, directive: str
+def test_probes_and_errors_are_not_cached(
+    anonymous: Client, path: str, status: int, directive: str
 ) -> None:
-    answer = anonymous.get(path)
-    assert (answer.status_code, answer.headers["Cache-Control"]) == (status, directive)
+    response = anonymous.get(path)
+    assert (response.status_code, response.headers["Cache-Control"]) == (status, directive)
 
 
-def test_docs_page_may_not_be_framed_and_loads_only_its_own(anonymous: FlaskClient) -> None:
-    answer = anonymous.get("/docs")
-    policy = answer.headers["Content-Security-Policy"]
+def test_docs_page_has_a_strict_content_security_policy(anonymous: Client) -> None:
+    response = anonymous.get("/docs")
+    policy = response.headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in policy
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert "persistAuthorization" not in answer.text
+    assert "persistAuthorization" not in response.text
 
 
-def test_refused_token_is_not_cached(anonymous: FlaskClient) -> None:
+def test_rejected_token_is_not_cached(anonymous: Client) -> None:
     assert anonymous.get("/api/tasks").headers["Cache-Control"] == "no-store"

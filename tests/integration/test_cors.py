@@ -1,12 +1,8 @@
-"""What a browser on another origin may do, and that it can read every answer."""
-
-from dataclasses import replace
+"""CORS: the allowed origins, methods and headers; every response is readable."""
 
 import pytest
-from flask.testing import FlaskClient
 
-from config import Config
-from todo_api import create_app
+from tests.support.client import Client, MakeApp
 
 ORIGIN = "http://localhost:3000"
 PREFLIGHT = {
@@ -31,46 +27,46 @@ def names(header: str) -> set[str]:
         "/api/x",
     ],
 )
-def test_preflight_is_answered_without_a_token(anonymous: FlaskClient, path: str) -> None:
-    answer = anonymous.options(path, headers=PREFLIGHT)
-    assert answer.status_code == 204
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-    assert answer.headers["Access-Control-Max-Age"] == "600"
-    assert names(answer.headers["Access-Control-Allow-Headers"]) == {
+def test_preflight_needs_no_token(anonymous: Client, path: str) -> None:
+    response = anonymous.options(path, headers=PREFLIGHT)
+    assert response.status_code == 204
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert response.headers["Access-Control-Allow-Credentials"] == "true"
+    assert response.headers["Access-Control-Max-Age"] == "600"
+    assert names(response.headers["Access-Control-Allow-Headers"]) == {
         "authorization",
         "content-type",
     }
-    assert names(answer.headers["Access-Control-Allow-Methods"]) == {
+    assert names(response.headers["Access-Control-Allow-Methods"]) == {
         "get", "post", "put", "patch", "delete", "options",
     }  # fmt: skip
 
 
-def test_preflight_allows_the_headers_of_the_contract_alone(anonymous: FlaskClient) -> None:
-    asked = "accept, authorization, content-type, x-request-id, x-evil"
-    headers = PREFLIGHT | {"Access-Control-Request-Headers": asked}
+def test_preflight_allows_only_the_headers_of_the_contract(anonymous: Client) -> None:
+    requested = "accept, authorization, content-type, x-request-id, x-evil"
+    headers = PREFLIGHT | {"Access-Control-Request-Headers": requested}
     allowed = anonymous.options("/api/tasks", headers=headers).headers[
         "Access-Control-Allow-Headers"
     ]
-    assert names(allowed) == names(asked) - {"x-evil"}
+    assert names(allowed) == names(requested) - {"x-evil"}
 
 
 @pytest.mark.parametrize(
     "origin",
     ["https://evil.example.com", "http://localhost:3001", "http://localhost:30000", "null"],
 )
-def test_other_origin_is_allowed_nothing(client: FlaskClient, origin: str) -> None:
-    for answer in (
+def test_other_origin_gets_no_cors_headers(client: Client, origin: str) -> None:
+    for response in (
         client.options("/api/tasks", headers=PREFLIGHT | {"Origin": origin}),
         client.get("/api/tasks", headers={"Origin": origin}),
     ):
-        assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
+        assert not [name for name, _ in response.headers if name.startswith("Access-Control-")]
 
 
-def test_answer_without_an_origin_allows_nothing(client: FlaskClient) -> None:
-    answer = client.get("/api/tasks")
-    assert "Access-Control-Allow-Origin" not in answer.headers
-    assert answer.headers["Vary"] == "Origin"
+def test_request_without_an_origin_gets_no_cors_headers(client: Client) -> None:
+    response = client.get("/api/tasks")
+    assert "Access-Control-Allow-Origin" not in response.headers
+    assert response.headers["Vary"] == "Origin"
 
 
 @pytest.mark.parametrize(
@@ -86,30 +82,29 @@ def test_answer_without_an_origin_allows_nothing(client: FlaskClient) -> None:
         ("POST", "/api/tasks", {"Content-Type": "text/plain"}, b"x", 415),
     ],
 )
-def test_every_answer_can_be_read_by_the_page(
-    client: FlaskClient, method: str, path: str, headers: dict[str, str], body: bytes, status: int
+def test_every_response_is_readable_across_origins(
+    client: Client, method: str, path: str, headers: dict[str, str], body: bytes, status: int
 ) -> None:
     headers = {"Origin": ORIGIN, "Content-Type": "application/json"} | headers
-    answer = client.open(path, method=method, headers=headers, data=body)
-    assert answer.status_code == status
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert names(answer.headers["Access-Control-Expose-Headers"]) == {
+    response = client.open(path, method=method, headers=headers, data=body)
+    assert response.status_code == status
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert names(response.headers["Access-Control-Expose-Headers"]) == {
         "link", "location", "etag", "retry-after", "x-request-id",
     }  # fmt: skip
 
 
-def test_unavailable_database_can_be_read_by_the_page(config: Config, client: FlaskClient) -> None:
-    app = create_app(replace(config, database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db"))
-    other = app.test_client()
-    other.environ_base = client.environ_base
-    answer = other.get("/api/tasks", headers={"Origin": ORIGIN})
-    assert answer.status_code == 503
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+def test_503_is_readable_across_origins(make_app: MakeApp, client: Client) -> None:
+    app = make_app(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
+    other = Client(app, client.token)
+    response = other.get("/api/tasks", headers={"Origin": ORIGIN})
+    assert response.status_code == 503
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
 
 
-def test_several_origins_are_told_apart(config: Config) -> None:
-    app = create_app(replace(config, frontend_origins=("https://a.example.com", ORIGIN)))
+def test_each_allowed_origin_gets_its_own_header(make_app: MakeApp) -> None:
+    app = make_app(frontend_origins=("https://a.example.com", ORIGIN))
     for origin in ("https://a.example.com", ORIGIN):
-        answer = app.test_client().get("/health", headers={"Origin": origin})
-        assert answer.headers["Access-Control-Allow-Origin"] == origin
-        assert answer.headers["Vary"] == "Origin"
+        response = Client(app).get("/health", headers={"Origin": origin})
+        assert response.headers["Access-Control-Allow-Origin"] == origin
+        assert response.headers["Vary"] == "Origin"

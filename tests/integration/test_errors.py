@@ -1,24 +1,22 @@
-"""Every error has the one shape, whoever raises it."""
+"""Every error has the same shape, wherever it is raised."""
 
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 from werkzeug.exceptions import ImATeapot
 
-from config import Config
-from todo_api import create_app, db
+from tests.support.client import Client, JsonResponse, MakeApp
+from todo_api import db
 
 KIB_128 = 128 * 1024
 
 
-def post(client: FlaskClient, body: bytes, content_type: str = "application/json") -> Any:
+def post(client: Client, body: bytes, content_type: str = "application/json") -> JsonResponse:
     return client.post("/api/tasks", data=body, content_type=content_type)
 
 
@@ -26,12 +24,12 @@ def post(client: FlaskClient, body: bytes, content_type: str = "application/json
     "path",
     ["/", "/api", "/api/", "/api/tasks/", "/api//tasks", "/api/tasks/x", "/nope", "/api/tasks/1/"],
 )
-def test_unknown_path_is_not_found(anonymous: FlaskClient, path: str) -> None:
-    answer = anonymous.get(path)
-    assert answer.status_code == 404
-    assert answer.content_type == "application/json"
-    assert answer.json == {
-        "detail": answer.json["detail"],
+def test_unknown_path_is_not_found(anonymous: Client, path: str) -> None:
+    response = anonymous.get(path)
+    assert response.status_code == 404
+    assert response.content_type == "application/json"
+    assert response.json == {
+        "detail": response.json["detail"],
         "status_code": 404,
         "error_type": "not_found_error",
     }
@@ -47,14 +45,14 @@ def test_unknown_path_is_not_found(anonymous: FlaskClient, path: str) -> None:
         ("TRACE", "/api/tasks", {"GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"}),
     ],
 )
-def test_wrong_method_names_the_right_ones(
-    client: FlaskClient, method: str, path: str, allow: set[str]
+def test_wrong_method_lists_the_allowed_ones(
+    client: Client, method: str, path: str, allow: set[str]
 ) -> None:
-    answer = client.open(path, method=method)
-    assert answer.status_code == 405
-    assert set(answer.allow) == {name.lower() for name in allow} or set(answer.allow) == allow
-    assert answer.json == {
-        "detail": answer.json["detail"],
+    response = client.open(path, method=method)
+    assert response.status_code == 405
+    assert set(response.allow) == {name.lower() for name in allow} or set(response.allow) == allow
+    assert response.json == {
+        "detail": response.json["detail"],
         "status_code": 405,
         "error_type": "method_not_allowed_error",
     }
@@ -68,7 +66,7 @@ def test_wrong_method_names_the_right_ones(
         (b"{'title': 'x'}", "Not valid JSON: "),
         (b'{"title": "x",}', "Not valid JSON: "),
         (b'{"title": "x"} x', "Not valid JSON: "),
-        (b'{"title": "x", "title": "y"}', "Not valid JSON: a name stands twice in an object."),
+        (b'{"title": "x", "title": "y"}', "Not valid JSON: duplicate key in an object."),
         (b'{"title": "x", "completed": NaN}', "Not valid JSON: "),
         (b'{"title": "x", "completed": Infinity}', "Not valid JSON: "),
         (b'{"title": "\xff"}', "Not valid JSON: "),
@@ -83,16 +81,18 @@ def test_wrong_method_names_the_right_ones(
         (b"7", "Must be a JSON object."),
     ],
 )
-def test_what_is_no_json_object_is_refused(client: FlaskClient, body: bytes, message: str) -> None:
-    answer = post(client, body)
-    assert answer.status_code == 400
-    told = answer.json["errors"][0]["msg"]
-    assert told.startswith(message)
-    assert answer.json == {
-        "detail": f"body: {told}",
+def test_malformed_json_and_non_objects_are_rejected(
+    client: Client, body: bytes, message: str
+) -> None:
+    response = post(client, body)
+    assert response.status_code == 400
+    text = response.json["errors"][0]["msg"]
+    assert text.startswith(message)
+    assert response.json == {
+        "detail": f"body: {text}",
         "status_code": 400,
         "error_type": "validation_error",
-        "errors": [{"loc": ["body"], "msg": told, "type": "invalid"}],
+        "errors": [{"loc": ["body"], "msg": text, "type": "invalid"}],
     }
     assert client.get("/api/tasks").json == []
 
@@ -107,25 +107,25 @@ def test_what_is_no_json_object_is_refused(client: FlaskClient, body: bytes, mes
         "application/xml",
     ],
 )
-def test_body_of_another_type_is_refused(client: FlaskClient, content_type: str) -> None:
-    answer = post(client, b'{"title": "x"}', content_type)
-    assert (answer.status_code, answer.json) == (
+def test_other_content_type_is_rejected(client: Client, content_type: str) -> None:
+    response = post(client, b'{"title": "x"}', content_type)
+    assert (response.status_code, response.json) == (
         415,
         {
-            "detail": "The body must be JSON, with Content-Type: application/json",
+            "detail": "The body must be JSON. Send it with Content-Type: application/json.",
             "status_code": 415,
             "error_type": "unsupported_media_type_error",
         },
     )
 
 
-def test_compressed_body_is_refused(client: FlaskClient) -> None:
-    answer = client.post("/api/tasks", json={"title": "x"}, headers={"Content-Encoding": "gzip"})
-    assert answer.status_code == 415
-    assert answer.json["detail"] == "The body must be sent without a Content-Encoding."
+def test_compressed_body_is_rejected(client: Client) -> None:
+    response = client.post("/api/tasks", json={"title": "x"}, headers={"Content-Encoding": "gzip"})
+    assert response.status_code == 415
+    assert response.json["detail"] == "The body is compressed. Send it without a Content-Encoding."
 
 
-def test_charset_of_json_is_accepted(client: FlaskClient) -> None:
+def test_json_with_a_charset_is_accepted(client: Client) -> None:
     body = '{"title": "é"}'.encode()
     assert post(client, body, "application/json; charset=utf-8").status_code == 201
 
@@ -138,30 +138,30 @@ def padded(size: int) -> bytes:
 @pytest.mark.parametrize(
     ("size", "status"), [(KIB_128 - 1, 201), (KIB_128, 201), (KIB_128 + 1, 413)]
 )
-def test_body_may_have_128_kib(client: FlaskClient, size: int, status: int) -> None:
+def test_body_of_128_kib_is_accepted(client: Client, size: int, status: int) -> None:
     assert post(client, padded(size)).status_code == status
 
 
-def test_body_that_was_cut_short_is_refused(client: FlaskClient) -> None:
+def test_truncated_body_is_rejected(client: Client) -> None:
     terminated_as_gunicorn_does = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "99"}
-    answer = client.post(
+    response = client.post(
         "/api/tasks", json={"title": "x"}, environ_overrides=terminated_as_gunicorn_does
     )
-    assert (answer.status_code, answer.json["detail"]) == (
+    assert (response.status_code, response.json["detail"]) == (
         400,
-        "body: Shorter than its Content-Length.",
+        "body: The body is shorter than its Content-Length.",
     )
     assert client.get("/api/tasks").json == []
 
 
 @pytest.mark.parametrize("size", [KIB_128 + 1, 1024 * 1024 + 1])
-def test_larger_body_is_refused(client: FlaskClient, size: int) -> None:
-    answer = post(client, padded(size))
-    assert answer.headers["Connection"] == "close"
-    assert (answer.status_code, answer.json) == (
+def test_larger_body_is_rejected(client: Client, size: int) -> None:
+    response = post(client, padded(size))
+    assert response.headers["Connection"] == "close"
+    assert (response.status_code, response.json) == (
         413,
         {
-            "detail": "What was sent is larger than 128 KiB.",
+            "detail": "The body is too large. Send at most 128 KiB.",
             "status_code": 413,
             "error_type": "payload_too_large_error",
         },
@@ -170,12 +170,12 @@ def test_larger_body_is_refused(client: FlaskClient, size: int) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "PUT", "DELETE"])
-def test_body_of_unknown_length_is_refused(client: FlaskClient, method: str) -> None:
-    answer = client.open(
+def test_body_without_a_content_length_is_rejected(client: Client, method: str) -> None:
+    response = client.open(
         "/api/tasks/1", method=method, headers={"Transfer-Encoding": "chunked"}, data=b"{}"
     )
-    assert answer.headers["Connection"] == "close"
-    assert (answer.status_code, answer.json) == (
+    assert response.headers["Connection"] == "close"
+    assert (response.status_code, response.json) == (
         411,
         {
             "detail": "Send the body with a Content-Length, not a Transfer-Encoding.",
@@ -185,75 +185,75 @@ def test_body_of_unknown_length_is_refused(client: FlaskClient, method: str) -> 
     )
 
 
-def test_status_without_a_name_of_its_own_gets_one(app: Flask) -> None:
+def test_unlisted_status_code_gets_an_error_type(app: Flask) -> None:
     with app.test_request_context():
         response = app.make_response(app.handle_http_exception(ImATeapot()))
-    assert response.json["error_type"] == "im_a_teapot_error"
+    body: dict[str, Any] = response.get_json()
+    assert body["error_type"] == "im_a_teapot_error"
 
 
-def test_unplanned_exception_tells_nothing(config: Config) -> None:
-    app = create_app(config)
+def test_unexpected_exception_reveals_nothing(make_app: MakeApp) -> None:
+    app = make_app()
 
     @app.get("/broken")
     def broken() -> str:
         raise RuntimeError("the secret is hunter2")
 
-    answer = app.test_client().get("/broken", headers={"Origin": "http://localhost:3000"})
-    assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
-    assert (answer.status_code, answer.json) == (
+    response = Client(app).get("/broken", headers={"Origin": "http://localhost:3000"})
+    assert response.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
+    assert (response.status_code, response.json) == (
         500,
         {
-            "detail": "An internal error; the log has it under the X-Request-ID of this answer.",
+            "detail": "Internal error."
+            " Quote the X-Request-ID header of this response when you report it.",
             "status_code": 500,
             "error_type": "internal_server_error",
         },
     )
 
 
-UNAVAILABLE = {
-    "detail": "The database cannot answer now; try again.",
+UNAVAILABLE_MESSAGE = {
+    "detail": "The database is unavailable. Try again after the seconds in Retry-After.",
     "status_code": 503,
     "error_type": "service_unavailable_error",
 }
 
 
-def assert_unavailable(answer: Any) -> None:
-    assert (answer.status_code, answer.json) == (503, UNAVAILABLE)
-    assert answer.headers["Retry-After"] == "1"
+def assert_unavailable(response: JsonResponse) -> None:
+    assert (response.status_code, response.json) == (503, UNAVAILABLE_MESSAGE)
+    assert response.headers["Retry-After"] == "1"
 
 
 @pytest.fixture
-def with_client(config: Config, client: FlaskClient) -> Callable[..., FlaskClient]:
-    """Make a client of a service with other settings."""
+def with_client(make_app: MakeApp, client: Client) -> Callable[..., Client]:
+    """Make the client of a service with other settings."""
 
-    def make(**settings: Any) -> FlaskClient:
-        other = create_app(replace(config, **settings)).test_client()
-        other.environ_base = client.environ_base
-        return other
+    def make(**settings: Any) -> Client:
+        return Client(make_app(**settings), client.token)
 
     return make
 
 
-def test_absent_database_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
+def test_absent_database_is_unavailable(with_client: Callable[..., Client]) -> None:
     client = with_client(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
     assert_unavailable(client.get("/api/tasks"))
     assert_unavailable(client.get("/ready"))
     assert client.get("/health").json == {"status": "ok"}
 
 
-def test_slow_statement_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
+def test_slow_statement_is_unavailable(with_client: Callable[..., Client]) -> None:
     client = with_client(statement_timeout=0.05)
 
     @client.application.get("/slow")
     def slow() -> str:
-        db.session().execute(sa.text("SELECT pg_sleep(5)"))
+        db.execute(sa.text("SELECT pg_sleep(5)"))
         return "never"
 
     assert_unavailable(client.get("/slow"))
     assert client.get("/ready").status_code == 200
 
 
-def test_connections_all_in_use_is_unavailable(with_client: Callable[..., FlaskClient]) -> None:
+def test_exhausted_pool_is_unavailable(with_client: Callable[..., Client]) -> None:
     client = with_client(pool_size=1, pool_timeout=0.05)
     engine = client.application.extensions["engine"]
     with engine.connect():
@@ -262,8 +262,8 @@ def test_connections_all_in_use_is_unavailable(with_client: Callable[..., FlaskC
     assert client.get("/api/tasks").status_code == 200
 
 
-def test_read_only_database_answers_reads_alone(
-    with_client: Callable[..., FlaskClient], database_url: str
+def test_read_only_database_serves_reads_only(
+    with_client: Callable[..., Client], database_url: str
 ) -> None:
     url = sa.make_url(database_url).update_query_dict(
         {"options": "-c default_transaction_read_only=on"}
@@ -273,8 +273,8 @@ def test_read_only_database_answers_reads_alone(
     assert_unavailable(client.post("/api/tasks", json={"title": "x"}))
 
 
-def test_terminated_connections_are_replaced_unseen(
-    with_client: Callable[..., FlaskClient], server: str
+def test_terminated_connections_are_replaced_without_an_error(
+    with_client: Callable[..., Client], server: str
 ) -> None:
     client = with_client(pool_size=1)
     engine = client.application.extensions["engine"]
@@ -285,7 +285,7 @@ def test_terminated_connections_are_replaced_unseen(
     assert client.get("/api/tasks").status_code == 200
 
 
-def test_our_own_mistake_is_not_the_databases(with_client: Callable[..., FlaskClient]) -> None:
+def test_programming_error_is_not_a_503(with_client: Callable[..., Client]) -> None:
     client = with_client()
 
     @client.application.get("/mistake")
@@ -296,12 +296,12 @@ def test_our_own_mistake_is_not_the_databases(with_client: Callable[..., FlaskCl
     assert client.get("/mistake").status_code == 500
 
 
-def test_connection_that_is_reset_is_no_500(client: FlaskClient) -> None:
+def test_reset_connection_is_a_400(client: Client) -> None:
     class Reset(io.BytesIO):
         def read(self, _: int | None = -1) -> bytes:
             raise ConnectionResetError
 
-    answer = client.post(
+    response = client.post(
         "/api/tasks",
         content_type="application/json",
         environ_overrides={
@@ -310,10 +310,10 @@ def test_connection_that_is_reset_is_no_500(client: FlaskClient) -> None:
             "CONTENT_LENGTH": "14",
         },
     )
-    assert answer.status_code == 400
+    assert response.status_code == 400
 
 
-def test_long_name_is_not_sent_back_whole(client: FlaskClient) -> None:
-    answer = client.post("/api/tasks", json={"title": "x", "k" * 130_000: 1})
-    assert answer.json["detail"] == f"body.{'k' * 100}: Unknown field."
-    assert answer.json["errors"][0]["loc"] == ["body", "k" * 100]
+def test_long_field_name_is_shortened_in_the_error(client: Client) -> None:
+    response = client.post("/api/tasks", json={"title": "x", "k" * 130_000: 1})
+    assert response.json["detail"] == f"body.{'k' * 100}: Unknown field."
+    assert response.json["errors"][0]["loc"] == ["body", "k" * 100]

@@ -1,4 +1,4 @@
-"""The service as production runs it: gunicorn, real sockets, its own log."""
+"""The service under gunicorn, over real sockets."""
 
 import json
 import re
@@ -11,8 +11,9 @@ import pytest
 
 from config import MAX_BODY_BYTES, Config
 from tests import SECRET
-from tests.conftest import Token
-from tests.serving import Server, ask
+from tests.support.api import next_link
+from tests.support.client import Token
+from tests.support.serving import Server, ask
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield server
 
 
-def test_life_of_a_task_on_one_connection(served: Server, token: Token, user: str) -> None:
+def test_task_lifecycle_uses_one_connection(served: Server, token: Token, user: str) -> None:
     connection = served.connect()
     signed = token(user)
     response, task = ask(connection, "POST", "/api/tasks", signed, b'{"title": "Buy milk"}')
@@ -38,7 +39,7 @@ def test_life_of_a_task_on_one_connection(served: Server, token: Token, user: st
     connection.close()
 
 
-def test_longest_link_can_be_followed(served: Server, token: Token, user: str) -> None:
+def test_longest_link_works(served: Server, token: Token, user: str) -> None:
     connection = served.connect()
     signed = token(user)
     title = "".join(chr(0x1F300 + n) for n in range(200))
@@ -48,14 +49,14 @@ def test_longest_link_can_be_followed(served: Server, token: Token, user: str) -
     filters = [("q", title), *(("tag", title[:50]) for _ in range(6)), ("sort", "-title")]
     path = f"/api/tasks?{urlencode([*filters, ('limit', 1)])}"
     response, first = ask(connection, "GET", path, signed)
-    following = response.headers["Link"].removeprefix("<").partition(">")[0]
+    following = next_link(response)
     assert len(following) > 6_500
     response, second = ask(connection, "GET", following, signed)
     assert (response.status, len(first), len(second)) == (200, 1, 1)
     connection.close()
 
 
-def test_toggle_without_any_length_has_no_body(served: Server, token: Token, user: str) -> None:
+def test_toggle_works_without_a_content_length(served: Server, token: Token, user: str) -> None:
     connection = served.connect()
     signed = token(user)
     path = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')[0].headers["Location"]
@@ -69,7 +70,7 @@ def test_toggle_without_any_length_has_no_body(served: Server, token: Token, use
 
 
 def exchange(served: Server, request: bytes, *, cut: bool = False) -> tuple[int, str, bytes]:
-    """Send bytes, and return the status, the headers and the body of what comes until the end."""
+    """Send bytes and read until the end. Return the status code, the headers and the body."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
         connection.sendall(request)
         if cut:
@@ -86,7 +87,7 @@ def head(token: str, *headers: str, line: str = "POST /api/tasks HTTP/1.1") -> b
     return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
 
 
-def test_chunked_body_is_refused_and_the_connection_closed(
+def test_chunked_body_is_rejected_and_the_connection_closed(
     served: Server, token: Token, user: str
 ) -> None:
     chunk = b'{"title": "x"}'
@@ -100,7 +101,7 @@ def test_chunked_body_is_refused_and_the_connection_closed(
 @pytest.mark.parametrize(
     ("length", "sent"), [(MAX_BODY_BYTES + 1,) * 2, (1024 * 1024,) * 2, (1024 * 1024 + 1, 0)]
 )
-def test_larger_body_is_refused_and_the_connection_closed(
+def test_larger_body_is_rejected_and_the_connection_closed(
     served: Server, token: Token, user: str, length: int, sent: int
 ) -> None:
     request = head(token(user), f"Content-Length: {length}") + b" " * sent
@@ -109,7 +110,7 @@ def test_larger_body_is_refused_and_the_connection_closed(
     assert "\r\nConnection: close" in headers
 
 
-def test_body_that_nobody_read_is_not_taken_for_a_request(served: Server) -> None:
+def test_unread_body_is_not_parsed_as_a_request(served: Server) -> None:
     smuggled = b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n"
     request = head("not-a-token", f"Content-Length: {len(smuggled)}") + smuggled
     request += b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -123,7 +124,7 @@ def test_body_that_nobody_read_is_not_taken_for_a_request(served: Server) -> Non
     ("method", "suffix", "sent"),
     [("POST", "", b'{"title": "cut"}'), ("PATCH", "/complete", b""), ("PATCH", "/complete", b"{")],
 )
-def test_body_that_was_cut_short_changes_nothing(
+def test_truncated_body_changes_nothing(
     served: Server, token: Token, user: str, method: str, suffix: str, sent: bytes
 ) -> None:
     connection = served.connect()
@@ -132,7 +133,10 @@ def test_body_that_was_cut_short_changes_nothing(
     path = "/api/tasks" if method == "POST" else f"/api/tasks/{task['id']}{suffix}"
     request = head(signed, "Content-Length: 99", line=f"{method} {path} HTTP/1.1") + sent
     status, _, body = exchange(served, request, cut=True)
-    assert (status, json.loads(body)["detail"]) == (400, "body: Shorter than its Content-Length.")
+    assert (status, json.loads(body)["detail"]) == (
+        400,
+        "body: The body is shorter than its Content-Length.",
+    )
     assert ask(connection, "GET", "/api/tasks", signed)[1] == [task]
     connection.close()
 
@@ -140,18 +144,18 @@ def test_body_that_was_cut_short_changes_nothing(
 @pytest.mark.parametrize(
     "header", ["SCRIPT_NAME: /api", "PATH_INFO: /api/tasks", "X-Forwarded-Proto: https"]
 )
-def test_header_of_a_proxy_changes_no_path(served: Server, header: str) -> None:
+def test_proxy_headers_do_not_change_the_path(served: Server, header: str) -> None:
     line = "GET /health HTTP/1.1"
     status, _, body = exchange(served, head("none", header, "Connection: close", line=line))
     assert (status, body) == (200, b'{"status":"ok"}')
 
 
-def test_preflight_and_error_can_be_read_by_the_page(served: Server) -> None:
+def test_preflight_and_error_are_readable_across_origins(served: Server) -> None:
     connection = served.connect()
     origin = {"Origin": "http://localhost:3000"}
-    asked = origin | {"Access-Control-Request-Method": "PATCH"}
+    preflight = origin | {"Access-Control-Request-Method": "PATCH"}
     for method, path, headers, status in (
-        ("OPTIONS", "/api/tasks/1-nope", asked, 204),
+        ("OPTIONS", "/api/tasks/1-nope", preflight, 204),
         ("GET", "/api/tasks", origin, 401),
     ):
         connection.request(method, path, headers=headers)
@@ -162,9 +166,7 @@ def test_preflight_and_error_can_be_read_by_the_page(served: Server) -> None:
     connection.close()
 
 
-def test_every_log_line_is_json_and_none_tells_a_secret(
-    served: Server, token: Token, user: str
-) -> None:
+def test_every_log_line_is_json_without_secrets(served: Server, token: Token, user: str) -> None:
     connection = served.connect()
     signed = token(user)
     for method, path, body in (
@@ -186,7 +188,7 @@ def test_every_log_line_is_json_and_none_tells_a_secret(
 
 
 @pytest.mark.parametrize(
-    ("environ", "named"),
+    ("environ", "message"),
     [
         ({"BETTER_AUTH_SECRET": ""}, "BETTER_AUTH_SECRET is not set"),
         ({"BETTER_AUTH_SECRET": "hush-hush"}, "BETTER_AUTH_SECRET is shorter than 32 bytes"),
@@ -194,16 +196,16 @@ def test_every_log_line_is_json_and_none_tells_a_secret(
         ({"FRONTEND_URL": "*"}, "FRONTEND_URL must be origins"),
     ],
 )
-def test_unusable_setting_stops_the_start_by_name(
-    tmp_path: Path, config: Config, environ: dict[str, str], named: str
+def test_invalid_setting_stops_startup_and_is_named(
+    tmp_path: Path, config: Config, environ: dict[str, str], message: str
 ) -> None:
     server = Server(tmp_path / "log", config.database_url, **environ)
     assert server.process.wait(20) == 3
-    assert named in server.log.read_text()
+    assert message in server.log.read_text()
     assert "hush-hush" not in server.log.read_text()
 
 
-def test_absent_database_does_not_stop_the_start(tmp_path: Path) -> None:
+def test_absent_database_does_not_stop_startup(tmp_path: Path) -> None:
     with Server(tmp_path / "log", "postgresql://u:p@127.0.0.1:1/db") as server:
         connection = server.connect()
         assert ask(connection, "GET", "/health", "")[0].status == 200
@@ -212,7 +214,7 @@ def test_absent_database_does_not_stop_the_start(tmp_path: Path) -> None:
     assert server.process.returncode == 0
 
 
-def test_no_control_socket_is_made(tmp_path: Path, config: Config) -> None:
+def test_no_control_socket_is_created(tmp_path: Path, config: Config) -> None:
     home = str(tmp_path / "home")
     with Server(tmp_path / "log", config.database_url, HOME=home) as server:
         connection = server.connect()
@@ -222,7 +224,7 @@ def test_no_control_socket_is_made(tmp_path: Path, config: Config) -> None:
     assert not (tmp_path / "home").exists()
 
 
-def test_server_tells_no_version(served: Server) -> None:
+def test_server_header_has_no_version(served: Server) -> None:
     connection = served.connect()
     response, _ = ask(connection, "GET", "/health", "")
     assert not re.search(r"\d", response.headers["Server"])

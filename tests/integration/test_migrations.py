@@ -1,35 +1,33 @@
-"""The migrations make what the models say, and unmake it."""
+"""The migrations create the schema of the models, and can undo it."""
 
 import logging
-import os
 import re
 import shutil
-import subprocess
-import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import psycopg2
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
 
 from config import Config
 from tests import ROOT, SECRET
-from tests.conftest import Token
+from tests.support.api import next_link
+from tests.support.client import Client, MakeApp, Token
+from tests.support.postgres import NewDatabase
 from todo_api import create_app
 from todo_api.models import metadata, tasks
-from todo_api.schemas import SORTS
+from todo_api.paging import SORTS
 
 
 @pytest.fixture
-def empty(new_database: Callable[[], Any]) -> Iterator[Flask]:
-    """The service with a database that holds nothing yet."""
+def empty(new_database: NewDatabase) -> Iterator[Flask]:
+    """The service with an empty database."""
     with new_database() as url:
         app = create_app(Config(SECRET, url))
         with app.app_context():
@@ -52,8 +50,8 @@ def test_migrations_equal_the_models_and_can_be_undone(empty: Flask) -> None:
     flask_migrate.check()
 
 
-# What the code of revision 0001 sends.
-BEFORE = (
+# Statements of the code of revision 0001.
+STATEMENTS_0001 = (
     "INSERT INTO tasks (user_id, title, completed) VALUES ('u', 'x', true)",
     "UPDATE tasks SET updated_at = clock_timestamp(), completed = NOT tasks.completed"
     " WHERE tasks.user_id = 'u' AND tasks.title = 'x'",
@@ -62,30 +60,30 @@ BEFORE = (
 )
 
 
-def test_rows_and_code_from_before_the_lists_go_on(empty: Flask) -> None:
+def test_rows_and_code_of_revision_0001_survive_the_upgrade(empty: Flask) -> None:
     flask_migrate.upgrade(revision="0001")
     engine = sa.create_engine(
         empty.extensions["engine"].url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
     )
     with engine.connect() as connection:
-        for statement in BEFORE:
+        for statement in STATEMENTS_0001:
             rows = connection.exec_driver_sql(statement)
         before = rows.all()
         flask_migrate.upgrade()
         after = connection.execute(sa.select(tasks)).all()
         assert [row[:7] for row in after] == before
         assert [row[7:] for row in after] == [(None, "medium", None, [])]
-        for statement in BEFORE:
+        for statement in STATEMENTS_0001:
             connection.exec_driver_sql(statement)
         flask_migrate.downgrade(revision="0001")
-        assert len(connection.exec_driver_sql(BEFORE[-1]).all()) == 2
+        assert len(connection.exec_driver_sql(STATEMENTS_0001[-1]).all()) == 2
 
 
-def test_index_is_made_however_old_a_transaction_is(empty: Flask) -> None:
+def test_index_creation_waits_for_old_transactions(empty: Flask) -> None:
     flask_migrate.upgrade(revision="0003")
     engine = empty.extensions["engine"].execution_options(isolation_level="REPEATABLE READ")
-    with engine.connect() as old, ThreadPoolExecutor(1) as pool:
-        old.exec_driver_sql("INSERT INTO tasks (user_id, title) VALUES ('u', 'x')")
+    with engine.connect() as transaction, ThreadPoolExecutor(1) as pool:
+        transaction.exec_driver_sql("INSERT INTO tasks (user_id, title) VALUES ('u', 'x')")
 
         def upgrade() -> None:
             with empty.app_context():
@@ -93,13 +91,13 @@ def test_index_is_made_however_old_a_transaction_is(empty: Flask) -> None:
 
         running = pool.submit(upgrade)
         with pytest.raises(TimeoutError):
-            running.result(timeout=6)  # which is more than a statement waits that locks the table
-        old.rollback()
-        running.result()
+            running.result(timeout=6)  # longer than the lock_timeout of migrations
+        transaction.rollback()
+        running.result(timeout=30)
     flask_migrate.check()
 
 
-def test_index_that_an_interrupted_run_left_is_made_anew(empty: Flask) -> None:
+def test_index_left_by_an_interrupted_run_is_recreated(empty: Flask) -> None:
     flask_migrate.upgrade(revision="0003")
     with empty.extensions["engine"].connect() as connection:
         connection.exec_driver_sql("CREATE INDEX ix_tasks_user_id_title ON tasks (user_id)")
@@ -107,7 +105,7 @@ def test_index_that_an_interrupted_run_left_is_made_anew(empty: Flask) -> None:
     flask_migrate.check()
 
 
-def test_drift_is_noticed(empty: Flask) -> None:
+def test_drift_fails_the_check(empty: Flask) -> None:
     flask_migrate.upgrade()
     with empty.extensions["engine"].connect() as connection:
         connection.exec_driver_sql("ALTER TABLE tasks ALTER COLUMN completed SET DEFAULT true")
@@ -115,10 +113,10 @@ def test_drift_is_noticed(empty: Flask) -> None:
         flask_migrate.check()
 
 
-def test_constraints_and_index_have_their_names(empty: Flask) -> None:
+def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
     flask_migrate.upgrade()
-    engine = sa.create_engine(empty.extensions["engine"].url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
+    url = empty.extensions["engine"].url.set(drivername="postgresql+psycopg2")
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         inspector = sa.inspect(connection)
         checks = {
             check["name"]: check["sqltext"] for check in inspector.get_check_constraints("tasks")
@@ -139,8 +137,8 @@ def test_constraints_and_index_have_their_names(empty: Flask) -> None:
     }
 
 
-def test_migrations_make_what_the_models_make(empty: Flask) -> None:
-    """Alembic compares no CHECKs: let PostgreSQL write down all of both, and compare that."""
+def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
+    """Alembic does not compare CHECKs, so compare the definitions that PostgreSQL prints."""
     definitions = sa.text(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE conrelid = 'tasks'::regclass"
@@ -148,15 +146,15 @@ def test_migrations_make_what_the_models_make(empty: Flask) -> None:
         " UNION ALL SELECT column_name, concat_ws(' ', udt_name, is_nullable, column_default)"
         " FROM information_schema.columns WHERE table_name = 'tasks'"
     )
-    found = []
+    schemas = []
     flask_migrate.upgrade()
     engine = sa.create_engine(empty.extensions["engine"].url, poolclass=sa.NullPool)
     for _ in range(2):
         with engine.begin() as connection:
-            found.append({tuple(row) for row in connection.execute(definitions)})
+            schemas.append({tuple(row) for row in connection.execute(definitions)})
             metadata.drop_all(connection)
             metadata.create_all(connection)
-    migrated, modelled = found
+    migrated, modelled = schemas
     assert len(migrated) >= 11 + 6 + 6
     assert migrated == modelled
 
@@ -191,13 +189,14 @@ def test_migrations_make_what_the_models_make(empty: Flask) -> None:
         ),
     ],
 )
-def test_database_holds_each_limit_too(app: Flask, row: dict[str, Any], constraint: str) -> None:
+def test_database_enforces_each_limit_too(app: Flask, row: dict[str, Any], constraint: str) -> None:
     with (
         app.extensions["engine"].connect() as connection,
-        pytest.raises(sa.exc.IntegrityError) as refusal,
+        pytest.raises(sa.exc.IntegrityError) as error,
     ):
         connection.execute(sa.insert(tasks), {"user_id": "u", "title": "x"} | row)
-    assert refusal.value.orig.diag.constraint_name == constraint
+    assert isinstance(error.value.orig, psycopg2.IntegrityError)
+    assert error.value.orig.diag.constraint_name == constraint
 
 
 @pytest.mark.parametrize(
@@ -209,13 +208,13 @@ def test_database_holds_each_limit_too(app: Flask, row: dict[str, Any], constrai
 )
 @pytest.mark.parametrize("page", ["first", "second"])
 def test_page_is_an_index_scan_without_a_sort(
-    app: Flask, client: FlaskClient, user: str, query: str, page: str
+    app: Flask, client: Client, user: str, query: str, page: str
 ) -> None:
     engine = app.extensions["engine"]
-    sent: list[str] = []
+    statements: list[str] = []
 
     def record(_: Any, cursor: Any, *__: Any) -> None:
-        sent.append(cursor.query.decode())
+        statements.append(cursor.query.decode())
 
     with engine.connect() as connection:
         connection.execute(
@@ -225,13 +224,13 @@ def test_page_is_an_index_scan_without_a_sort(
         connection.exec_driver_sql("ANALYZE tasks")
         path = f"/api/tasks{query}"
         if page == "second":
-            path = client.get(path).headers["Link"].removeprefix("<").partition(">")[0]
+            path = next_link(client.get(path))
         sa.event.listen(engine, "after_cursor_execute", record)
         assert client.get(path).status_code == 200
         sa.event.remove(engine, "after_cursor_execute", record)
-        (statement,) = sent
+        (statement,) = statements
         explain = statement.partition("; ")[2].replace("%", "%%")
-        if "sort" in query:  # of 2,000 equal keys it might sort some; that it need not is the point
+        if "sort" in query:  # no plan may need a sort, even if it is cheaper here
             connection.exec_driver_sql("SET enable_sort = off; SET enable_bitmapscan = off")
         plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {explain}").scalars())
         connection.exec_driver_sql("RESET ALL")
@@ -240,17 +239,19 @@ def test_page_is_an_index_scan_without_a_sort(
     assert len(re.findall("Index Cond: .*ROW", plan)) == (page == "second")
 
 
-def test_unpooled_url_is_the_one_migrated(new_database: Callable[[], Any], config: Config) -> None:
+def test_migrations_use_the_unpooled_url(new_database: NewDatabase, make_app: MakeApp) -> None:
     absent = "postgresql+psycopg2://u:p@127.0.0.1:1/db"
     with new_database() as url:
-        app = create_app(replace(config, database_url=absent, database_url_unpooled=url))
+        app = make_app(database_url=absent, database_url_unpooled=url)
         with app.app_context():
             flask_migrate.upgrade()
         with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
             assert sa.inspect(connection).has_table("tasks")
 
 
-def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> None:
+def test_role_with_only_row_privileges_can_serve(
+    empty: Flask, make_app: MakeApp, token: Token
+) -> None:
     flask_migrate.upgrade()
     engine = empty.extensions["engine"]
     role = f"role_{uuid.uuid4().hex}"
@@ -258,10 +259,11 @@ def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> No
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
         connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks TO {role}")
     try:
-        url = engine.url.set(username=role, password=role).render_as_string(hide_password=False)
-        app = create_app(Config(SECRET, url))
-        client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token('ann')}"
+        url = engine.url.set(drivername="postgresql", username=role, password=role)
+        app = make_app(
+            database_url=url.render_as_string(hide_password=False), database_url_unpooled=None
+        )
+        client = Client(app, token("ann"))
         task = client.post("/api/tasks", json={"title": "x"}).headers["Location"]
         assert client.patch(f"{task}/complete").json["completed"] is True
         assert len(client.get("/api/tasks").json) == 1
@@ -274,9 +276,11 @@ def test_role_that_may_only_change_rows_serves(empty: Flask, token: Token) -> No
             connection.exec_driver_sql(f"DROP ROLE {role}")
 
 
-def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+def test_migrating_through_a_pooler_logs_a_warning(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
     url = "postgresql://u:p@ep-x-pooler.invalid:1/db?hostaddr=127.0.0.1"
-    app = create_app(replace(config, database_url=url, database_url_unpooled=None))
+    app = make_app(database_url=url, database_url_unpooled=None)
     logger = logging.getLogger("alembic.env")
     logger.addHandler(caplog.handler)
     try:
@@ -287,7 +291,7 @@ def test_pooler_is_warned_of(config: Config, caplog: pytest.LogCaptureFixture) -
     assert "migrating through a pooler" in caplog.text
 
 
-def test_migration_does_not_wait_for_a_lock_for_long(empty: Flask) -> None:
+def test_migration_times_out_waiting_for_a_lock(empty: Flask) -> None:
     flask_migrate.upgrade()
     engine = empty.extensions["engine"]
     with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
@@ -297,47 +301,8 @@ def test_migration_does_not_wait_for_a_lock_for_long(empty: Flask) -> None:
     assert "tasks" in tables(empty)
 
 
-CONCURRENT = """
-from alembic import op
-
-revision = "{next}"
-down_revision = "{last}"
-
-
-def upgrade():
-    op.execute("SELECT pg_sleep(1)")
-    with op.get_context().autocommit_block():
-        op.create_index("ix_title", "tasks", ["title"], postgresql_concurrently=True)
-    op.execute("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout")
-"""
-
-
-def test_two_releases_migrate_one_after_the_other(empty: Flask, folder: Path) -> None:
-    """Also where a migration commits on its way, and keeping what env.py set."""
-    migrations = folder / "migrations"
-    shutil.copytree(ROOT / "migrations", migrations)
-    last = len(list((migrations / "versions").glob("*.py")))
-    text = CONCURRENT.format(last=f"{last:04}", next=f"{last + 1:04}")
-    (migrations / "versions/index_titles.py").write_text(text)
-    url = empty.config["SETTINGS"].database_url
-    release = [Path(sys.executable).with_name("flask"), "db", "upgrade", "-d", migrations]
-    environ = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": url}
-    both = [
-        subprocess.Popen(release, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    told = [process.communicate()[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
-    assert sum(f"{last:04} -> {last + 1:04}" in text for text in told) == 1
-    assert sum("another migration is running" in text for text in told) == 1
-    with empty.extensions["engine"].connect() as connection:
-        assert connection.exec_driver_sql("SELECT lock_timeout FROM seen").scalars().all() == ["5s"]
-        valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_title'::regclass"
-        assert connection.exec_driver_sql(valid).scalar_one()
-
-
 @pytest.mark.usefixtures("empty")
-def test_new_migration_gets_the_next_number_and_none_is_made_of_nothing(folder: Path) -> None:
+def test_new_migration_gets_the_next_number_and_an_empty_one_is_not_written(folder: Path) -> None:
     migrations = folder / "migrations"
     shutil.copytree(ROOT / "migrations", migrations, ignore=shutil.ignore_patterns("__pycache__"))
     flask_migrate.upgrade(directory=str(migrations))
@@ -355,7 +320,7 @@ def test_loggers_outlive_a_migration(empty: Flask) -> None:
     assert not empty.logger.disabled
 
 
-def test_sql_can_be_printed_instead(empty: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+def test_offline_mode_prints_the_sql(empty: Flask, capsys: pytest.CaptureFixture[str]) -> None:
     flask_migrate.upgrade(sql=True)
     script = capsys.readouterr().out
     assert "CREATE TABLE tasks" in script

@@ -1,15 +1,15 @@
-"""The document says what the service does, and the page shows it without the internet."""
+"""The document matches the service, and the docs page works offline."""
 
 import json
 import re
 from typing import Any
 
 from flask import Flask
-from flask.testing import FlaskClient
 
 from tests import ROOT
+from tests.support.client import Client
 from todo_api.models import tasks
-from todo_api.schemas import SORTS
+from todo_api.paging import SORTS
 
 OPERATIONS = {
     ("get", "/api/tasks"): ("listTasks", {200, 400, 401, 411, 413, 500, 503}),
@@ -36,18 +36,18 @@ OPERATIONS = {
 }
 
 
-def document(client: FlaskClient) -> dict[str, Any]:
-    answer = client.get("/openapi.json")
-    assert (answer.status_code, answer.content_type) == (200, "application/json")
-    built: dict[str, Any] = answer.json
+def document(client: Client) -> dict[str, Any]:
+    response = client.get("/openapi.json")
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    built: dict[str, Any] = response.json
     return built
 
 
-def test_committed_document_is_the_built_one(anonymous: FlaskClient) -> None:
+def test_committed_document_is_current(anonymous: Client) -> None:
     assert json.loads((ROOT / "openapi.json").read_text()) == document(anonymous), "make openapi"
 
 
-def test_every_operation_has_its_id_and_its_statuses(anonymous: FlaskClient) -> None:
+def test_every_operation_has_its_id_and_status_codes(anonymous: Client) -> None:
     built = document(anonymous)
     assert built["openapi"] == "3.1.0"
     found = {
@@ -59,7 +59,7 @@ def test_every_operation_has_its_id_and_its_statuses(anonymous: FlaskClient) -> 
     assert found == OPERATIONS
 
 
-def test_every_route_is_in_the_document(app: Flask, anonymous: FlaskClient) -> None:
+def test_every_route_is_in_the_document(app: Flask, anonymous: Client) -> None:
     paths = document(anonymous)["paths"]
     for rule in app.url_map.iter_rules():
         if not rule.endpoint.startswith(("docs.", "api-docs.")):
@@ -68,17 +68,17 @@ def test_every_route_is_in_the_document(app: Flask, anonymous: FlaskClient) -> N
                 assert method.lower() in paths[path]
 
 
-def test_task_operations_alone_need_a_bearer(anonymous: FlaskClient) -> None:
+def test_only_task_operations_need_a_token(anonymous: Client) -> None:
     built = document(anonymous)
     assert built["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     for path, item in built["paths"].items():
         for method, operation in item.items():
             if method != "parameters":
-                expected = [{"bearer": []}] if path.startswith("/api/") else None
+                expected: list[Any] | None = [{"bearer": []}] if path.startswith("/api/") else None
                 assert operation.get("security") == expected
 
 
-def test_schemas_have_the_limits_of_the_validators(anonymous: FlaskClient) -> None:
+def test_schemas_have_the_limits_of_the_validators(anonymous: Client) -> None:
     schemas = document(anonymous)["components"]["schemas"]
     for name in ("NewTask", "TaskChanges"):
         properties = schemas[name]["properties"]
@@ -92,7 +92,7 @@ def test_schemas_have_the_limits_of_the_validators(anonymous: FlaskClient) -> No
     assert "required" not in schemas["TaskChanges"]
 
 
-def test_parameters_of_a_list_have_the_limits_of_the_validators(anonymous: FlaskClient) -> None:
+def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) -> None:
     paths = document(anonymous)["paths"]
     filters = {
         "status": {
@@ -117,14 +117,14 @@ def test_parameters_of_a_list_have_the_limits_of_the_validators(anonymous: Flask
     for path, expected in (("/api/tasks", page), ("/api/tasks/stats", filters)):
         parameters = paths[path]["get"]["parameters"]
         found = {parameter["name"]: parameter["schema"] for parameter in parameters}
-        shown = {name for name, schema in found.items() if schema.pop("examples", None)}
-        assert shown == set(found) - {"cursor"}  # which nobody is to make
+        with_examples = {name for name, schema in found.items() if schema.pop("examples", None)}
+        assert with_examples == set(found) - {"cursor"}  # clients never build a cursor
         tag = found.pop("tag")
         assert (tag["type"], tag["maxItems"], tag["items"]["maxLength"]) == ("array", 10, 50)
         assert found == expected
 
 
-def test_task_has_the_columns_of_its_table(anonymous: FlaskClient) -> None:
+def test_task_has_the_columns_of_its_table(anonymous: Client) -> None:
     schema = document(anonymous)["components"]["schemas"]["Task"]
     assert list(schema["properties"]) == [column.name for column in tasks.columns]
     assert sorted(schema["required"]) == sorted(schema["properties"])
@@ -132,13 +132,13 @@ def test_task_has_the_columns_of_its_table(anonymous: FlaskClient) -> None:
         assert ("null" in schema["properties"][column.name]["type"]) is column.nullable
 
 
-def test_toggle_needs_no_body(anonymous: FlaskClient) -> None:
+def test_toggle_needs_no_body(anonymous: Client) -> None:
     paths = document(anonymous)["paths"]
     assert paths["/api/tasks/{task_id}/complete"]["patch"]["requestBody"]["required"] is False
     assert paths["/api/tasks"]["post"]["requestBody"]["required"] is True
 
 
-def test_page_needs_nothing_from_elsewhere(anonymous: FlaskClient) -> None:
+def test_docs_page_loads_nothing_from_other_hosts(anonymous: Client) -> None:
     page = anonymous.get("/docs")
     assert page.status_code == 200
     links = re.findall(r'(?:href|src)="([^"]+)"', page.text)

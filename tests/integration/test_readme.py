@@ -1,4 +1,4 @@
-"""The README on a copy of the checkout: its commands run, its table is whole."""
+"""The README's commands run on a copy of the checkout, and its table of settings is complete."""
 
 import os
 import re
@@ -7,47 +7,53 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import sleep
 
 import pytest
 
 from config import Config
 from tests import NOT_NEW, ROOT, SECRET
-from tests.serving import free_port
+from tests.support.serving import free_port
+from tests.support.waiting import wait_until
 
 README = (ROOT / "README.md").read_text()
 
 
-class Recording(dict[str, str]):
-    """An environment that remembers which variables were asked for."""
+class RecordingEnviron(Mapping[str, str]):
+    """An environment that records which variables are read."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__(environ)
-        self.asked: set[str] = set()
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.environ = environ
+        self.names: set[str] = set()
 
-    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
-        self.asked.add(name)
-        return super().get(name, default)
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return self.environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.environ)
+
+    def __len__(self) -> int:
+        return len(self.environ)
 
 
-def test_every_setting_stands_in_the_table() -> None:
-    environ = Recording({"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://h/db"})
+def test_every_setting_is_in_the_table() -> None:
+    environ = RecordingEnviron({"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://h/db"})
     Config.from_env(environ)
     rows = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
-    assert rows == environ.asked | {"PORT", "WEB_CONCURRENCY"}
+    assert rows == environ.names | {"PORT", "WEB_CONCURRENCY"}
     example = (ROOT / ".env.example").read_text()
-    assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == environ.asked
+    assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == environ.names
 
 
 @pytest.fixture
 def checkout(folder: Path) -> Path:
-    """This checkout as it is new, in a folder of its own, but with the packages already there."""
+    """A fresh copy of this checkout with the installed packages."""
     if not (Path(sys.prefix) / "installed").exists():
-        pytest.skip("the packages were not installed by make")
+        pytest.skip("make did not install the packages")
     if shutil.which("curl") is None:
-        pytest.skip("the README's commands are curl's, and there is none")
+        pytest.skip("the README's commands need curl")
     copy = folder / "todo"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_NEW))
     shutil.copy2(ROOT / ".flaskenv", copy)
@@ -57,7 +63,7 @@ def checkout(folder: Path) -> Path:
 
 @contextmanager
 def make_run(checkout: Path) -> Iterator[int]:
-    """Run `make run`, give its port, and end it as Ctrl-C does."""
+    """Run `make run`, yield its port, and stop it as Ctrl-C does."""
     port = free_port()
     log = checkout / "log"
     with log.open("w") as output:
@@ -70,12 +76,16 @@ def make_run(checkout: Path) -> Iterator[int]:
             start_new_session=True,
         )
     try:
-        while "Running on" not in log.read_text():
+
+        def is_running() -> bool:
             assert process.poll() is None, log.read_text()
-            sleep(0.05)
+            return "Running on" in log.read_text()
+
+        wait_until(is_running, "the service does not start", seconds=60)
         yield port
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # it may have failed to start
+            os.killpg(process.pid, signal.SIGINT)
         process.wait(30)
 
 
@@ -87,10 +97,11 @@ def shell(script: str, checkout: Path, port: int) -> str:
         check=True,
         capture_output=True,
         text=True,
+        timeout=60,
     ).stdout
 
 
-def test_make_run_and_the_first_task_are_as_the_readme_has_them(checkout: Path) -> None:
+def test_make_run_and_the_first_task_work_as_documented(checkout: Path) -> None:
     (block,) = re.findall(r"^```sh\n(TOKEN=.*?)^```", README, re.MULTILINE | re.DOTALL)
     postmaster = checkout / "instance/postgres/data/postmaster.pid"
     token, create, complete, listing, delete = block.strip().split("\n\n")
@@ -107,15 +118,15 @@ def test_make_run_and_the_first_task_are_as_the_readme_has_them(checkout: Path) 
         page = shell("curl -sf http://localhost:8000/docs", checkout, port)
         assert "swagger-ui" in page
     assert not postmaster.exists()
-    told = (checkout / "log").read_text()
-    assert f"http://localhost:{port}/docs" in told
-    assert "flask token demo" in told
+    output = (checkout / "log").read_text()
+    assert f"http://localhost:{port}/docs" in output
+    assert "flask token demo" in output
     with make_run(checkout) as port:
         assert shell(f"{token}\n{listing}", checkout, port) == listed
         assert shell(f"{token}\n{delete}\n{listing}", checkout, port) == "[]"
 
 
-def test_two_commands_are_those_of_the_makefile() -> None:
+def test_documented_commands_are_makefile_targets() -> None:
     (block,) = re.findall(r"^```sh\n(make run\n.*?)^```", README, re.MULTILINE | re.DOTALL)
     makefile = (ROOT / "Makefile").read_text()
     for command in block.splitlines():

@@ -1,4 +1,4 @@
-"""A peer that says nothing is not waited for without end."""
+"""A wait for a silent peer is bounded."""
 
 import errno
 import socket
@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import psycopg2
 import pytest
@@ -15,10 +14,12 @@ from flask import Flask
 
 from config import Config
 from tests import ROOT
-from tests.wire import Proxy
-from todo_api import create_app, db, watchdog
+from tests.support.client import Client, MakeApp
+from tests.support.waiting import wait_until
+from tests.support.wire import Proxy
+from todo_api import dialect, watchdog
 
-# Waits for an answer that never comes, with no descriptor left to open.
+# Wait for a response that never arrives, with no free descriptor.
 EXHAUSTED = """
 import os, resource, sys
 import psycopg2
@@ -31,7 +32,7 @@ try:
         os.dup(0)
 except OSError:
     pass
-watchdog.expect_answer(connection, 0.1)
+watchdog.expect_response(connection, 0.1)
 try:
     connection.cursor().execute("SELECT 1")
 except psycopg2.OperationalError:
@@ -40,7 +41,7 @@ except psycopg2.OperationalError:
 
 
 class Interrupted:
-    """A connection whose socket cannot be reached at the first attempt."""
+    """A connection whose socket cannot be opened on the first attempt."""
 
     def __init__(self, peer: socket.socket) -> None:
         self.peer = peer
@@ -54,48 +55,48 @@ class Interrupted:
 
 
 @pytest.fixture
-def stalling(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Flask, Proxy]]:
-    """The service behind a proxy that can be told to stop forwarding."""
+def stalling(
+    config: Config, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Flask, Proxy]]:
+    """The service behind a proxy that can stop forwarding."""
     monkeypatch.setattr(watchdog, "INTERVAL", 0.05)
-    monkeypatch.setattr(db, "GRACE", 0.2)
+    monkeypatch.setattr(dialect, "NETWORK_GRACE", 0.2)
     with Proxy(config.database_url) as proxy:
-        app = create_app(
-            replace(config, database_url=proxy.url, pool_size=1, statement_timeout=0.2)
-        )
-        yield app, proxy
-        app.extensions["engine"].dispose()
+        yield make_app(database_url=proxy.url, pool_size=1, statement_timeout=0.2), proxy
 
 
-def test_silent_peer_ends_in_503_and_the_next_request_connects_anew(
+def test_silent_peer_is_a_503_and_the_next_request_reconnects(
     stalling: tuple[Flask, Proxy],
 ) -> None:
-    app, proxy = stalling
-    client = app.test_client()
+    assert_silence_is_a_503(*stalling)
+
+
+def assert_silence_is_a_503(app: Flask, proxy: Proxy) -> None:
+    client = Client(app)
     assert client.get("/ready").status_code == 200
     proxy.flowing.clear()
     started = time.monotonic()
-    answer = client.get("/ready")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    response = client.get("/ready")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
     assert time.monotonic() - started < 5
     proxy.flowing.set()
     assert client.get("/ready").status_code == 200
     assert watchdog.deadlines == {}
 
 
-def test_connection_that_closed_meanwhile_does_not_end_the_watch(
+def test_watchdog_survives_a_connection_that_closed(
     stalling: tuple[Flask, Proxy], database_url: str
 ) -> None:
     closed = psycopg2.connect(database_url.replace("+psycopg2", ""))
     closed.close()
-    watchdog.expect_answer(closed, -1)
-    while watchdog.deadlines:
-        time.sleep(0.01)
-    test_silent_peer_ends_in_503_and_the_next_request_connects_anew(stalling)
+    watchdog.expect_response(closed, -1)
+    wait_until(lambda: not watchdog.deadlines, "the watchdog ended")
+    assert_silence_is_a_503(*stalling)
 
 
-def test_ping_of_a_silent_peer_ends_too(stalling: tuple[Flask, Proxy]) -> None:
+def test_ping_of_a_silent_peer_times_out(stalling: tuple[Flask, Proxy]) -> None:
     app, proxy = stalling
-    client = app.test_client()
+    client = Client(app)
     assert client.get("/ready").status_code == 200
     proxy.clients[-1].sendall(b"N" + struct.pack(">i", 17) + b"SNOTICE\0Mhm\0\0")
     proxy.flowing.clear()
@@ -104,7 +105,7 @@ def test_ping_of_a_silent_peer_ends_too(stalling: tuple[Flask, Proxy]) -> None:
     assert client.get("/ready").status_code == 200
 
 
-def test_wait_ends_though_the_process_has_no_descriptor_left(config: Config) -> None:
+def test_watchdog_works_without_a_free_descriptor(config: Config) -> None:
     with Proxy(config.database_url) as proxy:
         proxy.asking.clear()
         url = proxy.url.replace("+psycopg2", "")
@@ -118,18 +119,15 @@ def test_wait_ends_though_the_process_has_no_descriptor_left(config: Config) -> 
     assert done.stdout == "ended\n", done.stderr
 
 
-def test_connection_that_could_not_be_shut_down_is_tried_again(
+def test_failed_socket_shutdown_is_retried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(watchdog, "INTERVAL", 0.05)
     ours, peer = socket.socketpair()
     with ours, peer:
         connection = Interrupted(ours)
-        watchdog.expect_answer(connection, -1)
+        watchdog.expect_response(connection, -1)
         peer.settimeout(5)
         assert peer.recv(1) == b""
         assert connection.attempts == 2
-    deadline = time.monotonic() + 5
-    while watchdog.deadlines:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not watchdog.deadlines, "the connection is still watched")

@@ -1,36 +1,34 @@
-"""What a request costs: one message to PostgreSQL, and nothing left behind in its connection."""
+"""Each request sends one message to PostgreSQL and leaves no state in the connection."""
 
 import os
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
+import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
+from flask import Flask
 
 from config import Config, ConfigError
-from tests.conftest import Token
-from tests.wire import Proxy
-from todo_api import create_app
+from tests.support.client import Client, MakeApp, Token
+from tests.support.wire import Proxy
 from todo_api.db import CONNECTION_DEFAULTS, resolve_url
 
 TIMEOUT = "SET LOCAL statement_timeout = 5000; "
 
 
 @pytest.fixture
-def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient, Proxy]]:
-    """A client of a service whose connection is in its steady state, and what it sends."""
+def wired(
+    config: Config, make_app: MakeApp, token: Token, user: str
+) -> Iterator[tuple[Client, Proxy]]:
+    """A client of a service with an open connection, and the proxy that records it."""
     with Proxy(config.database_url) as proxy:
-        app = create_app(replace(config, database_url=proxy.url, pool_size=1))
-        client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
+        client = Client(make_app(database_url=proxy.url, pool_size=1), token(user))
         assert client.get("/api/tasks").status_code == 200
         proxy.messages.clear()
         yield client, proxy
-        app.extensions["engine"].dispose()
 
 
 @pytest.mark.parametrize(
@@ -63,13 +61,13 @@ def wired(config: Config, token: Token, user: str) -> Iterator[tuple[FlaskClient
     ],
 )
 def test_request_is_one_statement_in_one_message(
-    wired: tuple[FlaskClient, Proxy], method: str, path: str, body: Any, status: int, verb: str
+    wired: tuple[Client, Proxy], method: str, path: str, body: Any, status: int, verb: str
 ) -> None:
     client, proxy = wired
     task = client.post("/api/tasks", json={"title": "x"}).json
     proxy.messages.clear()
-    answer = client.open(path.format(task["id"]), method=method, json=body)
-    assert answer.status_code == status
+    response = client.open(path.format(task["id"]), method=method, json=body)
+    assert response.status_code == status
     ((kind, text),) = proxy.messages
     assert kind == "Q"
     assert text.startswith(TIMEOUT + verb)
@@ -84,10 +82,10 @@ def test_request_is_one_statement_in_one_message(
         ("DELETE", "/api/tasks?status=completed", None),
     ],
 )
-def test_several_rows_are_locked_by_their_ids_in_order(
-    wired: tuple[FlaskClient, Proxy], method: str, path: str, body: Any
+def test_bulk_statements_lock_rows_in_id_order(
+    wired: tuple[Client, Proxy], method: str, path: str, body: Any
 ) -> None:
-    """Which the plan of one day may do by itself, and that of another not."""
+    """A plan may lock in this order by chance, so the statement must ask for it."""
     client, proxy = wired
     assert client.open(path, method=method, json=body).status_code == 200
     ((_, text),) = proxy.messages
@@ -104,8 +102,8 @@ def test_several_rows_are_locked_by_their_ids_in_order(
         ("OPTIONS", "/api/tasks", {"Access-Control-Request-Method": "GET"}, 204),
     ],
 )
-def test_refused_request_never_asks_the_database(
-    wired: tuple[FlaskClient, Proxy],
+def test_rejected_request_sends_no_statement(
+    wired: tuple[Client, Proxy],
     method: str,
     path: str,
     headers: dict[str, str],
@@ -116,20 +114,19 @@ def test_refused_request_never_asks_the_database(
     assert proxy.messages == []
 
 
-def test_timeout_ends_with_its_statement(config: Config) -> None:
-    engine = create_app(replace(config, pool_size=1)).extensions["engine"]
+def test_timeout_ends_with_its_statement(make_app: MakeApp) -> None:
+    engine = make_app(pool_size=1).extensions["engine"]
     with engine.connect() as connection:
-        held = connection.connection.dbapi_connection
+        raw = connection.connection.dbapi_connection
         show = sa.text("SHOW statement_timeout")
         assert connection.execute(show).scalar_one() == "5s"
-        cursor = held.cursor()
+        cursor = raw.cursor(cursor_factory=psycopg2.extensions.cursor)
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("0",)
-    engine.dispose()
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
-def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
+def test_database_url_keeps_its_parameters(scheme: str) -> None:
     url = resolve_url(
         f"{scheme}://u:p%40ss@ep-x-pooler.neon.tech/db"
         "?sslmode=require&channel_binding=require&options=endpoint%3Dep-x",
@@ -147,18 +144,20 @@ def test_database_url_goes_to_psycopg2_with_its_parameters(scheme: str) -> None:
 @pytest.mark.parametrize(
     "parameters", ["pgbouncer=true", "options=a&options=b", "client_encoding=latin1"]
 )
-def test_parameter_that_libpq_refuses_stops_the_start(
-    config: Config, name: str, parameters: str
+def test_parameter_that_libpq_rejects_stops_startup(
+    make_app: MakeApp, name: str, parameters: str
 ) -> None:
     url = f"postgresql://u:hunter2@host/db?{parameters}"
-    with pytest.raises(ConfigError, match=rf"^{name.upper()} has a parameter") as refusal:
-        create_app(replace(config, **{name: url}))
-    assert "hunter2" not in str(refusal.value)
+    with pytest.raises(
+        ConfigError, match=rf"^{name.upper()} has a (duplicate )?parameter"
+    ) as error:
+        make_app(**{name: url})
+    assert "hunter2" not in str(error.value)
 
 
-def test_connection_with_a_high_descriptor_is_pinged_too(config: Config) -> None:
-    """select() takes no descriptor above 1023, and a worker may hold more clients than that."""
-    app = create_app(config)
+def test_ping_works_with_a_descriptor_above_1023(make_app: MakeApp) -> None:
+    """select() fails above 1023, and a worker may hold more clients than that."""
+    client = Client(make_app())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as held:
         held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
@@ -166,38 +165,34 @@ def test_connection_with_a_high_descriptor_is_pinged_too(config: Config) -> None
         for _ in range(1_100):
             held.enter_context(open(os.devnull))
         for _ in range(2):
-            assert app.test_client().get("/ready").status_code == 200
-    app.extensions["engine"].dispose()
+            assert client.get("/ready").status_code == 200
 
 
-def test_pool_is_as_the_settings_say(config: Config) -> None:
-    pool = create_app(config).extensions["engine"].pool
+def test_pool_has_the_configured_limits(make_app: MakeApp) -> None:
+    pool = make_app().extensions["engine"].pool
     assert (pool.size(), pool._max_overflow, pool._recycle, pool._timeout) == (10, 0, 3600, 5)
     assert pool._pre_ping
 
 
-def test_connection_parameters_of_the_url_win(config: Config) -> None:
+def test_connection_parameters_of_the_url_override_the_defaults(
+    config: Config, make_app: MakeApp
+) -> None:
     url = sa.make_url(config.database_url).update_query_dict(
         {"connect_timeout": "3", "application_name": "mine"}
     )
-    other = replace(config, database_url=url.render_as_string(hide_password=False))
-    query = create_app(other).extensions["engine"].url.query
+    other = make_app(database_url=url.render_as_string(hide_password=False))
+    query = other.extensions["engine"].url.query
     assert (query["connect_timeout"], query["application_name"]) == ("3", "mine")
-    default = create_app(config).extensions["engine"].url.query
+    default = make_app().extensions["engine"].url.query
     assert (default["connect_timeout"], default["client_encoding"]) == ("10", "utf8")
     assert query["tcp_user_timeout"] == "8000"
 
 
-def test_timestamps_are_utc_whatever_the_database_says(
-    config: Config, database_url: str, token: Token, user: str
+def test_timestamps_are_utc_whatever_the_database_time_zone(
+    app: Flask, make_app: MakeApp, database_url: str, token: Token, user: str
 ) -> None:
     url = sa.make_url(database_url).update_query_dict({"options": "-c timezone=Asia/Kathmandu"})
-    app = create_app(replace(config, database_url=url.render_as_string(hide_password=False)))
-    client = app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user)}"
-    there = client.post("/api/tasks", json={"title": "x"}).json
-    with create_app(config).test_client() as other:
-        other.environ_base = client.environ_base
-        assert other.get(f"/api/tasks/{there['id']}").json == there
-    assert there["created_at"].endswith("Z")
-    app.extensions["engine"].dispose()
+    elsewhere = make_app(database_url=url.render_as_string(hide_password=False))
+    created = Client(elsewhere, token(user)).post("/api/tasks", json={"title": "x"}).json
+    assert Client(app, token(user)).get(f"/api/tasks/{created['id']}").json == created
+    assert created["created_at"].endswith("Z")

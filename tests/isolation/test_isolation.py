@@ -1,13 +1,14 @@
-"""A stranger sees nothing, and another user's task is as good as none."""
+"""Without a token nothing is visible, and a task of another user looks absent."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
+
+from tests.support.api import next_link
+from tests.support.client import Client, MakeClient
 
 ABSENT = 2**62
 ON_A_TASK = [
@@ -22,14 +23,14 @@ ON_A_TASK = [
 
 
 @pytest.fixture
-def other(client_of: Callable[[str], FlaskClient], user: str) -> FlaskClient:
-    """Another user than `client`'s."""
+def other(client_of: MakeClient, user: str) -> Client:
+    """The client of another user."""
     return client_of(f"other-{user}")
 
 
 @pytest.mark.parametrize(("method", "suffix", "body"), ON_A_TASK)
-def test_other_users_task_is_not_found_byte_for_byte(
-    client: FlaskClient, other: FlaskClient, method: str, suffix: str, body: Any
+def test_task_of_another_user_gets_the_same_response_as_an_absent_one(
+    client: Client, other: Client, method: str, suffix: str, body: Any
 ) -> None:
     task = client.post("/api/tasks", json={"title": "mine"}).json
     headers = {"X-Request-ID": "same"}
@@ -43,7 +44,7 @@ def test_other_users_task_is_not_found_byte_for_byte(
     assert client.get(f"/api/tasks/{task['id']}").json == task
 
 
-def test_lists_are_each_users_own(client: FlaskClient, other: FlaskClient) -> None:
+def test_list_has_only_the_users_own_tasks(client: Client, other: Client) -> None:
     mine = client.post("/api/tasks", json={"title": "mine"}).json
     theirs = other.post("/api/tasks", json={"title": "theirs"}).json
     assert client.get("/api/tasks").json == [mine]
@@ -51,22 +52,20 @@ def test_lists_are_each_users_own(client: FlaskClient, other: FlaskClient) -> No
     assert (mine["user_id"] == theirs["user_id"]) is False
 
 
-def test_cursor_of_another_user_shows_nothing_of_theirs(
-    client: FlaskClient, other: FlaskClient
-) -> None:
+def test_cursor_of_another_user_returns_none_of_their_tasks(client: Client, other: Client) -> None:
     for _ in range(3):
         client.post("/api/tasks", json={"title": "mine"})
-    link = client.get("/api/tasks?limit=1").headers["Link"].removeprefix("<").partition(">")[0]
-    assert other.get(link).json == []
+    second_page = next_link(client.get("/api/tasks?limit=1"))
+    assert other.get(second_page).json == []
 
 
-@pytest.mark.parametrize("pretended", ["user_id", "userId", "sub", "owner"])
-def test_user_is_taken_from_nowhere_but_the_token(
-    client: FlaskClient, other: FlaskClient, user: str, pretended: str
+@pytest.mark.parametrize("name", ["user_id", "userId", "sub", "owner"])
+def test_user_comes_only_from_the_token(
+    client: Client, other: Client, user: str, name: str
 ) -> None:
-    body = {"title": "x", pretended: user}
+    body = {"title": "x", name: user}
     assert other.post("/api/tasks", json=body).status_code == 400
-    assert other.post(f"/api/tasks?{pretended}={user}", json={"title": "x"}).status_code == 400
+    assert other.post(f"/api/tasks?{name}={user}", json={"title": "x"}).status_code == 400
     assert other.get("/api/tasks", headers={"X-User-Id": user}).json == []
     assert client.get("/api/tasks").json == []
 
@@ -80,20 +79,20 @@ def task_routes(app: Flask) -> list[tuple[str, str]]:
     ]
 
 
-def test_every_task_route_refuses_a_stranger_first(app: Flask, anonymous: FlaskClient) -> None:
+def test_every_task_route_checks_the_token_first(app: Flask, anonymous: Client) -> None:
     routes = task_routes(app)
     assert len(routes) >= 13
     for method, path in routes:
         for target, body in ((path, None), (f"{path}?nope=1", b"{"), (path, b'{"nope": 1}')):
-            answer = anonymous.open(
+            response = anonymous.open(
                 target, method=method, data=body, content_type="application/json"
             )
-            assert answer.status_code == 401, (method, target)
-            assert method == "HEAD" or answer.json["error_type"] == "authentication_error"
+            assert response.status_code == 401, (method, target)
+            assert method == "HEAD" or response.json["error_type"] == "authentication_error"
 
 
-def test_every_task_statement_carries_the_owner(app: Flask, client: FlaskClient, user: str) -> None:
-    """Records what PostgreSQL is sent by every task route, the ones nobody thought of included."""
+def test_every_task_statement_filters_by_owner(app: Flask, client: Client, user: str) -> None:
+    """Check the statements of every task route, including routes added later."""
     task = client.post("/api/tasks", json={"title": "mine"}).json
     sent: list[tuple[str, Any]] = []
 
@@ -107,9 +106,9 @@ def test_every_task_statement_carries_the_owner(app: Flask, client: FlaskClient,
             target = path.replace("/1", f"/{task['id'] if method != 'DELETE' else ABSENT}")
             target += "?status=completed" if (method, path) == ("DELETE", "/api/tasks") else ""
             before = len(sent)
-            changes = ({"title": "x"}, {"completed": True}, {})
-            many = ({"ids": [1], "changes": each} for each in changes)
-            for body in (None, *changes, *many):
+            changes: tuple[dict[str, Any], ...] = ({"title": "x"}, {"completed": True}, {})
+            bulk = ({"ids": [1], "changes": change} for change in changes)
+            for body in (None, *changes, *bulk):
                 client.open(target, method=method, json=body)
             assert len(sent) > before, (method, path)
     finally:
@@ -119,6 +118,6 @@ def test_every_task_statement_carries_the_owner(app: Flask, client: FlaskClient,
         if "INSERT INTO tasks (user_id," in statement:
             assert " VALUES (%(owner)s, " in statement
         else:
-            reached = len(re.findall(r"\b(?:FROM|UPDATE) tasks\b", statement))
-            assert reached
-            assert statement.count(" WHERE tasks.user_id = %(owner)s AND ") == reached
+            uses = len(re.findall(r"\b(?:FROM|UPDATE) tasks\b", statement))
+            assert uses
+            assert statement.count(" WHERE tasks.user_id = %(owner)s AND ") == uses

@@ -1,5 +1,6 @@
-"""The PostgreSQL of development: shared while it is used, gone with its last user."""
+"""The PostgreSQL of development: shared by processes, stopped by the last one."""
 
+import importlib.util
 import os
 import pwd
 import signal
@@ -9,13 +10,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from tests import ROOT
-from tests.conftest import FAST
+from tests.support.postgres import FAST
+from tests.support.waiting import wait_until
 from todo_api import embedded
 from todo_api.db import resolve_url
 
@@ -28,14 +31,16 @@ sys.stdin.read()
 """
 
 
-# Waits until it may write into a folder, then puts a symbolic link there.
+# Wait until the folder is writable, then put a symbolic link there.
 RACE = 'until [ -w "$1" ]; do :; done; exec ln -sf "$2" "$3"'
 
-needs_root = pytest.mark.skipif(not embedded.is_root(), reason="only root can give files away")
+needs_root = pytest.mark.skipif(
+    not embedded.is_root(), reason="only root can change a file's owner"
+)
 
 
 class User:
-    """A process that uses the server of a folder until it is told to end."""
+    """A process that uses the server of a folder until `end` is called."""
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
@@ -46,12 +51,13 @@ class User:
             text=True,
         )
         assert self.process.stdout
+        assert select([self.process.stdout], [], [], 30)[0], "the server does not start"
         self.url = self.process.stdout.readline().strip()
 
     def end(self, number: int | None = None) -> int:
         if number is not None:
             self.process.send_signal(number)
-        self.process.communicate()
+        self.process.communicate(timeout=30)
         return self.process.returncode
 
 
@@ -79,12 +85,12 @@ def test_server_is_shared_and_stops_with_its_last_user(folder: Path) -> None:
     assert not is_up(second.url)
     socket_folder = str(sa.make_url(second.url).query["host"])
     assert not Path(socket_folder).exists()
-    again = User(folder)
-    assert ask(again.url, "SELECT answer FROM kept") == 42
-    again.end()
+    third = User(folder)
+    assert ask(third.url, "SELECT answer FROM kept") == 42
+    third.end()
 
 
-def test_folders_do_not_disturb_each_other(folder: Path) -> None:
+def test_each_folder_has_its_own_server(folder: Path) -> None:
     one, other = User(folder / "one"), User(folder / "other")
     assert one.url != other.url
     one.end()
@@ -94,9 +100,9 @@ def test_folders_do_not_disturb_each_other(folder: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signal_that_ends_the_process_stops_the_server(folder: Path, number: int) -> None:
-    only = User(folder)
-    only.end(number)
-    assert not is_up(only.url)
+    user = User(folder)
+    user.end(number)
+    assert not is_up(user.url)
 
 
 def test_killed_process_does_not_keep_the_server(folder: Path) -> None:
@@ -115,49 +121,49 @@ def test_folder_with_a_long_path_works(folder: Path) -> None:
     long.end()
 
 
-def test_interrupted_first_start_is_made_good(folder: Path) -> None:
+def test_interrupted_first_start_is_repaired(folder: Path) -> None:
     killed = subprocess.Popen([sys.executable, "-c", USE, str(folder)], cwd=ROOT)
-    while not list(folder.glob("data*/PG_VERSION")):
+    deadline = time.monotonic() + 20
+    while not list(folder.glob("data*/PG_VERSION")):  # without a pause, to kill it early
         assert killed.poll() is None
+        assert time.monotonic() < deadline, "initdb does not start"
     killed.kill()
-    killed.wait()
-    only = User(folder)
-    assert is_up(only.url)
-    only.end()
+    killed.wait(10)
+    user = User(folder)
+    assert is_up(user.url)
+    user.end()
 
 
-def test_server_that_died_is_no_reason_to_fail_at_the_end(folder: Path) -> None:
-    only = User(folder)
+def test_process_ends_cleanly_after_the_server_died(folder: Path) -> None:
+    user = User(folder)
     pid = int((folder / "data/postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while embedded.is_running(embedded.find_programs(), folder):
-        assert time.monotonic() < deadline, "nothing reaps processes here"
-        time.sleep(0.05)
-    assert only.end() == 0
+    programs = embedded.find_programs()
+    wait_until(lambda: not embedded.is_running(programs, folder), "nothing reaps processes here")
+    assert user.end() == 0
 
 
-def test_start_in_one_process_is_done_once(server: str) -> None:
+def test_second_start_in_a_process_returns_the_same_server(server: str) -> None:
     if "TEST_DATABASE_URL" in os.environ:
         pytest.skip("the run has a PostgreSQL of its own, so none is started")
     url = embedded.start(ROOT / "instance/test-postgres", *FAST)
     assert sa.make_url(url).query == sa.make_url(server).query
 
 
-def test_failure_shows_what_the_program_said(folder: Path) -> None:
+def test_failure_shows_the_output_of_the_program(folder: Path) -> None:
     (folder / "data").mkdir()
     (folder / "data/PG_VERSION").write_text("9.0")
     with pytest.raises(RuntimeError, match=r"(?s)pg_ctl failed:\n.*pg_ctl: "):
         embedded.start(folder)
 
 
-def test_missing_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _: None)
+def test_missing_wheel_names_the_requirements_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(RuntimeError, match=r"requirements-dev\.txt"):
         embedded.find_programs()
 
 
-def test_other_user_than_root_runs_everything_as_itself(
+def test_non_root_user_runs_the_server_as_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -169,7 +175,7 @@ def test_other_user_than_root_runs_everything_as_itself(
     assert embedded.find_programs().is_relative_to(sys.prefix)
 
 
-def test_root_runs_the_server_as_nobody_and_opens_no_folder_for_it(
+def test_root_runs_the_server_as_nobody_without_opening_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -185,12 +191,14 @@ def test_root_runs_the_server_as_nobody_and_opens_no_folder_for_it(
     assert programs.is_relative_to(tmp_path / "state")
     assert embedded.find_programs() == programs
     for name in ("postgres", "initdb", "pg_ctl"):
-        version = subprocess.run([programs / name, "--version"], capture_output=True, text=True)
+        version = subprocess.run(
+            [programs / name, "--version"], capture_output=True, text=True, timeout=20
+        )
         assert "(PostgreSQL) 18" in version.stdout
 
 
 @needs_root
-def test_programs_stay_roots_and_only_root_can_change_them(
+def test_copied_programs_are_writable_by_root_only(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "STATE", folder / "state")
@@ -209,37 +217,37 @@ def test_programs_stay_roots_and_only_root_can_change_them(
 
 
 @needs_root
-def test_server_user_cannot_swap_a_link_into_a_folder_before_its_content_is_given(
+def test_server_user_cannot_swap_in_a_link_during_chown(
     folder: Path,
 ) -> None:
     secret = folder / "secret"
     secret.touch()
-    given = folder / "given"
-    given.mkdir()
+    owned_by_user = folder / "owned_by_user"
+    owned_by_user.mkdir()
     for number in range(3_000):
-        (given / str(number)).touch()
-    *_, last = given.rglob("*")
-    arguments = [str(path) for path in (given, secret, last)]
+        (owned_by_user / str(number)).touch()
+    *_, last = owned_by_user.rglob("*")
+    arguments = [str(path) for path in (owned_by_user, secret, last)]
     user = embedded.as_server_user()
     with subprocess.Popen(["sh", "-c", RACE, "sh", *arguments], **user) as attacker:
-        embedded.chown_to_server_user(given)
+        embedded.chown_to_server_user(owned_by_user)
         output, _ = attacker.communicate(timeout=20)
     assert last.is_symlink(), output
     assert secret.owner() == "root"
 
 
 @needs_root
-def test_folder_is_given_with_its_content_but_not_with_what_links_point_to(folder: Path) -> None:
+def test_chown_does_not_follow_links(folder: Path) -> None:
     outside = folder / "outside"
     (outside / "kept").mkdir(parents=True)
-    given = folder / "given"
-    (given / "inner").mkdir(parents=True)
-    (given / "inner/file").touch()
-    (given / "link").symlink_to(outside)
-    embedded.chown_to_server_user(given)
-    owners = {path.name: path.lstat().st_uid for path in (given, *given.rglob("*"))}
+    owned_by_user = folder / "owned_by_user"
+    (owned_by_user / "inner").mkdir(parents=True)
+    (owned_by_user / "inner/file").touch()
+    (owned_by_user / "link").symlink_to(outside)
+    embedded.chown_to_server_user(owned_by_user)
+    owners = {path.name: path.lstat().st_uid for path in (owned_by_user, *owned_by_user.rglob("*"))}
     nobody = pwd.getpwnam("nobody").pw_uid
-    assert owners == dict.fromkeys(("given", "inner", "file", "link"), nobody)
+    assert owners == dict.fromkeys(("owned_by_user", "inner", "file", "link"), nobody)
     assert {path.owner() for path in (outside, outside / "kept")} == {"root"}
 
 
@@ -254,15 +262,16 @@ def test_folder_is_open_to_all_if_every_parent_is(tmp_path: Path) -> None:
     assert embedded.open_to_all(Path("/usr"))
 
 
-def test_signal_handlers_are_set_in_the_main_thread_alone() -> None:
+def test_signal_handlers_are_set_only_in_the_main_thread() -> None:
     before = signal.getsignal(signal.SIGHUP)
     thread = threading.Thread(target=embedded.exit_on_signals)
     thread.start()
-    thread.join()
+    thread.join(10)
+    assert not thread.is_alive()
     assert signal.getsignal(signal.SIGHUP) == before
 
 
-def test_signal_handler_of_another_is_left_alone() -> None:
+def test_existing_signal_handler_is_kept() -> None:
     def other(*_: object) -> None: ...
 
     before = signal.signal(signal.SIGHUP, other)

@@ -1,4 +1,4 @@
-"""What a log line holds, and what it never does."""
+"""What a log line contains, and what it must not."""
 
 import json
 import logging
@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
 
-from config import Config
-from todo_api import create_app, db
+from tests.support.client import Client, MakeApp, MakeClient
+from todo_api import db
 from todo_api.logs import JsonFormatter, is_no_access_line
 from todo_api.models import tasks
 
@@ -24,7 +23,7 @@ class Lines(StringIO):
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    """What the service logs while the test runs."""
+    """The log of the service while the test runs."""
     stream = Lines()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
@@ -34,11 +33,11 @@ def lines() -> Iterator[Lines]:
     logger.removeHandler(handler)
 
 
-def test_request_is_one_line(lines: Lines, client: FlaskClient, user: str) -> None:
+def test_request_is_one_line(lines: Lines, client: Client, user: str) -> None:
     headers = {"X-Request-ID": "abc-1"}
     task = client.post("/api/tasks", json={"title": "hush"}, headers=headers).json
     client.get(f"/api/tasks/{task['id']}?limit=hush")
-    created, refused = lines.parsed()
+    created, rejected = lines.parsed()
     assert created == {
         "time": created["time"],
         "level": "INFO",
@@ -52,34 +51,34 @@ def test_request_is_one_line(lines: Lines, client: FlaskClient, user: str) -> No
         "user": created["user"],
     }
     assert re.fullmatch(r"[0-9a-f]{16}", created["user"])
-    assert refused["user"] == created["user"]
-    assert refused["route"] == "/api/tasks/<task_id:task_id>"
-    assert (refused["status"], refused["error_type"]) == (400, "validation_error")
+    assert rejected["user"] == created["user"]
+    assert rejected["route"] == "/api/tasks/<task_id:task_id>"
+    assert (rejected["status"], rejected["error_type"]) == (400, "validation_error")
     assert "hush" not in lines.getvalue()
     assert user not in lines.getvalue()
 
 
-def test_refused_token_is_logged_with_its_reason(lines: Lines, anonymous: FlaskClient) -> None:
+def test_rejected_token_is_logged_with_its_reason(lines: Lines, anonymous: Client) -> None:
     anonymous.get("/api/tasks")
     anonymous.get("/api/tasks", headers={"Authorization": "Bearer abc.def,ghi"})
     assert [line["auth_failure"] for line in lines.parsed()] == ["missing", "malformed"]
     assert "abc.def" not in lines.getvalue()
 
 
-@pytest.mark.parametrize("asked", ["a", "A-1_b.c", "x" * 64])
-def test_plain_request_id_is_kept(anonymous: FlaskClient, asked: str) -> None:
-    answer = anonymous.get("/health", headers={"X-Request-ID": asked})
-    assert answer.headers["X-Request-ID"] == asked
+@pytest.mark.parametrize("request_id", ["a", "A-1_b.c", "x" * 64])
+def test_plain_request_id_is_kept(anonymous: Client, request_id: str) -> None:
+    response = anonymous.get("/health", headers={"X-Request-ID": request_id})
+    assert response.headers["X-Request-ID"] == request_id
 
 
-@pytest.mark.parametrize("asked", ["", "x" * 65, "a b", "a/b", "é", '"', "a,b"])
-def test_other_request_id_is_replaced(anonymous: FlaskClient, asked: str) -> None:
-    answer = anonymous.get("/health", headers={"X-Request-ID": asked})
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
+@pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", "a/b", "é", '"', "a,b"])
+def test_other_request_id_is_replaced(anonymous: Client, request_id: str) -> None:
+    response = anonymous.get("/health", headers={"X-Request-ID": request_id})
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-ID"])
 
 
-def test_exception_is_logged_without_what_it_quotes(config: Config, lines: Lines) -> None:
-    app = create_app(config)
+def test_exception_is_logged_without_row_values(make_app: MakeApp, lines: Lines) -> None:
+    app = make_app()
     row = {"user_id": "ann", "title": " hush "}
 
     @app.get("/broken")
@@ -88,7 +87,7 @@ def test_exception_is_logged_without_what_it_quotes(config: Config, lines: Lines
         db.session().execute(sa.insert(tasks), row)
         return "never"
 
-    assert app.test_client().get("/broken").status_code == 500
+    assert Client(app).get("/broken").status_code == 500
     error, request = lines.parsed()
     assert error["exc_info"].endswith("sqlalchemy.exc.IntegrityError: 23514\n")
     assert "in broken" in error["exc_info"]
@@ -97,10 +96,9 @@ def test_exception_is_logged_without_what_it_quotes(config: Config, lines: Lines
     assert "Failing row" not in lines.getvalue()
 
 
-def test_unreachable_database_is_logged_with_its_reason(lines: Lines) -> None:
-    url = "postgresql+psycopg2://ann:hunter2@127.0.0.1:1/db"
-    app = create_app(Config("0123456789abcdefghijklmnopqrstuv", url))
-    assert app.test_client().get("/ready").status_code == 503
+def test_unreachable_database_is_logged_with_its_reason(make_app: MakeApp, lines: Lines) -> None:
+    app = make_app(database_url="postgresql+psycopg2://ann:hunter2@127.0.0.1:1/db")
+    assert Client(app).get("/ready").status_code == 503
     error, request = lines.parsed()
     assert "Connection refused" in error["exc_info"]
     assert error["event"] == "database unavailable"
@@ -108,14 +106,14 @@ def test_unreachable_database_is_logged_with_its_reason(lines: Lines) -> None:
     assert "hunter2" not in lines.getvalue()
 
 
-def test_users_are_told_apart_but_not_told(lines: Lines, client_of: Any) -> None:
+def test_users_are_pseudonymised(lines: Lines, client_of: MakeClient) -> None:
     for user in ("ann", "bob", "ann"):
         client_of(user).get("/api/tasks")
     first, second, third = (line["user"] for line in lines.parsed())
     assert first == third != second
 
 
-def test_method_of_a_clients_own_making_is_not_logged(lines: Lines, anonymous: FlaskClient) -> None:
+def test_unknown_method_is_not_logged(lines: Lines, anonymous: Client) -> None:
     anonymous.open("/health", method="HUSH")
     (line,) = lines.parsed()
     assert (line["method"], line["status"]) == ("other", 405)

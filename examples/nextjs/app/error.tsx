@@ -3,8 +3,8 @@
 export default function ErrorPage() {
   return (
     <main className="page narrow">
-      <h1>Something is amiss</h1>
-      <p>This page could not be made. Your tasks are safe; it may work in a moment.</p>
+      <h1>Something went wrong.</h1>
+      <p>This page could not be loaded. Your tasks are safe. Try again in a moment.</p>
       <button type="button" className="primary" onClick={() => window.location.reload()}>
         Try again
       </button>

@@ -3,7 +3,7 @@ import { connection } from "next/server";
 import type { ReactNode } from "react";
 import "./globals.css";
 
-export const metadata: Metadata = { title: "Tasks", description: "What there is to do." };
+export const metadata: Metadata = { title: "Tasks", description: "Your task list." };
 
 export const viewport: Viewport = {
   themeColor: [
@@ -13,7 +13,7 @@ export const viewport: Viewport = {
 };
 
 export default async function Layout({ children }: { children: ReactNode }) {
-  await connection(); // A page made by the build has no nonce, and its scripts would not run.
+  await connection(); // A page rendered at build time has no nonce, so its scripts would not run.
   return (
     <html lang="en">
       <body>{children}</body>

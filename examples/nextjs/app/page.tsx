@@ -9,7 +9,7 @@ export default async function Home() {
   const session = await auth.api.getSession({ headers: await headers() });
   if (!session) redirect("/sign-in");
   const { id, name } = session.user;
-  // The API's URL is a property rather than NEXT_PUBLIC_, which the build would freeze.
+  // The API's URL is a prop, because the build would freeze a NEXT_PUBLIC_ variable.
   return (
     <Suspense>
       <Tasks key={id} apiUrl={apiUrl} userId={id} name={name} />

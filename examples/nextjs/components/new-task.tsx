@@ -15,7 +15,7 @@ export function NewTask({ onAdd, onDismiss }: Props) {
     setTitle("");
     setProblem(undefined);
     const refused = await onAdd(title);
-    // Its text comes back for mending, unless the next one is being typed: then the row keeps it.
+    // Put the text back for editing. If the user is typing the next title, the row keeps it.
     if (refused?.problem?.status !== 400 || field.current?.value) return;
     onDismiss(refused.key);
     setTitle(title);
@@ -42,7 +42,7 @@ export function NewTask({ onAdd, onDismiss }: Props) {
           setTitle(event.target.value);
           setProblem(undefined);
         }}
-        placeholder="What is to be done?"
+        placeholder="What needs to be done?"
         autoComplete="off"
         enterKeyHint="done"
         required

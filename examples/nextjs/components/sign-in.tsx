@@ -12,7 +12,7 @@ export function SignIn() {
       <h1>Tasks</h1>
       <SignInForm key={String(isNew)} isNew={isNew} onDone={() => window.location.assign("/")} />
       <p className="switch">
-        {isNew ? "You have an account? " : "New here? "}
+        {isNew ? "Already have an account? " : "New here? "}
         <button type="button" className="quiet" onClick={() => setIsNew(!isNew)}>
           {isNew ? "Sign in" : "Create an account"}
         </button>
@@ -95,7 +95,7 @@ type AuthError = { status: number; code?: string; message?: string };
 
 function describe({ status, code, message }: AuthError): Problem {
   if (status === 429) return { text: "Too many attempts. Wait ten seconds, then try again." };
-  const text = message ?? "That did not work. Try again in a moment.";
+  const text = message ?? "The request failed. Try again in a moment.";
   if (code?.startsWith("PASSWORD_")) return { field: "password", text };
   const isEmail = code === "INVALID_EMAIL" || code?.startsWith("USER_ALREADY_EXISTS");
   return { field: isEmail ? "email" : undefined, text };

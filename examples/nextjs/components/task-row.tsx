@@ -175,7 +175,7 @@ function EditForm({ row: { task, refused }, onSave, onCancel }: EditProps) {
   );
 }
 
-/** Tell whether what was refused can be mended by typing. */
+/** Return whether the user can fix a rejected change by editing it. */
 function isForEditing(refused: Operation | undefined): boolean {
   if (refused?.kind !== "change" || refused.changes.completed !== undefined) return false;
   return refused.problem?.status === 400 || refused.problem?.status === 413;
@@ -185,7 +185,7 @@ function useFieldProblems(refused: Operation | undefined): { title?: string; not
   if (!isForEditing(refused) || !refused?.problem) return {};
   const { fields, detail } = refused.problem;
   if (fields.title || fields.description) return { title: fields.title, notes: fields.description };
-  return { notes: detail }; // a body that is too large is so for its notes
+  return { notes: detail }; // only the notes can make a body too large
 }
 
 function useFocusWhenClosed(editing: boolean, title: React.RefObject<HTMLButtonElement | null>) {

@@ -13,14 +13,14 @@ import { TaskRow } from "./task-row";
 
 const LABELS = { all: "All", active: "Active", completed: "Completed" };
 const EMPTY = {
-  all: "Nothing here yet. What is the first thing to do?",
+  all: "No tasks yet. Add your first one.",
   active: "All done.",
-  completed: "Nothing completed yet.",
+  completed: "No completed tasks yet.",
 };
 const PARTICIPLES = { create: "added", change: "saved", delete: "deleted" };
 const NOTICE_MS = 8000;
 
-/** What happened; `seen` where the list itself does not show it. */
+/** A message about a change. `seen` makes it visible, if the list does not show the change. */
 type Notice = { text: string; seen?: boolean; undo?: () => void };
 type List = React.RefObject<HTMLUListElement | null>;
 
@@ -40,7 +40,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
     if (pageIsSpent) loadMore();
   });
 
-  /** Do it at once on the page, and say how it went only when the service has answered. */
+  /** Apply the change to the page at once. Announce the result when the service has responded. */
   async function run(intent: Intent & { key?: string }, done = describe(intent)) {
     setNotice(undefined);
     const refused = await tasks.run(intent);
@@ -62,9 +62,9 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
 
   function undo({ title, description, completed, priority, due_date, tags }: Task) {
     const shown = list.current?.firstChild ? list.current : document.getElementById("new-task");
-    shown?.focus(); // the button goes
+    shown?.focus(); // the Undo button disappears
     const task = { title, description, completed, priority, due_date, tags };
-    void run({ kind: "create", task }, { text: `“${title}” is back.` });
+    void run({ kind: "create", task }, { text: `Restored “${title}”.` });
   }
 
   function change(row: Row, changes: TaskChanges) {
@@ -96,8 +96,8 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
 
   async function signOut() {
     const { error } = await authClient.signOut().catch((error: Error) => ({ error }));
-    if (error) setNotice({ text: "You could not be signed out. Try again.", seen: true });
-    // A new document, and none to go back to: nothing of this person stays in memory.
+    if (error) setNotice({ text: "Sign-out failed. Try again.", seen: true });
+    // Load a new document without a history entry, so that no data of this user stays in memory.
     else window.location.replace("/sign-in");
   }
 
@@ -143,7 +143,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
         )}
         {problem && problem.status !== 401 && (
           <div className="failed" role="alert">
-            <p>Your tasks could not be read. {problem.detail}</p>
+            <p>Your tasks could not be loaded. {problem.detail}</p>
             <button
               type="button"
               className="primary"
@@ -162,7 +162,7 @@ export function Tasks({ apiUrl, userId, name }: { apiUrl: string; userId: string
             type="button"
             className="more"
             data-control="load"
-            aria-disabled={loading} // and not disabled, which would drop the focus
+            aria-disabled={loading} // not `disabled`, which would drop the focus
             onClick={() => {
               if (loading) return;
               keepFocusLoading((count) => setNotice({ text: describeLoaded(count) }));
@@ -195,7 +195,7 @@ function SignedOut({ list, onDone }: { list: List; onDone: () => void }) {
   }, [list]);
   return (
     <section ref={panel} className="signed-out">
-      <p role="alert">You are signed out. Sign in to go on; nothing typed is lost.</p>
+      <p role="alert">You are signed out. Sign in to continue. Nothing you typed is lost.</p>
       <SignInForm onDone={onDone} />
     </section>
   );
@@ -241,7 +241,7 @@ function describeChange(title: string, changes: TaskChanges): string {
 }
 
 function describeLoaded(count: number): string {
-  return count === 1 ? "1 more task is loaded." : `${count} more tasks are loaded.`;
+  return count === 1 ? "Loaded 1 more task." : `Loaded ${count} more tasks.`;
 }
 
 function describeRefusal({ kind, task, problem }: Operation): Notice {
@@ -259,7 +259,7 @@ function useNotice() {
   return [notice, setNotice] as const;
 }
 
-/** Give the focus to the row or its neighbour when the control that had it goes. */
+/** When the focused control disappears, focus the same control of the row or its neighbour. */
 function useFocusAfterLeaving(list: List, rows: Row[]) {
   const leaving = useRef<{ index: number; control: string }>(undefined);
   useLayoutEffect(() => {
@@ -277,7 +277,7 @@ function useFocusAfterLeaving(list: List, rows: Row[]) {
   };
 }
 
-/** Give the focus to the first task that came when more were asked for, and tell how many came. */
+/** After loading more, focus the first new task and announce how many tasks were loaded. */
 function useFocusAfterLoading(list: List, { rows, loading, problem }: ReturnType<typeof useTasks>) {
   type Tell = (count: number) => void;
   const asked = useRef<{ last?: string; tell?: Tell }>(undefined);
@@ -297,7 +297,7 @@ function useFocusAfterLoading(list: List, { rows, loading, problem }: ReturnType
   };
 }
 
-/** Where nothing has the focus, give it to the first of these that takes it. */
+/** If nothing has the focus, move it to the first of these elements that accepts it. */
 function placeFocus(...places: (Element | null | undefined)[]) {
   for (const place of places) {
     if (document.activeElement !== document.body) return;

@@ -1,4 +1,4 @@
-/** A person at a browser: what they do, by the names that a screen reader reads, and what it saw. */
+/** A user at a browser: finds controls by accessible name, and records requests and errors. */
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 /** @param {string} name */
 function setting(name) {
   const value = process.env[name];
-  assert(value, `${name} is not set; run this by make e2e`);
+  assert(value, `${name} is not set. Run these tests with: make e2e`);
   return value;
 }
 
@@ -15,7 +15,7 @@ export const PAGE = setting("BETTER_AUTH_URL");
 export const API = setting("API_URL");
 export const SECRET = setting("BETTER_AUTH_SECRET");
 const PASSWORD = "correct horse battery";
-const RATE_LIMIT_MS = 10_500; // Better Auth takes three sign-ups in ten seconds
+const RATE_LIMIT_MS = 10_500; // Better Auth accepts three sign-ups in ten seconds
 
 const FLAGS = ["--disable-gpu", "--disable-quic", "--disable-background-networking"];
 if (process.getuid?.() === 0) FLAGS.push("--no-sandbox");
@@ -51,7 +51,7 @@ export class Person {
   }
 
   /**
-   * Sign up as a new person, in a browser of their own.
+   * Sign up as a new user, in a separate browser context.
    * @param {string} name
    * @param {import("playwright-core").BrowserContextOptions} [options]
    */
@@ -59,7 +59,7 @@ export class Person {
     const context = await browser.newContext(options);
     await context.addInitScript(() => {
       addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
-        console.error(`The policy's ${effectiveDirective} refuses: ${blockedURI}`),
+        console.error(`The policy's ${effectiveDirective} blocks: ${blockedURI}`),
       );
     });
     const person = new Person(await context.newPage(), name);
@@ -90,7 +90,7 @@ export class Person {
     await page.getByLabel("Password").waitFor({ state: "detached" });
   }
 
-  /** Wait until the list was read. */
+  /** Wait until the list is loaded. */
   async idle() {
     await this.page.locator("ul[aria-busy=false]").waitFor({ state: "attached" });
   }
@@ -113,7 +113,7 @@ export class Person {
     return this.page.getByRole("listitem").filter({ hasText: title });
   }
 
-  /** Return the name of what has the focus, or nothing where nothing has it. */
+  /** Return the accessible name of the focused element, or undefined if none has the focus. */
   focused() {
     return this.page.evaluate(() => {
       const element = document.activeElement;
@@ -124,7 +124,7 @@ export class Person {
   }
 
   /**
-   * Wait until the page says something, aloud or to a screen reader only.
+   * Wait until the page announces a text, visibly or only to a screen reader.
    * @param {string} text
    */
   async hears(text) {
@@ -151,7 +151,7 @@ export class Person {
   }
 
   /**
-   * Wait for the service's next answer to a method.
+   * Wait for the service's next response to a method.
    * @param {string} method
    */
   answered(method) {
@@ -161,7 +161,7 @@ export class Person {
   }
 
   /**
-   * Ask the service directly, as this person.
+   * Send a request to the service directly, as this user.
    * @param {string} method @param {string} path @param {unknown} [body]
    */
   ask(method, path, body) {
@@ -170,7 +170,7 @@ export class Person {
   }
 
   /**
-   * Leave, having seen no error but those whose statuses the scenario made on purpose.
+   * Close the browser context. Fail if there was an error other than the expected status codes.
    * @param {number[]} statuses
    */
   async leave(...statuses) {
@@ -185,7 +185,7 @@ export class Person {
     assert(this.requests.length > 0);
     for (const request of this.requests) {
       assert.equal((await request.allHeaders())["cookie"], undefined);
-      assert.notEqual(request.failure()?.errorText, "net::ERR_FAILED"); // as of a failed preflight
+      assert.notEqual(request.failure()?.errorText, "net::ERR_FAILED"); // a failed preflight
     }
     const stored = "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])";
     assert.doesNotMatch(String(await this.page.evaluate(stored)), /eyJ/);

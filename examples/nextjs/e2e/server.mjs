@@ -1,12 +1,12 @@
-/** Another server of the app that was built, on a port of its own. */
+/** A second server of the built app, on its own port. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
 /**
- * Start the app, and wait until it says where it listens.
- * @param {Record<string, string>} settings those that differ from the environment's
+ * Start the app, and wait until it prints its URL.
+ * @param {Record<string, string>} settings values that override the environment
  */
 export async function serve(settings) {
   const next = new URL("../node_modules/next/dist/bin/next", import.meta.url).pathname;
@@ -18,7 +18,7 @@ export async function serve(settings) {
     const [url] = /http:\/\/localhost:\d+/.exec(line) ?? [];
     if (url) return { url, stop: () => stop(server) };
   }
-  throw new Error("The app ended before it listened.");
+  throw new Error("The app ended before it listened on a port.");
 }
 
 /** @param {import("node:child_process").ChildProcess} server */

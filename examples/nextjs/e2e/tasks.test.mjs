@@ -14,10 +14,10 @@ async function database(command) {
   await promisify(execFile)(program, [...args, command]);
 }
 
-test("a task lives from the empty list to its deletion", async () => {
+test("a task is added, completed, edited, deleted and restored", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
-  await page.getByText("What is the first thing to do?").waitFor();
+  await page.getByText("No tasks yet.").waitFor();
 
   assert.equal((await ada.add("  Buy milk ")).status(), 201);
   assert.equal((await ada.add("Write to Charles")).status(), 201);
@@ -33,7 +33,7 @@ test("a task lives from the empty list to its deletion", async () => {
   const unticked = ada.answered("PATCH");
   await ada.tick("Buy milk").click();
   await unticked;
-  await page.getByText("Nothing completed yet.").waitFor();
+  await page.getByText("No completed tasks yet.").waitFor();
   await ada.show("All");
 
   await ada.press("Edit Buy milk");
@@ -62,11 +62,11 @@ test("a task lives from the empty list to its deletion", async () => {
   await ada.leave();
 });
 
-test("two people never see each other's tasks, not in one browser either", async () => {
+test("two users never see each other's tasks, even in one browser", async () => {
   const ada = await Person.signUp("Ada");
   const { id } = await (await ada.add("Ada's secret")).json();
   const ben = await Person.signUp("Ben");
-  await ben.page.getByText("What is the first thing to do?").waitFor();
+  await ben.page.getByText("No tasks yet.").waitFor();
   await ben.add("Ben's plan");
   assert.deepEqual(await ben.titles(), ["Ben's plan"]);
   assert.equal((await ben.ask("GET", `/api/tasks/${id}`)).status, 404);
@@ -82,7 +82,7 @@ test("two people never see each other's tasks, not in one browser either", async
   await ben.leave();
 });
 
-test("another person who signs in from another tab takes the first tab over", async () => {
+test("after another user signs in from another tab, the first tab shows their tasks", async () => {
   const ada = await Person.signUp("Ada");
   await ada.add("Ada's secret");
   const ben = await Person.signUp("Ben");
@@ -91,13 +91,13 @@ test("another person who signs in from another tab takes the first tab over", as
   await ada.page.clock.fastForward("15:00");
   await ada.page.getByLabel("New task").fill("For whom?");
   await ada.page.getByLabel("New task").press("Enter");
-  await ada.page.getByText("What is the first thing to do?").waitFor();
+  await ada.page.getByText("No tasks yet.").waitFor();
   await ada.page.locator(".who", { hasText: "Ben" }).waitFor();
   await ada.leave();
   await ben.leave();
 });
 
-test("a list of more than 100 tasks goes on, without gaps or repeats", async () => {
+test("a list of more than 100 tasks loads page by page, without gaps or duplicates", async () => {
   const ada = await Person.signUp("Ada");
   const expected = Array.from({ length: 230 }, (_, index) => `Task ${index}`);
   for (const title of expected) await ada.ask("POST", "/api/tasks", { title });
@@ -114,13 +114,13 @@ test("a list of more than 100 tasks goes on, without gaps or repeats", async () 
     await ada.idle();
     assert.deepEqual(await ada.titles(), expected.slice(0, count));
     assert.equal(await ada.focused(), `Completed: ${expected[before]}`);
-    await ada.hears(`${count - before} more tasks are loaded.`);
+    await ada.hears(`Loaded ${count - before} more tasks.`);
   }
   assert.equal(await ada.page.getByRole("button", { name: "Load more" }).count(), 0);
   await ada.leave();
 });
 
-test("a filter that was never read starts at its first page", async () => {
+test("a filter that was not loaded before starts at its first page", async () => {
   const ada = await Person.signUp("Ada");
   for (let index = 0; index < 101; index += 1) {
     await ada.ask("POST", "/api/tasks", { title: `Task ${index}`, completed: index === 0 });
@@ -135,14 +135,14 @@ test("a filter that was never read starts at its first page", async () => {
   await ada.leave();
 });
 
-test("an expired token is renewed unseen", async () => {
+test("an expired token is renewed without an error", async () => {
   const ada = await Person.signUp("Ada");
   const { sub } = decodeJwt(ada.token);
   const now = Math.floor(Date.now() / 1000);
   const expired = await new SignJWT({ sub, iat: now - 960, exp: now - 60 })
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .sign(new TextEncoder().encode(SECRET));
-  // In the page, not by Playwright's routes: those answer the preflights in the service's place.
+  // In the page, because Playwright's routes would answer the preflights instead of the service.
   await ada.page.addInitScript((token) => {
     const { fetch } = window;
     let isFirst = true;
@@ -171,20 +171,20 @@ test("a token is renewed before it expires", async () => {
   await ada.page.clock.install();
   await ada.add("With the first token");
   assert.equal(ada.token, before);
-  await new Promise((resolve) => setTimeout(resolve, 1100)); // the next second has another iat
+  await new Promise((resolve) => setTimeout(resolve, 1100)); // the next second gives a new iat
   await ada.page.clock.fastForward("14:10");
   await ada.add("With the second");
   assert.notEqual(ada.token, before);
   await ada.leave();
 });
 
-test("a session that is over asks for a sign-in and loses nothing", async () => {
+test("an expired session asks for a sign-in and loses nothing", async () => {
   const ada = await Person.signUp("Ada");
   await ada.page.context().clearCookies();
   await ada.page.clock.install();
   await ada.page.clock.fastForward("15:00");
   await ada.add("Typed meanwhile");
-  await ada.page.getByText("Sign in to go on").waitFor();
+  await ada.page.getByText("Sign in to continue").waitFor();
   await ada.hears("“Typed meanwhile” was not added.");
   assert.equal(await ada.focused(), "E-mail");
   const saved = ada.answered("POST");
@@ -197,7 +197,7 @@ test("a session that is over asks for a sign-in and loses nothing", async () => 
   await ada.leave(401);
 });
 
-test("a refused title comes back to its field with the reason", async () => {
+test("a rejected title returns to its field with the reason", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
   const long = "x".repeat(201);
@@ -215,11 +215,11 @@ test("a refused title comes back to its field with the reason", async () => {
   const description = "Must have 1 to 200 characters.";
   const field = page.getByRole("textbox", { name: "Title", description });
   await field.waitFor();
-  await field.fill("Mended");
+  await field.fill("Fixed");
   const saved = ada.answered("PATCH");
   await field.press("Enter");
   assert.equal((await saved).status(), 200);
-  assert.deepEqual(await ada.titles(), ["Mended"]);
+  assert.deepEqual(await ada.titles(), ["Fixed"]);
   await ada.leave(400);
 });
 
@@ -235,7 +235,7 @@ test("a task that was deleted elsewhere leaves the list", async () => {
   await ada.leave(404);
 });
 
-test("notes that are too large are said to be so, beside them", async () => {
+test("notes that are too large show the error beside their field", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
   await ada.add("Write a novel");
@@ -245,7 +245,7 @@ test("notes that are too large are said to be so, beside them", async () => {
   const answered = ada.answered("PATCH");
   await ada.press("Save");
   assert.equal((await answered).status(), 413);
-  const description = "What was sent is larger than 128 KiB.";
+  const description = "The body is too large. Send at most 128 KiB.";
   const field = page.getByRole("textbox", { name: "Notes", description });
   assert.equal(await field.inputValue(), notes);
   await ada.press("Cancel");
@@ -253,7 +253,7 @@ test("notes that are too large are said to be so, beside them", async () => {
   await ada.leave(413);
 });
 
-test("a database that is stopped is a retry, and nothing is lost", async () => {
+test("after a database outage every change can be retried, and nothing is lost", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
   await ada.add("Outlive the outage");
@@ -262,7 +262,7 @@ test("a database that is stopped is a retry, and nothing is lost", async () => {
     const refused = ada.answered("PATCH");
     await ada.tick("Outlive the outage").click();
     assert.equal((await refused).status(), 503);
-    await page.getByText("The database cannot answer now").waitFor();
+    await page.getByText("The database is unavailable").waitFor();
     assert.equal(await ada.tick("Outlive the outage").isChecked(), false);
     await ada.press("Delete Outlive the outage");
     await ada.hears("“Outlive the outage” was not deleted.");
@@ -274,7 +274,7 @@ test("a database that is stopped is a retry, and nothing is lost", async () => {
     assert.equal((await ada.add("Typed in the dark")).status(), 503);
     await ada.hears("“Typed in the dark” was not added.");
     await ada.show("Active");
-    await page.getByText("Your tasks could not be read.").waitFor();
+    await page.getByText("Your tasks could not be loaded.").waitFor();
   } finally {
     await database("restart");
   }
@@ -296,12 +296,12 @@ test("a database that is stopped is a retry, and nothing is lost", async () => {
   await ada.leave(503);
 });
 
-test("what is done is shown at once, and what is done last is what stays", async () => {
+test("changes show at once, and the last change is stored", async () => {
   const ada = await Person.signUp("Ada");
   const { id } = await (await ada.add("Make up my mind")).json();
   await ada.page.evaluate(() => {
     const { fetch } = window;
-    let delay = 600; // the first answer is the slowest
+    let delay = 600; // the first response is the slowest
     window.fetch = async (input, init) => {
       await new Promise((resolve) => setTimeout(resolve, (delay -= 200)));
       return fetch(input, init);
@@ -318,7 +318,7 @@ test("what is done is shown at once, and what is done last is what stays", async
   await ada.leave();
 });
 
-test("the keyboard is enough, and never loses its place", async () => {
+test("the keyboard is enough, and the focus is never lost", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
   for (const title of ["Three", "Two", "One"]) await ada.add(title);
@@ -339,7 +339,7 @@ test("the keyboard is enough, and never loses its place", async () => {
   await ada.leave();
 });
 
-test("a phone in the dark has room for it", async () => {
+test("the page fits a small phone in dark mode", async () => {
   const viewport = { width: 320, height: 640 };
   const ada = await Person.signUp("Ada", {
     viewport,
@@ -386,7 +386,7 @@ test("long notes show three lines and no part of a fourth", async () => {
   await ada.leave();
 });
 
-test("after a sign-out there is only the sign-in", async () => {
+test("after a sign-out only the sign-in page is available", async () => {
   const ada = await Person.signUp("Ada");
   await ada.add("Kept");
   await ada.press("Sign out");
@@ -400,7 +400,7 @@ test("after a sign-out there is only the sign-in", async () => {
   await ada.leave();
 });
 
-test("each page allows its own scripts, the service, and nothing else", async () => {
+test("each page allows only its own scripts and the service", async () => {
   const policies = [];
   for (const path of ["/sign-in", "/sign-in", "/no-such-page"]) {
     const { headers } = await fetch(PAGE + path);
@@ -428,7 +428,7 @@ test("a script that is injected into the page does not run", async () => {
   const { page } = ada;
   const refused = ["elem", "attr"].map((kind) =>
     page.waitForEvent("console", (message) =>
-      message.text().includes(`script-src-${kind} refuses: inline`),
+      message.text().includes(`script-src-${kind} blocks: inline`),
     ),
   );
   const ran = await page.evaluate(() => {
@@ -446,7 +446,7 @@ test("a script that is injected into the page does not run", async () => {
   await ada.leave();
 });
 
-test("an address without a page leads back to the tasks", async () => {
+test("an unknown URL links back to the tasks", async () => {
   const ada = await Person.signUp("Ada");
   await ada.page.goto(`${PAGE}/no-such-page`);
   await ada.page.getByRole("link", { name: "Go to your tasks" }).click();
@@ -454,23 +454,23 @@ test("an address without a page leads back to the tasks", async () => {
   await ada.leave(404);
 });
 
-test("a page that cannot be made can be asked for again", async () => {
+test("a page that fails to load can be retried", async () => {
   const ada = await Person.signUp("Ada");
   await database("stop");
   try {
     await ada.page.reload();
-    await ada.page.getByText("This page could not be made.").waitFor();
+    await ada.page.getByText("This page could not be loaded.").waitFor();
   } finally {
     await database("restart");
   }
   await ada.press("Try again");
   await ada.idle();
-  const serverError = "Minified React error #441"; // the page is told no more than that
+  const serverError = "Minified React error #441"; // the page gets no details
   ada.errors = ada.errors.filter((error) => !error.includes(serverError));
   await ada.leave(500);
 });
 
-test("the same build serves another stage, over https", async () => {
+test("one build also works in another environment, over https", async () => {
   const stage = { BETTER_AUTH_URL: "https://tasks.example", API_URL: "https://api.example/v1" };
   const server = await serve(stage);
   try {

@@ -9,16 +9,16 @@ export type TaskChanges = components["schemas"]["TaskChanges"];
 type ApiError = components["schemas"]["Error"];
 
 const RENEW_BEFORE_MS = 60_000;
-const TIMEOUT_MS = 20_000; // the API gives its database up before that
+const TIMEOUT_MS = 20_000; // longer than the service waits for its database
 
-/** What went wrong, in words for a person; `status` is 0 where no answer came. */
+/** What went wrong, in words for the user. `status` is 0 if there was no response. */
 export type Problem = { status: number; detail: string; fields: Record<string, string> };
 
 export type Outcome<T> = { data: T; response: Response } | { problem: Problem };
 
 export type Api = ReturnType<typeof createApi>;
 
-/** Make the client of one user's tasks. Its token stays in memory and is nobody else's. */
+/** Create the client for one user's tasks. Its token stays in memory and is only this user's. */
 export function createApi(baseUrl: string, userId: string) {
   const token = keepToken(userId);
 
@@ -40,7 +40,7 @@ function authorized(request: Request, token: string | undefined): Promise<Respon
   return fetch(request, { signal });
 }
 
-/** Hold a token, renew it before it expires, and ask for one only once however many need it. */
+/** Keep a token and renew it before it expires. Concurrent callers share one token request. */
 function keepToken(userId: string) {
   let token: Promise<string | undefined> | undefined;
   let renewAt = 0;
@@ -59,10 +59,10 @@ function keepToken(userId: string) {
     if (!fetched) return undefined;
     const { sub, iat = 0, exp = 0 } = decodeJwt(fetched);
     if (sub !== userId) {
-      window.location.reload(); // somebody else signed in from another tab
-      throw new Error("Another person signed in.");
+      window.location.reload(); // another user signed in from another tab
+      throw new Error("Another user signed in.");
     }
-    renewAt = Date.now() + (exp - iat) * 1000 - RENEW_BEFORE_MS; // also by a wrong clock
+    renewAt = Date.now() + (exp - iat) * 1000 - RENEW_BEFORE_MS; // works with a wrong clock too
     return fetched;
   }
 
@@ -76,7 +76,7 @@ function keepToken(userId: string) {
   };
 }
 
-/** Wait for an answer and tell it from a problem. */
+/** Wait for a response. Return its data, or a problem. */
 export async function settle<T>(
   call: Promise<{ data?: T; error?: ApiError; response: Response }>,
 ): Promise<Outcome<T>> {
@@ -96,8 +96,8 @@ function describe(status: number, error: ApiError | undefined): Problem {
     if (loc[0] === "body" && field) fields[field] ??= msg;
   }
   if (status === 401) return { status, detail: "You are signed out.", fields };
-  // Something between the page and the service may answer, and not in JSON.
-  return { status, detail: error?.detail ?? `The service answered ${status}.`, fields };
+  // A proxy between the page and the service may respond with something other than JSON.
+  return { status, detail: error?.detail ?? `The service returned status ${status}.`, fields };
 }
 
 /** Return the cursor of the page after this one, from its `Link` header. */

@@ -9,10 +9,10 @@ if (!secret) throw new Error("BETTER_AUTH_SECRET is not set");
 const key = new TextEncoder().encode(secret);
 
 const database = new Pool({ connectionString: process.env.AUTH_DATABASE_URL });
-// Without a listener, a database that restarts ends this process; the pool connects anew by itself.
+// Without a listener, a database restart ends this process. The pool reconnects by itself.
 database.on("error", (error) => console.error("auth database:", error.message));
 
-/** Sign what the service takes: three claims and no more, or it would pass for an e-mail link. */
+/** Sign only these three claims. With `email`, the token would pass as a verification link. */
 async function sign({ sub, iat, exp }: JWTPayload): Promise<string> {
   return new SignJWT({ sub, iat, exp }).setProtectedHeader({ alg: "HS256", typ: "JWT" }).sign(key);
 }
@@ -23,7 +23,7 @@ export const auth = betterAuth({
   emailAndPassword: { enabled: true },
   plugins: [
     jwt({
-      // Demanded once `sign` is given, and not used by it.
+      // Required when `sign` is set, but not used.
       jwks: { remoteUrl: "https://unused.invalid", keyPairConfig: { alg: "EdDSA" } },
       jwt: { sign },
     }),

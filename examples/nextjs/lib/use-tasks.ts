@@ -10,19 +10,19 @@ export type Intent =
   | { kind: "change"; task: Task; changes: TaskChanges }
   | { kind: "delete"; task: Task };
 
-/** What the person did and the service has not accepted: under way, or refused for `problem`. */
+/** A change that the service has not accepted: still pending, or rejected because of `problem`. */
 export type Operation = Intent & { key: string; problem?: Problem };
 
-/** A task as the person should see it now; `refused` is what the service would not do to it. */
+/** A task as the user should see it now. `refused` is a change to it that the service rejected. */
 export type Row = { key: string; task: Task; saving?: boolean; refused?: Operation };
 
 type State = {
-  tasks: Task[]; // as the service told them
+  tasks: Task[]; // as the service returned them
   operations: Operation[]; // oldest first
   loading: boolean;
-  listed?: Filter; // what the last page was read for
+  listed?: Filter; // the filter of the last page that was loaded
   cursor?: string;
-  problem?: Problem; // of the last page that was asked for
+  problem?: Problem; // of the last page that was requested
 };
 
 type Event =
@@ -75,12 +75,12 @@ function unique(tasks: Task[]): Task[] {
   return [...new Map(tasks.map((task) => [task.id, task])).values()];
 }
 
-/** Return the id of the task that an operation is on; a new task has none yet. */
+/** Return the id of the operation's task, or 0 for a new task. */
 function target(operation: Intent): number {
   return operation.kind === "create" ? 0 : operation.task.id;
 }
 
-/** Lay what is under way over what is stored. What was refused is thereby rolled back. */
+/** Apply pending operations to the stored tasks. Skip rejected ones, which rolls them back. */
 function overlay({ tasks, operations }: State, filter: Filter): Row[] {
   const rows = new Map<number, Row>(tasks.map((task) => [task.id, { key: `${task.id}`, task }]));
   const drafts: Row[] = [];
@@ -120,7 +120,7 @@ async function send(api: Api, operation: Operation): Promise<Outcome<Task | unde
   return settle(api.DELETE("/api/tasks/{task_id}", { params }));
 }
 
-/** Hold the tasks of one filter, and what is being done to them. */
+/** Keep the tasks that match one filter, and the operations on them. */
 export function useTasks(api: Api, filter: Filter) {
   const [state, dispatch] = useReducer(reduce, { tasks: [], operations: [], loading: true });
   const turns = useRef(new Map<number, Promise<unknown>>());
@@ -138,7 +138,7 @@ export function useTasks(api: Api, filter: Filter) {
       let outcome: Outcome<Task[]>;
       let before: number;
       do {
-        // A page that was read while a change settled may be older than the change.
+        // A page that was loaded while a change finished may be older than the change.
         before = settled.current;
         const query = { status: filter, cursor };
         outcome = await settle(api.GET("/api/tasks", { params: { query }, signal }));
@@ -161,13 +161,13 @@ export function useTasks(api: Api, filter: Filter) {
     return () => listing.current?.abort();
   }, [load]);
 
-  /** Do something at once on the page, and in its turn at the service; return what went wrong. */
+  /** Apply a change to the page at once, and send it in turn. Return the operation if it fails. */
   const run = useCallback(
     (intent: Intent & { key?: string }): Promise<Operation | undefined> => {
       const key = intent.key ?? `new-${(lastKey.current += 1)}`;
       const operation: Operation = { ...intent, key, problem: undefined };
       dispatch({ type: "began", operation });
-      // One after the other for each task, so that the last thing done is the last thing stored.
+      // One after the other for each task, so that the last change made is the last one stored.
       const before = turns.current.get(target(operation)) ?? Promise.resolve();
       const turn = before.then(async () => {
         const outcome = await send(api, operation);
@@ -192,7 +192,7 @@ export function useTasks(api: Api, filter: Filter) {
   const loading = state.loading || state.listed !== filter;
   const unauthorized = operations.filter((operation) => operation.problem?.status === 401);
 
-  /** Ask again for the page that could not be read. */
+  /** Retry the page that could not be loaded. */
   function reload() {
     void load(asked.current);
   }
@@ -202,7 +202,7 @@ export function useTasks(api: Api, filter: Filter) {
     loading,
     problem,
     signedOut: problem?.status === 401 || unauthorized.length > 0,
-    unauthorized, // what to run again after a sign-in
+    unauthorized, // the operations to retry after a sign-in
     more: cursor !== undefined,
     run,
     reload,

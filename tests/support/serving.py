@@ -1,32 +1,36 @@
-"""gunicorn as production runs it, for tests that speak HTTP to it."""
+"""gunicorn as in production, for tests that send HTTP requests."""
 
 import json
 import os
 import socket
 import subprocess
 import sys
-import time
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 from tests import ROOT, SECRET
+from tests.support.waiting import wait_until
 
 GUNICORN = [str(Path(sys.executable).with_name("gunicorn")), "wsgi:app"]
 
 
 class Server:
-    """A running gunicorn, its port and what it logs."""
+    """A running gunicorn with its port and its log."""
 
-    def __init__(self, log: Path, database_url: str, **environ: str) -> None:
+    def __init__(
+        self, log: Path, database_url: str, *, descriptors: int | None = None, **environ: str
+    ) -> None:
         self.log = log
         self.port = free_port()
         settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": database_url}
         settings |= {"PATH": os.environ["PATH"]}
         settings |= {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
+        limit = f"ulimit -n {descriptors}; " if descriptors else ""
+        command = [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"]
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
-                [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"],
+                ["sh", "-c", f'{limit}exec "$@"', "sh", *command],
                 cwd=ROOT,
                 env=settings | environ,
                 stderr=stderr,
@@ -36,24 +40,24 @@ class Server:
         return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def __enter__(self) -> "Server":
-        deadline = time.monotonic() + 20
         try:
-            while "Booting worker" not in self.log.read_text():
-                assert self.process.poll() is None, self.log.read_text()
-                assert time.monotonic() < deadline, self.log.read_text()
-                time.sleep(0.05)
+            wait_until(self.is_booting, "no worker boots")
         except AssertionError:
             self.process.kill()
             raise
         return self
 
+    def is_booting(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        return "Booting worker" in self.log.read_text()
+
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         try:
-            self.process.wait(40)  # longer than gunicorn waits for its workers
+            self.process.wait(40)  # longer than gunicorn's graceful timeout
         finally:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(10)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]

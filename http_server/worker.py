@@ -1,7 +1,7 @@
 """The worker and the logger that gunicorn runs the service with.
 
 Both override methods of gunicorn, so both depend on its internals. Checked on gunicorn 27.0.1;
-tests/unit/test_gunicorn_worker.py fails when gunicorn changes what they use. Without them the
+tests/unit/test_worker.py fails when gunicorn changes what they use. Without them the
 service still answers, but its log is not JSON and may quote a token of a malformed request, and
 a few clients that do not read, or that do not close their end of a connection, stop a worker.
 
@@ -16,6 +16,7 @@ import socket
 import sys
 from collections import deque
 from functools import partial
+from itertools import islice
 from time import monotonic, sleep
 from typing import Any
 
@@ -24,7 +25,7 @@ from gunicorn.http.body import LengthReader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from pythonjsonlogger.json import JsonFormatter
 
-from todo_api.client_socket import ClientSocket
+from http_server.client_socket import ClientSocket
 
 NEXT_REQUEST = 2  # milliseconds
 LINGER = 2  # seconds
@@ -118,7 +119,7 @@ class Worker(ThreadWorker):
 
     def handle(self, conn: Connection) -> Any:
         outcome = self.handle_one(conn)
-        while outcome is True and self.follows(conn):
+        while outcome is True and self.next_request_ready(conn):
             outcome = self.handle_one(conn)
         if outcome is False:
             self.end(conn)
@@ -133,7 +134,7 @@ class Worker(ThreadWorker):
         conn.request = req
         return super().handle_request(req, conn)
 
-    def follows(self, conn: Connection) -> bool:
+    def next_request_ready(self, conn: Connection) -> bool:
         """Return whether another request is there, or comes within moments."""
         if not self.alive or self.nr_conns > self.cfg.threads:
             return False
@@ -179,17 +180,25 @@ class Worker(ThreadWorker):
 
     def murder_pending(self) -> None:
         """Close the connections whose time is up; without room, all that nobody waits for."""
-        now = monotonic()
         full = self.crowded or self.nr_conns >= self.worker_connections
         if full:
-            for conn in self.pending_conns:
-                conn.timeout = now
+            self.make_room()
         super().murder_pending()
-        while self.lingering and (full or self.lingering[0].timeout < now):
+        while self.lingering and (full or self.lingering[0].timeout < monotonic()):
             self.forget(self.lingering[0])
-        if self.crowded:
-            self.murder_keepalived(force=True)
-            self.crowded = False
+
+    def make_room(self) -> None:
+        """Let idle connections end now: the silent ones, and the kept ones that are too many.
+
+        gunicorn checks `max_keepalived` in the threads, so a few more may be kept. They could take
+        the whole room until they expire.
+        """
+        kept = 0 if self.crowded else self.max_keepalived
+        excess = max(0, len(self.keepalived_conns) - kept)
+        for conn in (*self.pending_conns, *islice(self.keepalived_conns, excess)):
+            conn.timeout = monotonic()
+        self.murder_keepalived()
+        self.crowded = False
 
 
 def readable(sock: socket.socket, milliseconds: int = 0) -> bool:

@@ -9,7 +9,7 @@ from termios import TIOCOUTQ
 from time import monotonic
 from typing import Any
 
-PATIENCE = 10.0  # seconds
+PATIENCE = 8.0  # seconds
 LEAST_RATE = 4096  # bytes a second
 STEP = 1.0  # seconds between two looks at what a client has taken
 

@@ -1,14 +1,15 @@
-"""PgBouncer as Neon runs it: transactions are pooled, and start-up options refused."""
+"""PgBouncer configured as on Neon: transaction pooling, no startup options."""
 
 import shutil
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
-from time import sleep
 
 import sqlalchemy as sa
 
-from tests.serving import free_port
+from tests.support.serving import free_port
+from tests.support.waiting import wait_until
 from todo_api import embedded
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
@@ -30,7 +31,7 @@ logfile = {folder}/log
 
 
 class Pooler:
-    """A PgBouncer in front of a server while a `with` lasts; ``size`` connections a database."""
+    """A PgBouncer in front of a server while a `with` lasts, with ``size`` connections."""
 
     def __init__(self, server: str, folder: Path, size: int = 20) -> None:
         url = sa.make_url(server)
@@ -53,25 +54,26 @@ class Pooler:
         user = embedded.as_server_user() | {"stdout": subprocess.DEVNULL}
         user |= {"stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen([PGBOUNCER, str(self.file)], **user)
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-            except OSError:
-                assert self.process.poll() is None, self.log()
-                sleep(0.02)
-            else:
-                return self
+        wait_until(self.accepts, "PgBouncer does not accept connections")
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         self.process.wait(20)
 
+    def accepts(self) -> bool:
+        assert self.process.poll() is None, self.log()
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            return True
+        return False
+
     def log(self) -> str:
         return (self.file.parent / "log").read_text()
 
     def url(self, direct: str) -> str:
-        """Return the URL of a database by way of the pooler."""
-        way = sa.make_url(direct).set(
+        """Return the URL of a database through the pooler."""
+        pooled = sa.make_url(direct).set(
             host="127.0.0.1", port=self.port, query={"sslmode": "disable"}
         )
-        return way.render_as_string(hide_password=False)
+        return pooled.render_as_string(hide_password=False)

@@ -1,0 +1,1 @@
+"""How gunicorn serves the application over HTTP: its worker, its logger and its sockets."""

@@ -1,0 +1,198 @@
+"""How long strangers can keep a worker from the others: the figures that SECURITY.md states."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from config import Config
+from tests.support.client import Token
+from tests.support.serving import Server
+from tests.support.strangers import (
+    BUNDLE,
+    get,
+    keep_asking,
+    open_socket,
+    read_slowly,
+    seconds_of_health,
+    silent_readers,
+    worker_memory,
+)
+
+LARGEST = [f"X-{n}: {'x' * 8_000}" for n in range(60)]
+POST_CUT_SHORT = b'POST /api/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n{"t'
+READER = 8 * 1024  # bytes a second
+
+
+@pytest.fixture(scope="module")
+def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("edge") / "log", config.database_url) as server:
+        yield server
+    assert not [line for line in server.lines() if line["level"] in ("ERROR", "CRITICAL")]
+
+
+@pytest.fixture
+def signed(config: Config, user: str, token: Token) -> str:
+    """The token of a user with a page of 4 MB."""
+    engine = sa.create_engine(config.database_url.replace("postgresql:", "postgresql+psycopg2:"))
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO tasks (user_id, title, description)"
+                " SELECT :user, 'x', repeat('x', 10000) FROM generate_series(1, 400)"
+            ),
+            {"user": user},
+        )
+    engine.dispose()
+    return token(user)
+
+
+@pytest.fixture(params=["asset", "page"])
+def request_of(request: pytest.FixtureRequest, signed: str) -> bytes:
+    if request.param == "asset":
+        return BUNDLE
+    return get("/api/tasks?limit=500", f"Authorization: Bearer {signed}")
+
+
+@pytest.mark.parametrize(("clients", "most"), [(24, 25), (100, 60)])
+def test_silent_readers_are_given_up(
+    served: Server, request_of: bytes, clients: int, most: int
+) -> None:
+    with silent_readers(served, clients, request_of):
+        seconds = seconds_of_health(served)
+    print(f"{clients} silent: {seconds:.1f} s")  # noqa: T201 the figure
+    assert seconds < most
+
+
+def test_slow_but_steady_reader_gets_its_page_beside_silent_ones(
+    served: Server, signed: str, request_of: bytes
+) -> None:
+    page = get("/api/tasks?limit=30", f"Authorization: Bearer {signed}", "Connection: close")
+    with open_socket(served, 4096) as connection, silent_readers(served, 24, request_of):
+        connection.sendall(page)
+        connection.settimeout(60)
+        assert read_slowly(connection, 10_000_000, READER) > 300_000
+
+
+def test_slow_but_steady_reader_of_a_large_page_is_not_given_up(
+    served: Server, signed: str
+) -> None:
+    page = get("/api/tasks?limit=400", f"Authorization: Bearer {signed}")
+    with ExitStack() as held, ThreadPoolExecutor(3) as clients:
+        readers = []
+        for buffer in (4096, 65_536, 0):
+            connection = held.enter_context(open_socket(served, buffer))
+            connection.sendall(page)
+            readers.append(clients.submit(read_slowly, connection, 60 * READER, READER))
+        assert [reader.result() for reader in readers] == [60 * READER] * 3
+
+
+@pytest.mark.parametrize("rate", [14, 60])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        get("/health", "Connection: close"),
+        get("/health", "Connection: close") + b"GET",
+        get("/health", "Content-Length: 10", "Connection: close"),
+        get("/health", "Transfer-Encoding: chunked"),
+        get("/health", "Content-Length: 9999999"),
+        b"nonsense\r\n\r\n",
+    ],
+    ids=["read", "more", "short", "411", "413", "400"],
+)
+def test_clients_that_keep_their_end_open_hold_up_nobody(
+    served: Server, request_: bytes, rate: int
+) -> None:
+    with keep_asking(served, request_, rate):
+        slowest = 0.0
+        for _ in range(16):
+            slowest = max(slowest, seconds_of_health(served))
+            time.sleep(0.5)
+    print(f"{rate} a second: {slowest:.2f} s")  # noqa: T201 the figure
+    assert slowest < 1
+
+
+def test_connections_that_never_send_anything_hold_up_nobody(served: Server) -> None:
+    """The kernel gives them to the worker after half a minute: more than it may have open."""
+    with ExitStack() as held:
+        for _ in range(1100):
+            held.enter_context(open_socket(served))
+        slowest = 0.0
+        for _ in range(70):
+            slowest = max(slowest, seconds_of_health(served))
+            time.sleep(1)
+    print(f"1100 silent: {slowest:.2f} s")  # noqa: T201 the figure
+    assert slowest < 2
+
+
+def test_trickling_sender_is_given_up(served: Server) -> None:
+    started = time.monotonic()
+    with open_socket(served) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nX: ")
+        connection.settimeout(0.5)
+        while time.monotonic() - started < 20:
+            connection.sendall(b"x")
+            try:
+                assert connection.recv(1) == b""
+                break
+            except TimeoutError:
+                pass
+    assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("GET /nope", 404),
+        ("DELETE /health", 405),
+        ("OPTIONS /nope", 204),
+    ],
+)
+def test_large_headers_do_not_pile_up(
+    config: Config, tmp_path: Path, line: str, status: int
+) -> None:
+    request = "\r\n".join([f"{line} HTTP/1.1", "Host: x", *LARGEST, "Connection: close", "", ""])
+    if status == 204:
+        request = request.replace("X-0: ", "Access-Control-Request-Method: GET\r\nY: ", 1)
+    assert growth(config, tmp_path, request.encode(), status) < 60
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"zz": "' + b"x" * 131_062 + b'"}', b'{"title": "' + b"x" * 131_059 + b'"}'],
+    ids=["unknown", "too long"],
+)
+def test_refused_bodies_do_not_pile_up(
+    config: Config, tmp_path: Path, token: Token, body: bytes
+) -> None:
+    head = ["POST /api/tasks HTTP/1.1", "Host: x", "Content-Type: application/json"]
+    head += [f"Authorization: Bearer {token('user')}", f"Content-Length: {len(body)}"]
+    request = "\r\n".join([*head, "Connection: close", "", ""]).encode() + body
+    assert growth(config, tmp_path, request, 400) < 60
+
+
+def growth(config: Config, folder: Path, request: bytes, status: int) -> float:
+    """Return by how many MiB a new worker grows with 300 requests."""
+    with Server(folder / "log", config.database_url) as server:
+        seconds_of_health(server)
+        before = worker_memory(server)
+        for _ in range(300):
+            with open_socket(server) as connection:
+                connection.sendall(request)
+                assert connection.recv(65_536).startswith(b"HTTP/1.1 %d" % status)
+        grown = worker_memory(server) - before
+        print(f"{before:.0f} MiB, {grown:+.0f} MiB")  # noqa: T201 the figure
+        return grown
+
+
+@pytest.mark.parametrize("sent", [b"GET /health HTTP/1.1\r\nHo", POST_CUT_SHORT])
+def test_client_that_stops_sending_is_disconnected(served: Server, sent: bytes) -> None:
+    with open_socket(served) as connection:
+        connection.settimeout(25)
+        connection.sendall(sent)
+        while connection.recv(65_536):
+            pass

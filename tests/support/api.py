@@ -1,0 +1,65 @@
+"""Common requests to the API, and the error bodies that tests expect."""
+
+import re
+from http.client import HTTPResponse
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.support.client import Client
+from todo_api.models import tasks
+
+
+def create(client: Client, **task: Any) -> dict[str, Any]:
+    response = client.post("/api/tasks", json={"title": "Buy milk"} | task)
+    assert response.status_code == 201, response.json
+    created: dict[str, Any] = response.json
+    return created
+
+
+def body_error(name: str, message: str, type_: str = "invalid") -> dict[str, Any]:
+    """Return the 400 for one invalid field of the body."""
+    loc = ["body", name] if name else ["body"]
+    return {
+        "detail": f"{'.'.join(loc)}: {message}",
+        "status_code": 400,
+        "error_type": "validation_error",
+        "errors": [{"loc": loc, "msg": message, "type": type_}],
+    }
+
+
+def query_error(name: str, message: str, *rest: str) -> dict[str, Any]:
+    """Return the 400 for one invalid query parameter."""
+    error = body_error(name, message)
+    error["errors"][0]["loc"] = ["query", name, *rest]
+    return error | {"detail": f"{'.'.join(['query', name, *rest])}: {message}"}
+
+
+def add_tasks(app: Flask, user: str, count: int, **columns: Any) -> None:
+    """Insert tasks in one statement, so that all have the same creation time."""
+    rows = [{"user_id": user, "title": f"task {number}"} | columns for number in range(count)]
+    with app.extensions["engine"].connect() as connection:
+        connection.execute(sa.insert(tasks), rows)
+
+
+def next_link(response: TestResponse | HTTPResponse) -> str:
+    """Return the path of the next page (RFC 8288), or an empty string on the last page."""
+    link = response.headers.get("Link")
+    if link is None:
+        return ""
+    found = re.fullmatch(r'<([^<>]+)>; rel="next"', link)
+    assert found, link
+    return found[1]
+
+
+def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:
+    """Return all pages, following `Link` to the last one."""
+    found = []
+    while path:
+        response = client.get(path)
+        assert response.status_code == 200, response.json
+        found.append(response.json)
+        path = next_link(response)
+    return found

@@ -1,0 +1,73 @@
+"""PostgreSQL servers for tests."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import sqlalchemy as sa
+
+from config import Config
+from tests import SECRET
+from tests.support.waiting import wait_until
+from todo_api import create_app, embedded
+
+NewDatabase = Callable[[], AbstractContextManager[str]]
+"""Make an empty database while a `with` lasts, which yields its URL."""
+
+FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
+
+
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """Make a temporary folder that every user can reach, because root's server runs as another."""
+    with tempfile.TemporaryDirectory() as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+class Cluster:
+    """A PostgreSQL that tests can stop, restart and query directly."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = embedded.start(folder, "max_connections=60")
+        self.home = embedded.own_folder(folder)
+        self.programs = embedded.find_programs()
+        app = create_app(Config(SECRET, self.url))
+        with app.app_context():
+            flask_migrate.upgrade()
+        app.extensions["engine"].dispose()
+        self.engine = sa.create_engine(
+            self.url.replace("postgresql:", "postgresql+psycopg2:"),
+            isolation_level="AUTOCOMMIT",
+            poolclass=sa.NullPool,
+        )
+
+    def ask(self, statement: str, **values: Any) -> Any:
+        with self.engine.connect() as connection:
+            result = connection.execute(sa.text(statement), values)
+            return result.scalars().all() if result.returns_rows else None
+
+    def wait_for_blocked(self, count: int) -> None:
+        """Return when that many statements wait for a lock."""
+        blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        wait_until(lambda: self.ask(blocked) == [count], f"not {count} statements wait for a lock")
+
+    def terminate_backends(self) -> int:
+        return len(
+            self.ask(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE application_name = 'todo_api'"
+            )
+        )
+
+    def control(self, command: str, *options: str) -> None:
+        embedded.run(self.programs / "pg_ctl", command, "-D", self.home / "data", "-w", *options)
+
+    def stop(self, mode: str) -> None:
+        self.control("stop", "-m", mode)
+
+    def start(self) -> None:
+        self.control("restart", "-l", str(self.home / "data/server.log"))  # with its old options

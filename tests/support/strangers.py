@@ -1,0 +1,84 @@
+"""Clients without a token that misuse their connections, for the tests that time the others."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Event, Thread
+
+import psutil
+
+from tests.support.serving import Server, ask
+
+BUNDLE = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def get(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+def seconds_of_health(server: Server) -> float:
+    """Ask for /health on a new connection, and return how long the response took."""
+    connection = server.connect()
+    connection.timeout = 120
+    started = time.monotonic()
+    assert ask(connection, "GET", "/health", "")[0].status == 200
+    connection.close()
+    return time.monotonic() - started
+
+
+def open_socket(server: Server, receive_buffer: int = 0) -> socket.socket:
+    connection = socket.socket()
+    connection.settimeout(60)
+    if receive_buffer:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    connection.connect(("127.0.0.1", server.port))
+    return connection
+
+
+@contextmanager
+def silent_readers(server: Server, count: int, request: bytes) -> Iterator[None]:
+    """Clients that ask four times and read nothing."""
+    with ExitStack() as held:
+        for _ in range(count):
+            connection = held.enter_context(open_socket(server, 4096))
+            connection.sendall(request * 4)
+        time.sleep(0.5)
+        yield
+
+
+def read_slowly(connection: socket.socket, size: int, rate: int) -> int:
+    """Read ``size`` bytes at a steady rate; return how many came."""
+    received = 0
+    while received < size:
+        chunk = connection.recv(min(rate // 10, size - received))
+        if not chunk:
+            break
+        received += len(chunk)
+        time.sleep(len(chunk) / rate)
+    return received
+
+
+@contextmanager
+def keep_asking(server: Server, request: bytes, rate: int) -> Iterator[None]:
+    """Send ``request`` on a new connection ``rate`` times a second, and keep every one open."""
+    ending = Event()
+
+    def run() -> None:
+        with ExitStack() as held:
+            while not ending.wait(1 / rate):
+                held.enter_context(open_socket(server)).sendall(request)
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join(60)
+
+
+def worker_memory(server: Server) -> float:
+    """Return the resident MiB of the only worker."""
+    (worker,) = psutil.Process(server.process.pid).children()
+    return float(worker.memory_info().rss) / 2**20

@@ -1,0 +1,79 @@
+"""What `http_server.worker` uses of gunicorn's internals is still there, as it expects."""
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import gunicorn
+import pytest
+from gunicorn import util
+from gunicorn.glogging import Logger
+from gunicorn.http.body import LengthReader
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from tests import ROOT
+
+
+def test_gunicorn_is_the_version_that_the_worker_was_checked_on() -> None:
+    assert gunicorn.__version__ == "27.0.1"
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        (ThreadWorker.accept, ["self", "listener"]),
+        (ThreadWorker.enqueue_req, ["self", "conn"]),
+        (ThreadWorker.handle, ["self", "conn"]),
+        (ThreadWorker.handle_request, ["self", "req", "conn"]),
+        (ThreadWorker.finish_request, ["self", "conn", "fs"]),
+        (ThreadWorker.murder_pending, ["self"]),
+        (ThreadWorker.murder_keepalived, ["self", "force"]),
+        (TConn, ["cfg", "sock", "client", "server"]),
+        (TConn.wait_for_data, ["self", "timeout"]),
+        (TConn.close, ["self", "graceful"]),
+        (LengthReader, ["unreader", "length"]),
+        (Logger.setup, ["self", "cfg"]),
+        (Logger.warning, ["self", "msg", "args", "kwargs"]),
+        (Logger.exception, ["self", "msg", "args", "kwargs"]),
+    ],
+)
+def test_overridden_method_has_the_expected_parameters(
+    method: Callable[..., Any], parameters: list[str]
+) -> None:
+    assert list(inspect.signature(method).parameters) == parameters
+
+
+@pytest.mark.parametrize(
+    ("part", "used"),
+    [
+        (ThreadWorker.run, "can_accept = self.nr_conns < self.worker_connections"),
+        (ThreadWorker.run, "self.murder_keepalived()\n            self.murder_pending()"),
+        (ThreadWorker.accept, "self.nr_conns += 1"),
+        (ThreadWorker.accept, "self.enqueue_req(conn)"),
+        (ThreadWorker.finish_request, "self.nr_conns -= 1"),
+        (ThreadWorker.finish_request, "self.pending_conns.append(conn)"),
+        (ThreadWorker.finish_request, "self.poller.register(conn.sock"),
+        (ThreadWorker.handle, "conn.wait_for_data("),
+        (ThreadWorker.handle, "self.handle_request(req, conn)"),
+        (ThreadWorker.handle, "return _DEFER"),
+        (ThreadWorker.handle_request, "wsgi.create(req, conn.sock,"),
+        (ThreadWorker.handle_request, "len(self.keepalived_conns) >= self.max_keepalived"),
+        (LengthReader.read, "self.length -= size"),
+        (SocketUnreader.chunk, "self.sock.recv(size)"),
+        (util.write, "sock.sendall(data)"),
+    ],
+)
+def test_gunicorn_still_does_what_the_worker_relies_on(part: Callable[..., Any], used: str) -> None:
+    assert used in inspect.getsource(part)
+
+
+def test_worker_module_does_not_load_the_application() -> None:
+    """gunicorn's arbiter imports it; workers must load new code after SIGHUP."""
+    program = "import sys, http_server.worker; print('flask' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert found.stdout == "False\n"

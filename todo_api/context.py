@@ -1,0 +1,36 @@
+"""What a request carries in `g`, and the settings of the application, both typed."""
+
+from typing import cast
+
+import flask
+from flask import Flask, current_app
+from flask.ctx import _AppCtxGlobals
+from sqlalchemy.orm import Session
+
+from config import Config
+
+
+class RequestState(_AppCtxGlobals):
+    """What the parts of the service keep for the length of a request."""
+
+    started: float  # logs.py: the clock when the request came
+    request_id: str  # logs.py
+    user: str  # auth.py: the subject of the token
+    auth_failure: str  # auth.py: why the token was refused, for the log alone
+    error_type: str  # errors.py: of the body that was written
+    session: Session  # db.py
+
+
+g = cast(RequestState, flask.g)
+
+
+def init_app(app: Flask, config: Config) -> None:
+    app.app_ctx_globals_class = RequestState
+    app.config["PROPAGATE_EXCEPTIONS"] = False  # an unplanned error is a 500 in tests too
+    app.extensions["settings"] = config
+
+
+def settings() -> Config:
+    """Return the settings of the current application."""
+    config: Config = current_app.extensions["settings"]
+    return config

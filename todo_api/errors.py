@@ -1,0 +1,145 @@
+"""Every error that a client sees: its type, its message and its body."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from operator import itemgetter
+from typing import Any
+
+from flask import current_app
+from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.wrappers import Response
+
+from config import MAX_BODY_BYTES
+from todo_api.context import g
+
+ERROR_TYPES = {
+    400: "validation_error",
+    401: "authentication_error",
+    404: "not_found_error",
+    405: "method_not_allowed_error",
+    409: "conflict_error",
+    411: "length_required_error",
+    412: "precondition_failed_error",
+    413: "payload_too_large_error",
+    415: "unsupported_media_type_error",
+    416: "range_not_satisfiable_error",
+    422: "unprocessable_error",
+    500: "internal_server_error",
+    503: "service_unavailable_error",
+}
+UNKNOWN_MESSAGE = "Unknown field."
+# marshmallow tells the types of errors apart only by their messages.
+INPUT_ERROR_TYPES = {
+    fields.Field.default_error_messages["required"]: "missing",
+    fields.Field.default_error_messages["null"]: "null",
+    UNKNOWN_MESSAGE: "unknown",
+}
+MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
+MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
+NO_TASK_MESSAGE = "Task not found"
+NO_LENGTH_MESSAGE = "Send the body with a Content-Length, not a Transfer-Encoding."
+TOO_LARGE_MESSAGE = f"The body is too large. Send at most {MAX_BODY_BYTES // 1024} KiB."
+NOT_JSON_MESSAGE = "The body must be JSON. Send it with Content-Type: application/json."
+INTERNAL_MESSAGE = (
+    "Internal error. Quote the X-Request-ID header of this response when you report it."
+)
+NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
+UNAVAILABLE_MESSAGE = "The database is unavailable. Try again after the seconds in Retry-After."
+NO_PATH_MESSAGE = "No such path."
+BAD_METHOD_MESSAGE = "This path does not support the method. See the Allow header."
+RETRY_AFTER = 1  # seconds
+STANDARD_MESSAGES = {404: NO_PATH_MESSAGE, 405: BAD_METHOD_MESSAGE}
+
+
+class InputError(Schema):
+    """One error in a request."""
+
+    loc = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "`body`, `query` or `header`, then the field, then the index in a list.",
+            "examples": [["body", "title"]],
+        },
+    )
+    msg = fields.String(required=True, metadata={"examples": ["Missing data for required field."]})
+    type = fields.String(
+        required=True,
+        validate=OneOf(("missing", "unknown", "null", "invalid")),
+        metadata={"examples": ["missing"]},
+    )
+
+
+class Error(Schema):
+    """The body of every error response."""
+
+    detail = fields.String(
+        required=True, metadata={"description": "A sentence for people. It may change."}
+    )
+    status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
+    error_type = fields.String(
+        required=True, metadata={"description": "The type of the error, for programs."}
+    )
+    errors = fields.List(
+        fields.Nested(InputError),
+        metadata={"description": "For bad input: the errors in the request, at most 20."},
+    )
+
+
+class InvalidInput(BadRequest):
+    """A 400 that names each error and its place."""
+
+    def __init__(self, location: str, messages: Any) -> None:
+        found = sorted(input_errors([location], messages), key=itemgetter("loc"))
+        self.errors = found[:MAX_INPUT_ERRORS]
+        first = self.errors[0]
+        super().__init__(f"{'.'.join(first['loc'])}: {first['msg']}")
+
+
+def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
+    """Flatten marshmallow's messages. They are nested like the input."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            whole = name == "_schema" and inner != [UNKNOWN_MESSAGE]
+            yield from input_errors(loc if whole else [*loc, str(name)[:MAX_QUOTED_NAME]], inner)
+    else:
+        for message in messages:
+            yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
+
+
+def write_error(error: HTTPException) -> Response:
+    """Write the body of ``error``, keeping the headers that come with it."""
+    response = error.get_response()
+    status = response.status_code
+    g.error_type = ERROR_TYPES.get(status) or f"{HTTPStatus(status).name.lower()}_error"
+    body: dict[str, Any] = {
+        "detail": message(error, status),
+        "status_code": status,
+        "error_type": g.error_type,
+    }
+    if isinstance(error, InvalidInput):
+        body["errors"] = error.errors
+    response.set_data(current_app.json.dumps(body))
+    response.content_type = "application/json"
+    drop_tracebacks(error)
+    return response
+
+
+def message(error: HTTPException, status: int) -> str | None:
+    """Return the text for a client: ours where Werkzeug's own advises on typing a URL."""
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return INTERNAL_MESSAGE
+    if error.description == type(error).description:
+        return STANDARD_MESSAGES.get(status, error.description)
+    return error.description
+
+
+def drop_tracebacks(error: BaseException | None) -> None:
+    """Cut the reference cycles of a handled error. They keep its request until collected."""
+    if error is not None:
+        error.__traceback__ = None
+        for earlier in (error.__cause__, error.__context__):
+            drop_tracebacks(earlier)
+        drop_tracebacks(getattr(error, "original_exception", None))

@@ -1,0 +1,19 @@
+"""The limits and choices of the contract. Schemas and database both hold them."""
+
+MAX_ID = 2**63 - 1  # PostgreSQL's bigint
+MAX_TITLE_LENGTH = 200
+MAX_DESCRIPTION_LENGTH = 10_000
+MAX_USER_ID_LENGTH = 255
+PRIORITIES = ("low", "medium", "high")
+"""By rank, the lowest first."""
+MAX_TAGS = 10
+MAX_TAG_LENGTH = 50
+MAX_PAGE_SIZE = 500
+DEFAULT_PAGE_SIZE = 100
+MAX_SEARCH_LENGTH = 200
+MAX_IDS = 100
+MAX_PRIORITIES = 10
+MAX_COUNTED_TAGS = 50
+MAX_PAGE_CHARACTERS = 1_000_000  # of descriptions; the default page never has more
+MAX_QUERY_BYTES = 6_500  # and a cursor of at most 1,200, on a line that gunicorn.conf.py limits
+STATUSES = {"all": None, "active": False, "pending": False, "completed": True}

@@ -1,0 +1,139 @@
+"""Sorting and paging: sort orders with their indexes, cursors, and the `Link` header."""
+
+from datetime import date
+from functools import cache
+from typing import Any, NamedTuple
+
+import orjson
+from flask import request, url_for
+from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
+from marshmallow import ValidationError, fields
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    Index,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    tuple_,
+)
+
+from todo_api.context import settings
+from todo_api.limits import MAX_PAGE_CHARACTERS, PRIORITIES
+from todo_api.models import tasks
+
+SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority")
+SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))
+BAD_CURSOR_MESSAGE = (
+    "Invalid cursor for this sort order. Take the cursor from the Link header, or send none."
+)
+ROWS_AT_ONCE = 50
+
+
+class CursorPosition(NamedTuple):
+    """Where a page ended: its sort order, and the sort value and id of its last row."""
+
+    sort: str
+    value: str | None
+    id: int | None
+
+
+FIRST_PAGE = CursorPosition("", None, None)
+
+
+class Cursor(fields.Field[CursorPosition]):
+    """A cursor position, signed so that clients cannot make one."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> CursorPosition:
+        _, _, signature = value.rpartition(".")
+        for signer_ in signers():
+            try:
+                place = CursorPosition(*signer_.loads(value))
+                if base64_encode(base64_decode(signature)).decode() == signature:
+                    return place  # base64 has several spellings of one signature
+            except (BadData, TypeError) as error:
+                error.__traceback__ = None  # a frame of itsdangerous refers to the error
+        raise ValidationError(BAD_CURSOR_MESSAGE)
+
+    @staticmethod
+    def encode(sort: str, value: date | str | None, id_: int) -> str:
+        text = value.isoformat() if isinstance(value, date) else value
+        signed = signers()[0].dumps([sort, text, id_])
+        return want_bytes(signed).decode()  # bytes, as orjson's are
+
+
+def signers() -> list[URLSafeSerializer]:
+    return [signer(key) for key in settings().keys_for("cursor")]
+
+
+@cache
+def signer(key: bytes) -> URLSafeSerializer:
+    return URLSafeSerializer(key, "cursor", serializer=orjson)
+
+
+def sort_key(sort: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the sort expression. It is never NULL, so that row comparison works."""
+    match sort:
+        case "title" | "-title":
+            return func.lower(value)
+        case "priority" | "-priority":
+            return func.array_position(literal_column(f"ARRAY{list(PRIORITIES)}"), value)
+        case "due_date":
+            return func.coalesce(value, literal_column("'infinity'::date"))
+        case "-due_date":
+            return func.coalesce(value, literal_column("'-infinity'::date"))
+    return value
+
+
+# Sorting 10,000 tasks of one user takes 15 ms, reading an index 0.05 ms. Writes pay for it: an
+# update changes every index, and writes five times as much write-ahead log.
+for name, sort in {
+    "updated_at": "updated_at",
+    "title": "title",
+    "priority": "priority",
+    "due_date": "due_date",
+    "due_date_descending": "-due_date",
+}.items():
+    key = sort_key(sort, tasks.c[sort.removeprefix("-")])
+    Index(f"ix_tasks_user_id_{name}", tasks.c.user_id, key, tasks.c.id)
+POSITION_ID = bindparam("place_id", type_=BigInteger)
+
+
+def page_of(statement: Select[Any], sort: str) -> Select[Any]:
+    """Select one page of a statement: the first page, or the one after the cursor position."""
+    name = sort.removeprefix("-")
+    key = sort_key(sort, tasks.c[name])
+    row, position = tuple_(key, tasks.c.id), tuple_(sort_key(sort, bindparam("place")), POSITION_ID)
+    page = statement.limit(bindparam("at_most"))
+    if sort == name:
+        return page.where(or_(POSITION_ID.is_(None), row > position)).order_by(key, tasks.c.id)
+    page = page.where(or_(POSITION_ID.is_(None), row < position))
+    return page.order_by(key.desc(), tasks.c.id.desc())
+
+
+def read_rows(result: CursorResult[Any]) -> list[Row[Any]]:
+    """Return the rows of a page, or fewer where their descriptions are very long.
+
+    psycopg2 makes Python objects only of the rows that are fetched.
+    """
+    rows: list[Row[Any]] = []
+    size = 0
+    for part in result.partitions(ROWS_AT_ONCE):
+        rows += part
+        size += sum(len(row.description or "") for row in part)
+        if size > MAX_PAGE_CHARACTERS:
+            break
+    return rows
+
+
+def next_page(sort: str, last: Row[Any]) -> dict[str, str]:
+    """Return the `Link` header (RFC 8288) to the page after ``last``."""
+    cursor = Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id)
+    query: dict[str, Any] = {**request.args.to_dict(flat=False), "cursor": cursor}
+    following = url_for(".list_tasks", **query)
+    return {"Link": f'<{following}>; rel="next"'}

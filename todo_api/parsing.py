@@ -1,0 +1,148 @@
+"""How a request is read: strictly, within its limits."""
+
+import json
+from json import JSONDecodeError
+from typing import Any, NoReturn
+
+from flask import Flask, Request, after_this_request, request, url_for
+from marshmallow import RAISE, Schema, ValidationError, fields
+from webargs.flaskparser import FlaskParser, is_json_request
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    LengthRequired,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+from werkzeug.wrappers import Response
+
+from config import MAX_BODY_BYTES
+from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSAGE, InvalidInput
+from todo_api.limits import MAX_QUERY_BYTES
+
+MAX_DISCARDED_BYTES = 1024 * 1024
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(refuse_unsound_body)
+
+
+class NotJson(ValueError):
+    """JSON that Python's parser accepts and RFC 8259 does not."""
+
+
+class Parser(FlaskParser):
+    """Reads a request strictly: only known names, each sent once, and JSON as in RFC 8259.
+
+    A query parameter with several values is repeated, once for each value.
+    """
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
+
+    def load_json(self, req: Request, _schema: Schema) -> Any:
+        body = read_body()
+        if not body:
+            raise ValidationError("A JSON object is required.")
+        if not is_json_request(req):
+            raise UnsupportedMediaType(NOT_JSON_MESSAGE)
+        if req.headers.get("Content-Encoding", "identity") != "identity":
+            raise UnsupportedMediaType(
+                "The body is compressed. Send it without a Content-Encoding."
+            )
+        try:
+            return json.loads(
+                body.decode(), object_pairs_hook=unique_names, parse_constant=refuse_constant
+            )
+        except (JSONDecodeError, NotJson) as error:
+            raise ValidationError(f"Not valid JSON: {error}.") from None
+        except (ValueError, RecursionError):
+            raise ValidationError(
+                "Not valid JSON: a long number, deep nesting or no UTF-8."
+            ) from None
+
+    def load_querystring(self, req: Request, schema: Schema) -> dict[str, Any]:
+        if query_bytes(req) > MAX_QUERY_BYTES:
+            raise ValidationError(
+                f"The encoded query without its cursor must have at most {MAX_QUERY_BYTES} bytes."
+            )
+        given = dict(req.args.lists())
+        lists = {name for name in given if isinstance(schema.fields.get(name), fields.List)}
+        twice = {name for name, values in given.items() if len(values) > 1} - lists
+        if twice:
+            raise ValidationError({name: ["Sent more than once. Send it once."] for name in twice})
+        return {name: values if name in lists else values[0] for name, values in given.items()}
+
+    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
+        ((location, messages),) = error.messages_dict.items()
+        raise InvalidInput("body" if location == "json" else location, messages)
+
+
+def query_bytes(req: Request) -> int:
+    """Return the length of the query as the `Link` to the next page has it, without the cursor.
+
+    `url_for` encodes the query again: one received byte may become five.
+    """
+    if 5 * len(req.query_string) <= MAX_QUERY_BYTES:
+        return 0  # whatever it becomes, it fits
+    values: dict[str, Any] = req.args.to_dict(flat=False)
+    values.pop("cursor", None)
+    return len(url_for(req.endpoint or "", **values).partition("?")[2])
+
+
+def read_body() -> bytes:
+    """Return the body. Raise 400 if it is shorter than its Content-Length."""
+    body = receive()
+    if len(body) != (request.content_length or 0):
+        raise InvalidInput("body", ["The body is shorter than its Content-Length."])
+    return body
+
+
+def receive(**options: Any) -> bytes:
+    """Return the body. Raise 400 if the client reset the connection."""
+    try:
+        body: bytes = request.get_data(**options)
+    except OSError:
+        raise ClientDisconnected from None
+    return body
+
+
+def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object. Raise for a duplicate key, and for a key that no response could quote."""
+    names = {name.encode() for name, _ in pairs}
+    if len(names) < len(pairs):
+        raise NotJson("duplicate key in an object")
+    return dict(pairs)
+
+
+def refuse_constant(constant: str) -> NoReturn:
+    raise NotJson(f"{constant} is not a JSON value")
+
+
+def refuse_unsound_body() -> None:
+    """Reject a body whose length is unknown or too large.
+
+    Werkzeug silently cuts a chunked body at the limit, and the first part may be valid JSON. A body
+    up to `MAX_DISCARDED_BYTES` is read first, so that a client that is still sending
+    sees the response and not a reset connection.
+    """
+    length = request.content_length or 0
+    error: HTTPException | None = None
+    if "Transfer-Encoding" in request.headers:
+        error = LengthRequired(NO_LENGTH_MESSAGE)
+    elif length > MAX_BODY_BYTES:
+        if length <= MAX_DISCARDED_BYTES:
+            receive(cache=False)
+        error = RequestEntityTooLarge(TOO_LARGE_MESSAGE)
+    if error:
+        after_this_request(close_connection)
+        raise error
+
+
+def close_connection(response: Response) -> Response:
+    """Announce that the connection closes: its next bytes may be a body that nobody read.
+
+    gunicorn drops this header. The `pre_request` hook in gunicorn.conf.py makes it close.
+    """
+    response.headers["Connection"] = "close"
+    return response
