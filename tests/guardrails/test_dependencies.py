@@ -16,7 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = PROJECT["dependencies"]
 DEVELOPMENT = RUNTIME + PROJECT["optional-dependencies"]["dev"]
 PEER = (ROOT / "benchmarks/requirements.in").read_text().splitlines()
-OUR_OWN = {"benchmarks", "config", "tests", "todo_api", "wsgi"}
+OUR_OWN = {"benchmarks", "config", "http_server", "tests", "todo_api", "wsgi"}
 DISTRIBUTIONS = packages_distributions()
 
 

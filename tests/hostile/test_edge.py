@@ -65,7 +65,7 @@ def test_more_connections_than_descriptors_do_not_end_a_worker(
 ) -> None:
     arguments = {"GUNICORN_CMD_ARGS": options}
     with (
-        Server(tmp_path / "log", config.database_url, descriptors=256, **arguments) as server,
+        Server(tmp_path / "log", config.database_url, 256, **arguments) as server,
         ExitStack() as held,
     ):
         for _ in range(600):
