@@ -187,7 +187,7 @@ def test_wait_for_another_migration_ends_and_names_who_holds_the_lock(database: 
     assert "Traceback" not in told
     assert f"another migration is running (pid {pid}, role " in told
     assert re.search(
-        rf"gave up after 1\.5 s: .* \(pid {pid}, .*application left behind, age 0", told
+        rf"gave up after 1 s: .* \(pid {pid}, .*application left behind, age 0", told
     )
     finish(database.upgrade("direct"))
 
