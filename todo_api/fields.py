@@ -139,8 +139,8 @@ def title(**options: Any) -> Title:
     )
 
 
-def priority(**options: Any) -> fields.String:
-    return fields.String(validate=OneOf(PRIORITIES), metadata={"examples": ["high"]}, **options)
+def priority(**options: Any) -> Text:
+    return Text(validate=OneOf(PRIORITIES), metadata={"examples": ["high"]}, **options)
 
 
 def tag() -> Tag:

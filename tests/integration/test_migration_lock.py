@@ -186,9 +186,7 @@ def test_wait_for_another_migration_ends_and_names_who_holds_the_lock(database: 
     assert waiting.returncode == 1
     assert "Traceback" not in told
     assert f"another migration is running (pid {pid}, role " in told
-    assert re.search(
-        rf"gave up after 1 s: .* \(pid {pid}, .*application left behind, age 0", told
-    )
+    assert re.search(rf"gave up after 1 s: .* \(pid {pid}, .*application left behind, age 0", told)
     finish(database.upgrade("direct"))
 
 
