@@ -95,3 +95,12 @@ def test_slow_client_is_not_logged_as_a_failure(capfd: pytest.CaptureFixture[str
     written = capfd.readouterr().err
     assert "TimeoutError" not in written
     assert "ValueError" in written
+
+
+def test_half_closed_connection_that_fails_is_closed(worker: Worker) -> None:
+    with ExitStack() as held:
+        failing = idle_connection(worker, held)
+        failing.sock.setblocking(False)  # nothing to read is an OSError, as a reset is
+        worker.lingering.append(failing)
+        worker.discard(failing, None)
+    assert (worker.nr_conns, len(worker.lingering)) == (0, 0)
