@@ -38,7 +38,7 @@ def when_ready(server: Any) -> None:
 
 
 wsgi_app = "wsgi:app"
-limit_request_line = 8190  # bytes, gunicorn's most; api.py refuses what would grow beyond it
+limit_request_line = 8190  # bytes, gunicorn's most; parsing.py rejects longer queries
 worker_class = Worker
 limit_request_fields = 64  # browsers and proxies send under 40; each may have 8 KiB
 worker_connections = affordable_connections(1000)

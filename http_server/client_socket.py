@@ -11,7 +11,7 @@ from typing import Any
 
 PATIENCE = 8.0  # seconds
 LEAST_RATE = 4096  # bytes a second
-STEP = 1.0  # seconds between two looks at what a client has taken
+STEP = 1.0  # seconds between checks of how much the client has read
 
 
 class ClientSocket(socket.socket):
@@ -85,7 +85,7 @@ class ClientSocket(socket.socket):
     def taken(self) -> int:
         """Return how many bytes the client's end has acknowledged."""
         queued = bytes(4)
-        with suppress(OSError):  # macOS does not tell
+        with suppress(OSError):  # macOS does not support it
             queued = ioctl(self, TIOCOUTQ, queued)
         waiting: int = struct.unpack("i", queued)[0]
         return self.sent - waiting
@@ -98,4 +98,4 @@ def refilled(seconds: float, size: int) -> float:
 def wait(sock: socket.socket, event: int, seconds: float) -> None:
     waiting = select.poll()
     waiting.register(sock, event)
-    waiting.poll(seconds * 1000)
+    waiting.poll(max(0, seconds) * 1000)  # a negative timeout would wait for ever

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: one run at a time, holding up no request for long."""
+"""How Alembic reaches the database: one run at a time, without blocking requests for long."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from todo_api.context import settings
 from todo_api.db import resolve_url
 from todo_api.models import metadata
 
-LOCK_TIMEOUT = "5s"  # who waits for a lock on a table holds up every request that comes after
+LOCK_TIMEOUT = "5s"  # requests queue behind a migration that waits for a table lock
 ONE_AT_A_TIME = 7_305_460_911  # the key of an advisory lock, any number that nobody else uses
 DEAD_CLIENT_CHECK = "500ms"  # a killed migration's statement ends before the next run meets it
 LOCK_WAIT = 300  # seconds to wait for another migration
@@ -58,7 +58,11 @@ def main() -> None:
 
 def lock_wait() -> float:
     """Return the seconds to wait for another migration: `flask db upgrade -x lock_wait=10`."""
-    return float(context.get_x_argument(as_dictionary=True).get("lock_wait", LOCK_WAIT))
+    given = context.get_x_argument(as_dictionary=True).get("lock_wait", str(LOCK_WAIT))
+    try:
+        return int(given)
+    except ValueError:
+        raise CommandError("lock_wait must be a number of seconds, as in lock_wait=10") from None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The back end of a todo application. `create_app` lists what a request meets, in order."""
+"""The back end of a todo application. `create_app` registers its parts in request order."""
 
 from pathlib import Path
 

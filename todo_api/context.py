@@ -1,4 +1,4 @@
-"""What a request carries in `g`, and the settings of the application, both typed."""
+"""The typed state of a request (`g`) and of the application."""
 
 from typing import cast
 
@@ -11,7 +11,7 @@ from config import Config
 
 
 class RequestState(_AppCtxGlobals):
-    """What the parts of the service keep for the length of a request."""
+    """The values that the parts of the service keep during a request."""
 
     started: float  # logs.py: the clock when the request came
     request_id: str  # logs.py

@@ -1,4 +1,4 @@
-"""What differs from SQLAlchemy's psycopg2 dialect. Registered as `postgresql+todo`."""
+"""The differences from SQLAlchemy's psycopg2 dialect. Registered as `postgresql+todo`."""
 
 from datetime import UTC, datetime
 from select import POLLIN, poll

@@ -33,8 +33,8 @@ STATE = Path("/var/lib/todo_api")
 def start(folder: Path, *options: str) -> str:
     """Start the PostgreSQL that lives in ``folder``, or join it where it runs, and return its URL.
 
-    It stops when the last process that joined it ends. Which processes those are is told by a
-    shared lock on a file, so one that was killed does not count. ``options`` are the server's, as
+    It stops when the last process that joined it ends. Each process holds a shared lock on a file,
+    so a killed process does not count. ``options`` are the server's, as
     ``fsync=off``. Raises RuntimeError where the wheel is not installed.
     """
     home = own_folder(folder.absolute())
@@ -54,7 +54,8 @@ def own_folder(folder: Path) -> Path:
     """Make and return the folder to keep the server in.
 
     That is ``folder``, unless root starts the server and no other user can reach ``folder``: then
-    it is one of this checkout's own under /var/lib, because nobody's home is opened for it.
+    it is one of this checkout's own under /var/lib, so that no home directory becomes readable to
+    others.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if is_root() and not open_to_all(folder):
@@ -190,7 +191,7 @@ def exit_on_signals() -> None:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock that ``path`` stands for, waiting for it as long as it takes."""
+    """Hold an exclusive lock on ``path``. Wait for it as long as it takes."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

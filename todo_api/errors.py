@@ -128,7 +128,7 @@ def write_error(error: HTTPException) -> Response:
 
 
 def message(error: HTTPException, status: int) -> str | None:
-    """Return the text for a client: ours where Werkzeug's own advises on typing a URL."""
+    """Return the text for a client. Werkzeug's default texts address people in a browser."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return INTERNAL_MESSAGE
     if error.description == type(error).description:

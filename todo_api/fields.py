@@ -25,12 +25,15 @@ TAG_PATTERN = (
     r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 )
 TITLE_PATTERN = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+MAX_EXACT_FLOAT = 2**53  # above it, a float stands for several integers
 BETWEEN_MESSAGE = "Must have {min} to {max} characters."
 AT_MOST_MESSAGE = "Must have at most {max} characters."
 
 
 class Text(fields.String):
     """A string that PostgreSQL can store."""
+
+    default_error_messages = {"invalid": "Must be a JSON string."}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = str(super()._deserialize(value, *args, **kwargs))
@@ -48,6 +51,8 @@ class Title(Text):
 
 class Boolean(fields.Boolean):
     """A JSON true or false. Strings and numbers are invalid."""
+
+    default_error_messages = {"invalid": "Must be true or false."}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if isinstance(value, bool):
@@ -68,7 +73,8 @@ class TaskId(fields.Integer):
     """The id of a task: a JSON number. Strings and booleans are invalid."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if type(value) in (int, float) and 1 <= value <= MAX_ID and value == int(value):
+        exact = type(value) is int or (type(value) is float and value <= MAX_EXACT_FLOAT)
+        if exact and 1 <= value <= MAX_ID and value == int(value):
             return int(value)
         raise ValidationError(f"Must be a whole number from 1 to {MAX_ID}.")
 
@@ -82,7 +88,7 @@ class Date(fields.Date):
                 return date.fromisoformat(value)
         except (TypeError, ValueError):
             pass
-        raise ValidationError("Must be a date in the form YYYY-MM-DD.")
+        raise ValidationError("Must be an existing date in the form YYYY-MM-DD.")
 
 
 class Tag(Text):
@@ -97,6 +103,8 @@ class Tag(Text):
 
 class List(fields.List[Any]):
     """A list whose length is validated before its items: a body may have 60,000 of them."""
+
+    default_error_messages = {"invalid": "Must be a JSON array."}  # noqa: RUF012
 
     def __init__(self, item: fields.Field[Any], *, max_items: int, **options: Any) -> None:
         options["metadata"] = {"maxItems": max_items} | options.get("metadata", {})
@@ -131,8 +139,8 @@ def title(**options: Any) -> Title:
     )
 
 
-def priority(**options: Any) -> fields.String:
-    return fields.String(validate=OneOf(PRIORITIES), metadata={"examples": ["high"]}, **options)
+def priority(**options: Any) -> Text:
+    return Text(validate=OneOf(PRIORITIES), metadata={"examples": ["high"]}, **options)
 
 
 def tag() -> Tag:

@@ -1,4 +1,4 @@
-"""The limits and choices of the contract. Schemas and database both hold them."""
+"""The limits and choices of the API. models.py repeats those of stored values as constraints."""
 
 MAX_ID = 2**63 - 1  # PostgreSQL's bigint
 MAX_TITLE_LENGTH = 200

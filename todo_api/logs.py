@@ -1,4 +1,4 @@
-"""The log: one JSON object a line with what a request was and how it ended, never its content."""
+"""The log: one JSON object per line, with the outcome of each request and never its content."""
 
 import hmac
 import logging

@@ -3,12 +3,12 @@
 import json
 from json import JSONDecodeError
 from typing import Any, NoReturn
+from urllib.parse import urlencode
 
-from flask import Flask, Request, after_this_request, request, url_for
+from flask import Flask, Request, after_this_request, request
 from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import (
-    ClientDisconnected,
     HTTPException,
     LengthRequired,
     RequestEntityTooLarge,
@@ -21,10 +21,11 @@ from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSA
 from todo_api.limits import MAX_QUERY_BYTES
 
 MAX_DISCARDED_BYTES = 1024 * 1024
+CUT_OFF_MESSAGE = "The body is shorter than its Content-Length. Send all of it."
 
 
 def init_app(app: Flask) -> None:
-    app.before_request(refuse_unsound_body)
+    app.before_request(reject_invalid_body)
 
 
 class NotJson(ValueError):
@@ -52,7 +53,7 @@ class Parser(FlaskParser):
             )
         try:
             return json.loads(
-                body.decode(), object_pairs_hook=unique_names, parse_constant=refuse_constant
+                body.decode(), object_pairs_hook=unique_names, parse_constant=reject_constant
             )
         except (JSONDecodeError, NotJson) as error:
             raise ValidationError(f"Not valid JSON: {error}.") from None
@@ -81,29 +82,30 @@ class Parser(FlaskParser):
 def query_bytes(req: Request) -> int:
     """Return the length of the query as the `Link` to the next page has it, without the cursor.
 
-    `url_for` encodes the query again: one received byte may become five.
+    `Link` encodes the query again: one received byte may become five.
     """
     if 5 * len(req.query_string) <= MAX_QUERY_BYTES:
         return 0  # whatever it becomes, it fits
     values: dict[str, Any] = req.args.to_dict(flat=False)
     values.pop("cursor", None)
-    return len(url_for(req.endpoint or "", **values).partition("?")[2])
+    return len(urlencode(values, doseq=True))
 
 
 def read_body() -> bytes:
     """Return the body. Raise 400 if it is shorter than its Content-Length."""
     body = receive()
     if len(body) != (request.content_length or 0):
-        raise InvalidInput("body", ["The body is shorter than its Content-Length."])
+        raise InvalidInput("body", [CUT_OFF_MESSAGE])
     return body
 
 
 def receive(**options: Any) -> bytes:
-    """Return the body. Raise 400 if the client reset the connection."""
+    """Return the body. Raise 400 if it does not arrive in time, or the client disconnects."""
     try:
         body: bytes = request.get_data(**options)
     except OSError:
-        raise ClientDisconnected from None
+        after_this_request(close_connection)
+        raise InvalidInput("body", [CUT_OFF_MESSAGE]) from None
     return body
 
 
@@ -115,11 +117,11 @@ def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def refuse_constant(constant: str) -> NoReturn:
+def reject_constant(constant: str) -> NoReturn:
     raise NotJson(f"{constant} is not a JSON value")
 
 
-def refuse_unsound_body() -> None:
+def reject_invalid_body() -> None:
     """Reject a body whose length is unknown or too large.
 
     Werkzeug silently cuts a chunked body at the limit, and the first part may be valid JSON. A body

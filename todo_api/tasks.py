@@ -47,9 +47,9 @@ blp = Blueprint(
 def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
     """List tasks
 
-    Newest first unless `sort` says otherwise. A list that goes on has a `Link` header with
-    `rel="next"`: follow it until there is none. A page may end before `limit` if its descriptions
-    are very long.
+    Newest first unless `sort` says otherwise. If there is another page, the response has a `Link`
+    header with `rel="next"`: follow it until there is none. A page may end before `limit` if its
+    descriptions are very long.
     """
     sort, limit, place = page["sort"], page["limit"], page.get("cursor", FIRST_PAGE)
     values = {"place": place.value, "place_id": place.id, "at_most": limit + 1}
@@ -167,7 +167,7 @@ def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row
 def delete_task(task_id: int) -> None:
     """Delete a task
 
-    204 once, then 404.
+    Returns 204. Later requests for this task return 404.
     """
     execute_on(task_id, queries.DELETE)
 

@@ -1,5 +1,6 @@
 """The commands that a newcomer runs do what they are asked, and no more."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ def make(target: str, cwd: Path, *variables: str) -> subprocess.CompletedProcess
     return subprocess.run(
         ["make", "-f", ROOT / "Makefile", "-o", ".venv/installed", target, *variables],
         cwd=cwd,
+        env={"PATH": os.environ["PATH"]},  # not the variables of a make around the tests
         capture_output=True,
         text=True,
         timeout=60,

@@ -149,7 +149,7 @@ def test_truncated_body_is_rejected(client: Client) -> None:
     )
     assert (response.status_code, response.json["detail"]) == (
         400,
-        "body: The body is shorter than its Content-Length.",
+        "body: The body is shorter than its Content-Length. Send all of it.",
     )
     assert client.get("/api/tasks").json == []
 
@@ -290,7 +290,7 @@ def test_programming_error_is_not_a_503(with_client: Callable[..., Client]) -> N
 
     @client.application.get("/mistake")
     def mistake() -> str:
-        db.session().execute(sa.text("SELECT no_such_column"))
+        db.execute(sa.text("SELECT no_such_column"))
         return "never"
 
     assert client.get("/mistake").status_code == 500
@@ -317,3 +317,15 @@ def test_long_field_name_is_shortened_in_the_error(client: Client) -> None:
     response = client.post("/api/tasks", json={"title": "x", "k" * 130_000: 1})
     assert response.json["detail"] == f"body.{'k' * 100}: Unknown field."
     assert response.json["errors"][0]["loc"] == ["body", "k" * 100]
+
+
+def test_query_names_that_flask_uses_are_unknown_parameters(client: Client) -> None:
+    for name in ("endpoint", "_anchor", "_method", "_scheme", "_external", "values"):
+        response = client.get("/api/tasks", query_string={name: "x", "q": "a" * 1_400})
+        assert response.status_code == 400
+        assert response.json["errors"][0]["loc"][0] == "query"
+
+
+def test_unknown_path_is_named_as_such(anonymous: Client) -> None:
+    for path in ("/nope", "/api/nope", "/api/tasks/1-nope"):
+        assert anonymous.get(path).json["detail"] == "No such path."

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.test import EnvironBuilder
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from config import Config
 from tests.support.client import Token
@@ -60,16 +60,13 @@ class Marker:
 
 def kept_by(app: Flask, options: dict[str, Any]) -> tuple[int, Marker | None]:
     """Return the status of a request, and what is left of the request after it."""
-    statuses = []
     environ = EnvironBuilder(**options).get_environ()
     environ["test.marker"] = marker = Marker()
     left = weakref.ref(marker)
     gc.disable()
     try:
-        response = app(environ, lambda status, *_: statuses.append(status))
-        b"".join(response)
-        response.close()
-        del environ, marker, response
-        return int(statuses[0][:3]), left()
+        status = run_wsgi_app(app, environ, buffered=True)[1]
+        del environ, marker
+        return int(status[:3]), left()
     finally:
         gc.enable()

@@ -71,7 +71,7 @@ def test_tags_are_trimmed_lower_cased_and_deduplicated(
         assert response.json == [task]
 
 
-DATE_MESSAGE = "Must be a date in the form YYYY-MM-DD."
+DATE_MESSAGE = "Must be an existing date in the form YYYY-MM-DD."
 PRIORITY_MESSAGE = "Must be one of: low, medium, high."
 
 
@@ -79,7 +79,7 @@ PRIORITY_MESSAGE = "Must be one of: low, medium, high."
     ("field", "loc", "message"),
     [
         *(({"priority": value}, (), PRIORITY_MESSAGE) for value in ("", "High", "urgent")),
-        ({"priority": 1}, (), "Not a valid string."),
+        ({"priority": 1}, (), "Must be a JSON string."),
         *(
             ({"due_date": value}, (), DATE_MESSAGE)
             for value in ("", "2026-02-29", "2026-1-5", "20260105", "2026-W01-1", "26-01-05", 7)
@@ -88,7 +88,7 @@ PRIORITY_MESSAGE = "Must be one of: low, medium, high."
             ({"due_date": value}, (), DATE_MESSAGE)
             for value in ("2026-01-05T00:00:00Z", "\u0662026-01-05")
         ),
-        ({"tags": "home"}, (), "Not a valid list."),
+        ({"tags": "home"}, (), "Must be a JSON array."),
         ({"tags": ["x"] * 11}, (), "Must have at most 10 items."),
         ({"tags": [" "]}, ("0",), "Must have 1 to 50 characters."),
         ({"tags": ["ok", "x" * 51]}, ("1",), "Must have 1 to 50 characters."),
@@ -98,7 +98,7 @@ PRIORITY_MESSAGE = "Must be one of: low, medium, high."
             for end in "\n\t\x1b\x85\u2028"
         ),
         ({"tags": ["a\x00b"]}, ("0",), "Must not contain NUL characters or lone surrogates."),
-        ({"tags": [1]}, ("0",), "Not a valid string."),
+        ({"tags": [1]}, ("0",), "Must be a JSON string."),
     ],
 )
 def test_invalid_field_is_named_in_the_error(
@@ -522,7 +522,7 @@ ID_MESSAGE = f"Must be a whole number from 1 to {MAX_ID}."
     [
         ({"changes": {}}, ("ids",), "Missing data for required field."),
         ({"ids": [1]}, ("changes",), "Missing data for required field."),
-        ({"ids": 1, "changes": {}}, ("ids",), "Not a valid list."),
+        ({"ids": 1, "changes": {}}, ("ids",), "Must be a JSON array."),
         ({"ids": list(range(1, 102)), "changes": {}}, ("ids",), "Must have at most 100 items."),
         *(
             ({"ids": [1, bad], "changes": {}}, ("ids", "1"), ID_MESSAGE)

@@ -89,17 +89,17 @@ NOT_STORABLE_MESSAGE = "Must not contain NUL characters or lone surrogates."
         ({"title": ""}, "Must have 1 to 200 characters."),
         ({"title": " \t\u2003"}, "Must have 1 to 200 characters."),
         ({"title": "x" * 201}, "Must have 1 to 200 characters."),
-        ({"title": 7}, "Not a valid string."),
-        ({"title": ["x"]}, "Not a valid string."),
+        ({"title": 7}, "Must be a JSON string."),
+        ({"title": ["x"]}, "Must be a JSON string."),
         ({"title": "a\u0000b"}, NOT_STORABLE_MESSAGE),
         ({"title": "a\ud800b"}, NOT_STORABLE_MESSAGE),
         ({"description": "x" * 10_001}, "Must have at most 10000 characters."),
-        ({"description": 7}, "Not a valid string."),
+        ({"description": 7}, "Must be a JSON string."),
         ({"description": "\u0000"}, NOT_STORABLE_MESSAGE),
         ({"description": "\udfff"}, NOT_STORABLE_MESSAGE),
-        ({"completed": 1}, "Not a valid boolean."),
-        ({"completed": 0}, "Not a valid boolean."),
-        ({"completed": "true"}, "Not a valid boolean."),
+        ({"completed": 1}, "Must be true or false."),
+        ({"completed": 0}, "Must be true or false."),
+        ({"completed": "true"}, "Must be true or false."),
     ],
 )
 def test_invalid_field_is_named_in_the_error(
@@ -217,7 +217,7 @@ def test_toggle_with_a_body_sets_completed(client: Client, completed: bool) -> N
     [
         ({}, body_error("completed", "Missing data for required field.", "missing")),
         ({"completed": None}, body_error("completed", "Field may not be null.", "null")),
-        ({"completed": "yes"}, body_error("completed", "Not a valid boolean.")),
+        ({"completed": "yes"}, body_error("completed", "Must be true or false.")),
         ([], body_error("", "Must be a JSON object.")),
     ],
 )

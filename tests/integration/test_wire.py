@@ -4,6 +4,7 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
+from select import select
 from typing import Any
 
 import psycopg2.extensions
@@ -13,6 +14,7 @@ from flask import Flask
 
 from config import Config, ConfigError
 from tests.support.client import Client, MakeApp, Token
+from tests.support.waiting import wait_until
 from tests.support.wire import Proxy
 from todo_api.db import CONNECTION_DEFAULTS, resolve_url
 
@@ -196,3 +198,20 @@ def test_timestamps_are_utc_whatever_the_database_time_zone(
     created = Client(elsewhere, token(user)).post("/api/tasks", json={"title": "x"}).json
     assert Client(app, token(user)).get(f"/api/tasks/{created['id']}").json == created
     assert created["created_at"].endswith("Z")
+
+
+def test_connection_with_an_unread_notification_is_kept(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """It is readable although the server did not hang up, so the real ping decides."""
+    engine = make_app(database_url=database_url, pool_size=1).extensions["engine"]
+    pid = sa.text("SELECT pg_backend_pid()")
+    with engine.connect() as connection:
+        listening = connection.connection.dbapi_connection
+        connection.execute(sa.text("LISTEN changes"))
+        before = connection.execute(pid).scalar_one()
+    with make_app(database_url=database_url).extensions["engine"].connect() as other:
+        other.execute(sa.text("NOTIFY changes"))
+    wait_until(lambda: bool(select([listening], [], [], 0)[0]), "no notification came")
+    with engine.connect() as connection:
+        assert connection.execute(pid).scalar_one() == before

@@ -19,7 +19,7 @@ class Server:
     """A running gunicorn with its port and its log."""
 
     def __init__(
-        self, log: Path, database_url: str, *, descriptors: int | None = None, **environ: str
+        self, log: Path, database_url: str, descriptors: int = 0, /, **environ: str
     ) -> None:
         self.log = log
         self.port = free_port()

@@ -280,3 +280,15 @@ def test_existing_signal_handler_is_kept() -> None:
         assert signal.getsignal(signal.SIGHUP) is other
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_programs_are_made_readable_without_following_links(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "link").symlink_to(secret)
+    (folder / "program").touch(mode=0o700)
+    embedded.make_readable(folder)
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "program").stat().st_mode) == 0o755

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from time import monotonic
 
 import pytest
+from gunicorn.config import Config as GunicornConfig
 
-from http_server.worker import Connection, Worker
+from http_server.worker import Connection, JsonLogger, Worker
 
 
 @pytest.fixture
@@ -82,3 +83,15 @@ def test_client_that_keeps_its_end_open_is_closed_in_time(
         worker.worker_connections = 2
         worker.murder_pending()
     assert (worker.nr_conns, len(worker.lingering)) == (left, left)
+
+
+def test_slow_client_is_not_logged_as_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    logger = JsonLogger(GunicornConfig())
+    for error in (TimeoutError("slow"), ValueError("defect")):
+        try:
+            raise error
+        except (TimeoutError, ValueError):
+            logger.exception("Error handling request")
+    written = capfd.readouterr().err
+    assert "TimeoutError" not in written
+    assert "ValueError" in written
