@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-MAX_LINES = 60
+MAX_LINES = 40
 """Lines that are shown of a failure, and of each part of what it wrote."""
 SLOW_FOLDERS = {"faults", "fuzz"}
 SLOW_TIMEOUT = 300  # seconds

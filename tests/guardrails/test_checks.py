@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
 
 from tests.guardrails.document import DOCUMENT, Field, Schema, example, find_fields
+from tests.support.client import Client
 from todo_api.models import tasks
 
 NOT_FROM_THE_BODY = {"user_id"}  # the token's rules hold it
@@ -88,7 +88,7 @@ def beyond_the_limit(schema: Schema) -> list[object]:
 @pytest.mark.parametrize(
     "field", [each for each in find_fields() if at_the_limit(each.schema)], ids=str
 )
-def test_values_at_the_limit_are_accepted(client: FlaskClient, field: Field) -> None:
+def test_values_at_the_limit_are_accepted(client: Client, field: Field) -> None:
     for value in at_the_limit(field.schema):
         answer = field.send(client, value)
         assert answer.status_code < 300, f"{field} given {reprlib.repr(value)}: {answer.text}"
@@ -97,11 +97,10 @@ def test_values_at_the_limit_are_accepted(client: FlaskClient, field: Field) -> 
 @pytest.mark.parametrize(
     "field", [each for each in find_fields() if beyond_the_limit(each.schema)], ids=str
 )
-def test_values_beyond_the_limit_are_refused(client: FlaskClient, field: Field) -> None:
+def test_values_beyond_the_limit_are_refused(client: Client, field: Field) -> None:
     for value in beyond_the_limit(field.schema):
         answer = field.send(client, value)
         assert answer.status_code == 400, (
             f"{field} given {reprlib.repr(value)}: reject it in the schema"
         )
-        assert answer.json
         assert answer.json["errors"][0]["loc"][:2] == [field.place, field.steps[0]]

@@ -16,7 +16,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = PROJECT["dependencies"]
 DEVELOPMENT = RUNTIME + PROJECT["optional-dependencies"]["dev"]
 PEER = (ROOT / "benchmarks/requirements.in").read_text().splitlines()
-OUR_OWN = {"benchmarks", "config", "http_server", "tests", "todo_api", "wsgi"}
+OUR_OWN = {file.parent.name for file in ROOT.glob("*/*.py")}
+OUR_OWN |= {file.stem for file in ROOT.glob("*.py")}
 DISTRIBUTIONS = packages_distributions()
 
 
@@ -52,7 +53,7 @@ def python_files(*patterns: str) -> list[Path]:
     return [file for pattern in patterns for file in ROOT.glob(pattern)]
 
 
-SERVICE = python_files("*.py", "todo_api/**/*.py", "migrations/**/*.py")
+SERVICE = python_files("*.py", "todo_api/**/*.py", "http_server/**/*.py", "migrations/**/*.py")
 TOOLS = python_files("tests/**/*.py", "benchmarks/*.py", "examples/*/*.py")
 PEER_FILE = ROOT / "benchmarks/peer.py"
 

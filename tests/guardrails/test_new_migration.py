@@ -3,20 +3,19 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import flask_migrate
 import sqlalchemy as sa
 
 from config import Config
 from tests import ROOT, SECRET
+from tests.support.postgres import NewDatabase
 from todo_api import create_app
 
 
 def test_new_migration_is_formatted_and_lists_what_autogenerate_leaves_out(
-    new_database: Callable[[], Any], folder: Path
+    new_database: NewDatabase, folder: Path
 ) -> None:
     shutil.copy(ROOT / "pyproject.toml", folder)
     migrations = folder / "migrations"

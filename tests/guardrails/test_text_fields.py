@@ -8,9 +8,9 @@ from datetime import date
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from tests.guardrails.document import ITEM, Field, Schema, example, find_fields
+from tests.support.client import Client
 
 TEXT_FIELDS = [field for field in find_fields() if "string" in field.schema.get("type", "")]
 
@@ -28,7 +28,7 @@ def accepts(schema: Schema, text: str) -> bool:
 
 
 @pytest.mark.parametrize("field", TEXT_FIELDS, ids=str)
-def test_line_feed_in_a_text_breaks_nothing(client: FlaskClient, field: Field) -> None:
+def test_line_feed_in_a_text_breaks_nothing(client: Client, field: Field) -> None:
     text = example(field.schema)
     middle = len(text) // 2
     for sent in (f"{text}\n", f"\n{text}", f"{text[:middle]}\n{text[middle:]}"):

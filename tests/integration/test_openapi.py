@@ -44,7 +44,8 @@ def document(client: Client) -> dict[str, Any]:
 
 
 def test_committed_document_is_current(anonymous: Client) -> None:
-    assert json.loads((ROOT / "openapi.json").read_text()) == document(anonymous), "make openapi"
+    committed = json.loads((ROOT / "openapi.json").read_text())
+    assert committed == document(anonymous), "openapi.json is stale: run make openapi"
 
 
 def test_every_operation_has_its_id_and_status_codes(anonymous: Client) -> None:
@@ -56,7 +57,7 @@ def test_every_operation_has_its_id_and_status_codes(anonymous: Client) -> None:
         for method, operation in item.items()
         if method != "parameters"
     }
-    assert found == OPERATIONS
+    assert found == OPERATIONS, "if this change is intended, edit OPERATIONS in this file"
 
 
 def test_every_route_is_in_the_document(app: Flask, anonymous: Client) -> None:
@@ -65,7 +66,8 @@ def test_every_route_is_in_the_document(app: Flask, anonymous: Client) -> None:
         if not rule.endpoint.startswith(("docs.", "api-docs.")):
             path = re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule)
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-                assert method.lower() in paths[path]
+                message = f"{method} {path} is served, but is not in the document"
+                assert method.lower() in paths.get(path, {}), message
 
 
 def test_only_task_operations_need_a_token(anonymous: Client) -> None:
@@ -126,7 +128,9 @@ def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) ->
 
 def test_task_has_the_columns_of_its_table(anonymous: Client) -> None:
     schema = document(anonymous)["components"]["schemas"]["Task"]
-    assert list(schema["properties"]) == [column.name for column in tasks.columns]
+    assert list(schema["properties"]) == [column.name for column in tasks.columns], (
+        "the Task schema and the table need the same fields in the same order"
+    )
     assert sorted(schema["required"]) == sorted(schema["properties"])
     for column in tasks.columns:
         assert ("null" in schema["properties"][column.name]["type"]) is column.nullable

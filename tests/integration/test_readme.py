@@ -42,9 +42,15 @@ def test_every_setting_is_in_the_table() -> None:
     environ = RecordingEnviron({"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://h/db"})
     Config.from_env(environ)
     rows = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
-    assert rows == environ.names | {"PORT", "WEB_CONCURRENCY"}
+    expect_equal("the README's table", rows, environ.names | {"PORT", "WEB_CONCURRENCY"})
     example = (ROOT / ".env.example").read_text()
-    assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == environ.names
+    variables = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+    expect_equal(".env.example", variables, environ.names)
+
+
+def expect_equal(place: str, listed: set[str], read: set[str]) -> None:
+    assert not read - listed, f"read by Config, missing in {place}: {read - listed}"
+    assert not listed - read, f"in {place}, not read by Config: {listed - read}"
 
 
 @pytest.fixture
