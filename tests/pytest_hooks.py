@@ -1,5 +1,6 @@
 """How pytest runs and reports: short failures, no workers for one file, time limits."""
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,10 +13,13 @@ SLOW_TIMEOUT = 300  # seconds
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Use no workers for tests of one file: they take longer to start than most tests to run."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Use two workers for each CPU, as many tests wait for a server.
+
+    Use none for the tests of one file: workers take longer to start than most tests to run.
+    """
     files = {argument.partition("::")[0] for argument in config.getoption("file_or_dir")}
-    return 0 if len(files) == 1 and Path(*files).is_file() else None
+    return 0 if len(files) == 1 and Path(*files).is_file() else 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

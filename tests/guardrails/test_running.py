@@ -11,6 +11,8 @@ import pytest
 from tests import NOT_NEW, ROOT
 from tests.pytest_hooks import pytest_xdist_auto_num_workers
 
+MANY = 2 * (os.cpu_count() or 1)
+
 FAILING = """
 from config import Config
 from tests import SECRET
@@ -67,16 +69,16 @@ def test_one_file_runs_without_workers() -> None:
     [
         (["tests/unit/test_config.py"], 0),
         (["tests/unit/test_config.py::test_a", "tests/unit/test_config.py::test_b"], 0),
-        (["tests/unit/test_config.py", "tests/unit/test_logs.py"], None),
-        (["tests/unit"], None),
-        ([], None),
+        (["tests/unit/test_config.py", "tests/unit/test_logs.py"], MANY),
+        (["tests/unit"], MANY),
+        ([], MANY),
     ],
 )
 def test_only_tests_of_one_file_do_without_workers(
     monkeypatch: pytest.MonkeyPatch,
     pytestconfig: pytest.Config,
     named: list[str],
-    workers: int | None,
+    workers: int,
 ) -> None:
     monkeypatch.setattr(pytestconfig.option, "file_or_dir", named)
     monkeypatch.chdir(ROOT)
