@@ -43,7 +43,10 @@ def test_preflight_needs_no_token(anonymous: Client, path: str) -> None:
 
 
 def test_preflight_allows_only_the_headers_of_the_contract(anonymous: Client) -> None:
-    requested = "accept, authorization, content-type, x-request-id, x-evil"
+    requested = (
+        "accept, authorization, content-type, x-request-id, if-match, if-none-match,"
+        " idempotency-key, x-evil"
+    )
     headers = PREFLIGHT | {"Access-Control-Request-Headers": requested}
     allowed = anonymous.options("/api/tasks", headers=headers).headers[
         "Access-Control-Allow-Headers"
@@ -90,7 +93,7 @@ def test_every_response_is_readable_across_origins(
     assert response.status_code == status
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert names(response.headers["Access-Control-Expose-Headers"]) == {
-        "link", "location", "etag", "retry-after", "x-request-id",
+        "link", "location", "etag", "idempotency-replayed", "retry-after", "x-request-id",
     }  # fmt: skip
 
 

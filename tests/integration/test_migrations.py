@@ -82,7 +82,7 @@ def test_rows_and_code_of_revision_0001_survive_the_upgrade(empty: Flask) -> Non
         flask_migrate.upgrade()
         after = connection.execute(sa.select(tasks)).all()
         assert [row[:7] for row in after] == before
-        assert [row[7:] for row in after] == [(None, "medium", None, [])]
+        assert [row[7:] for row in after] == [(None, "medium", None, [], 0, None, None, None)]
         for statement in STATEMENTS_0001:
             connection.exec_driver_sql(statement)
         flask_migrate.downgrade(revision="0001")
@@ -135,10 +135,19 @@ def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
         assert inspector.get_pk_constraint("tasks")["name"] == "pk_tasks"
     assert set(checks) == {
         f"ck_tasks_{name}"
-        for name in ("user_id", "title", "description", "due_date", "priority", "tags")
+        for name in (
+            *("user_id", "title", "description", "due_date", "priority", "tags"),
+            "idempotency_key",
+        )
     }
     orders = ("created_at_id", "updated_at", "title", "priority", "due_date", "due_date_descending")
-    assert set(indexes) == {f"ix_tasks_user_id_{name}" for name in orders}
+    others = ("version_id", "idempotency_key")
+    assert set(indexes) == {f"ix_tasks_user_id_{name}" for name in (*orders, *others)} | {
+        "ix_tasks_deleted_at"
+    }
+    assert {name for name, index in indexes.items() if index["unique"]} == {
+        "ix_tasks_user_id_idempotency_key"
+    }
     index = indexes["ix_tasks_user_id_created_at_id"]
     assert index["column_names"] == ["user_id", "created_at", "id"]
     assert index["column_sorting"] == {
@@ -188,6 +197,21 @@ def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
         ({"user_id": "  "}, "ck_tasks_user_id"),
         ({"user_id": "x" * 256}, "ck_tasks_user_id"),
         *(({"due_date": day}, "ck_tasks_due_date") for day in ("infinity", "10000-01-01")),
+        *(
+            (
+                {"idempotency_key": key, "idempotency_hash": hash_},
+                "ck_tasks_idempotency_key",
+            )
+            for key, hash_ in (
+                ("", "0" * 64),
+                ("x" * 256, "0" * 64),
+                ("x\n", "0" * 64),
+                ("é", "0" * 64),
+                ("x", None),
+                ("x", "0"),
+                (None, "0" * 64),
+            )
+        ),
         ({"priority": "urgent"}, "ck_tasks_priority"),
         ({"priority": "High"}, "ck_tasks_priority"),
         *(
@@ -274,7 +298,9 @@ def test_role_with_only_row_privileges_can_serve(
     role = f"role_{uuid.uuid4().hex}"
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
-        connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks TO {role}")
+        connection.exec_driver_sql(
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks, accounts TO {role}"
+        )
     try:
         url = engine.url.set(drivername="postgresql", username=role, password=role)
         app = make_app(

@@ -96,7 +96,7 @@ CURSOR = "Invalid cursor for this sort order. Take the cursor from the Link head
 def test_invalid_parameter_is_named_in_the_error(
     client: Client, name: str, value: str, message: str | None
 ) -> None:
-    message = message or "Must be one of: all, active, pending, completed."
+    message = message or "Must be one of: all, active, pending, completed, deleted."
     response = client.get(f"/api/tasks?{name}={value}")
     assert (response.status_code, response.json) == (
         400,

@@ -41,6 +41,8 @@ def test_created_task_is_returned_as_stored(client: Client, user: str) -> None:
         "priority": "medium",
         "due_date": None,
         "tags": [],
+        "version": 1,
+        "deleted_at": None,
     }
     assert client.get(response.headers["Location"]).json == task
 

@@ -46,20 +46,22 @@ def wired(
             "SELECT",
         ),
         ("GET", "/api/tasks/stats?due_after=2026-01-01", None, 200, "WITH"),
-        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"title": "y"}}, 200, "UPDATE"),
-        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"completed": True}}, 200, "UPDATE"),
+        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"title": "y"}}, 200, "WITH bump"),
+        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"completed": True}}, 200, "WITH bump"),
         ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {}}, 200, "SELECT"),
-        ("DELETE", "/api/tasks?status=completed", None, 200, "DELETE"),
-        ("POST", "/api/tasks", {"title": "x"}, 201, "INSERT"),
+        ("DELETE", "/api/tasks?status=completed", None, 200, "WITH bump"),
+        ("POST", "/api/tasks", {"title": "x"}, 201, "WITH bump"),
         ("GET", "/api/tasks/{}", None, 200, "SELECT"),
-        ("PATCH", "/api/tasks/{}", {"title": "y"}, 200, "UPDATE"),
+        ("PATCH", "/api/tasks/{}", {"title": "y"}, 200, "WITH bump"),
         ("PATCH", "/api/tasks/{}", {}, 200, "SELECT"),
-        ("PUT", "/api/tasks/{}", {"description": "y"}, 200, "UPDATE"),
-        ("PATCH", "/api/tasks/{}/complete", None, 200, "UPDATE"),
-        ("PATCH", "/api/tasks/{}/complete", {"completed": True}, 200, "UPDATE"),
-        ("DELETE", "/api/tasks/{}", None, 204, "DELETE"),
+        ("POST", "/api/tasks/{}/restore", None, 200, "WITH bump"),
+        ("GET", "/api/tasks/changes", None, 200, "SELECT"),
+        ("PUT", "/api/tasks/{}", {"description": "y"}, 200, "WITH bump"),
+        ("PATCH", "/api/tasks/{}/complete", None, 200, "WITH bump"),
+        ("PATCH", "/api/tasks/{}/complete", {"completed": True}, 200, "WITH bump"),
+        ("DELETE", "/api/tasks/{}", None, 204, "WITH bump"),
         ("GET", f"/api/tasks/{2**62}", None, 404, "SELECT"),
-        ("DELETE", f"/api/tasks/{2**62}", None, 404, "DELETE"),
+        ("DELETE", f"/api/tasks/{2**62}", None, 404, "WITH bump"),
     ],
 )
 def test_request_is_one_statement_in_one_message(
@@ -67,6 +69,8 @@ def test_request_is_one_statement_in_one_message(
 ) -> None:
     client, proxy = wired
     task = client.post("/api/tasks", json={"title": "x"}).json
+    if path.endswith("/restore"):
+        client.delete(f"/api/tasks/{task['id']}")
     proxy.messages.clear()
     response = client.open(path.format(task["id"]), method=method, json=body)
     assert response.status_code == status
@@ -77,21 +81,60 @@ def test_request_is_one_statement_in_one_message(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body"),
+    ("headers", "status", "statements"),
     [
-        ("PATCH", "/api/tasks", {"ids": [1], "changes": {"title": "y"}}),
-        ("PATCH", "/api/tasks", {"ids": [1], "changes": {"completed": True}}),
-        ("DELETE", "/api/tasks?status=completed", None),
+        ({"Idempotency-Key": "new"}, 201, ["WITH bump"]),
+        ({"Idempotency-Key": "used"}, 200, ["WITH bump", "SELECT"]),
     ],
 )
-def test_bulk_statements_lock_rows_in_id_order(
-    wired: tuple[Client, Proxy], method: str, path: str, body: Any
+def test_only_a_replayed_key_takes_a_second_statement(
+    wired: tuple[Client, Proxy], headers: dict[str, str], status: int, statements: list[str]
 ) -> None:
-    """A plan may lock in this order by chance, so the statement must ask for it."""
     client, proxy = wired
-    assert client.open(path, method=method, json=body).status_code == 200
+    client.post("/api/tasks", json={"title": "x"}, headers={"Idempotency-Key": "used"})
+    proxy.messages.clear()
+    assert client.post("/api/tasks", json={"title": "x"}, headers=headers).status_code == status
+    assert_sent(proxy, statements)
+
+
+@pytest.mark.parametrize(
+    ("tag", "status", "statements"),
+    [('"1"', 200, ["WITH bump"]), ('"2"', 412, ["WITH bump", "SELECT"])],
+)
+def test_only_a_failed_precondition_takes_a_second_statement(
+    wired: tuple[Client, Proxy], tag: str, status: int, statements: list[str]
+) -> None:
+    client, proxy = wired
+    path = client.post("/api/tasks", json={"title": "x"}).headers["Location"]
+    proxy.messages.clear()
+    response = client.patch(path, json={"title": "y"}, headers={"If-Match": tag})
+    assert response.status_code == status
+    assert_sent(proxy, statements)
+
+
+def test_304_of_a_list_reads_no_tasks(wired: tuple[Client, Proxy]) -> None:
+    client, proxy = wired
+    client.post("/api/tasks", json={"title": "x"})
+    tag = client.get("/api/tasks").headers["ETag"]
+    proxy.messages.clear()
+    assert client.get("/api/tasks", headers={"If-None-Match": tag}).status_code == 304
     ((_, text),) = proxy.messages
-    assert "ORDER BY tasks.id FOR UPDATE)" in text
+    assert "FROM accounts" in text
+    assert "FROM tasks" not in text
+
+
+def test_account_is_erased_in_one_message(wired: tuple[Client, Proxy]) -> None:
+    client, proxy = wired
+    assert client.delete("/api/account").status_code == 204
+    ((_, text),) = proxy.messages
+    verbs = [statement.split()[0] for statement in text.split("; ")]
+    assert verbs == ["SET", "INSERT", "DELETE", "DELETE"]
+
+
+def assert_sent(proxy: Proxy, statements: list[str]) -> None:
+    assert len(proxy.messages) == len(statements)
+    for (_, text), start in zip(proxy.messages, statements, strict=True):
+        assert text.startswith(TIMEOUT + start)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,11 @@ ON_A_TASK = [
     ("PATCH", "/complete", None),
     ("PATCH", "/complete", {"completed": True}),
     ("DELETE", "", None),
+    ("POST", "/restore", None),
+    ("GET", "", None, {"If-None-Match": "*"}),
+    ("PATCH", "", {"title": "stolen"}, {"If-Match": "*"}),
+    ("PATCH", "", {"title": "stolen"}, {"If-Match": '"1"'}),
+    ("DELETE", "", None, {"If-Match": '"2"'}),
 ]
 
 
@@ -28,12 +33,13 @@ def other(client_of: MakeClient, user: str) -> Client:
     return client_of(f"other-{user}")
 
 
-@pytest.mark.parametrize(("method", "suffix", "body"), ON_A_TASK)
+@pytest.mark.parametrize("request_", ON_A_TASK, ids=str)
 def test_task_of_another_user_gets_the_same_response_as_an_absent_one(
-    client: Client, other: Client, method: str, suffix: str, body: Any
+    client: Client, other: Client, request_: Any
 ) -> None:
+    method, suffix, body, *conditions = request_
     task = client.post("/api/tasks", json={"title": "mine"}).json
-    headers = {"X-Request-ID": "same"}
+    headers = {"X-Request-ID": "same"} | dict(*conditions)
     foreign = other.open(
         f"/api/tasks/{task['id']}{suffix}", method=method, json=body, headers=headers
     )
@@ -115,9 +121,19 @@ def test_every_task_statement_filters_by_owner(app: Flask, client: Client, user:
         sa.event.remove(engine, "after_cursor_execute", record)
     for statement, values in sent:
         assert values["owner"] == user
-        if "INSERT INTO tasks (user_id," in statement:
-            assert " VALUES (%(owner)s, " in statement
-        else:
-            uses = len(re.findall(r"\b(?:FROM|UPDATE) tasks\b", statement))
-            assert uses
-            assert statement.count(" WHERE tasks.user_id = %(owner)s AND ") == uses
+        writes = re.findall(r"INSERT INTO (?:tasks|accounts) \(.+?\) (\S+ \S+)", statement)
+        assert set(writes) <= {"SELECT %(owner)s", "VALUES (%(owner)s,"}
+        reads = re.findall(r"\b(?:FROM|UPDATE) (tasks|accounts)\b", statement)
+        assert writes or reads
+        filters = r" WHERE (tasks|accounts)\.user_id = %\(owner\)s(?! OR)"
+        assert sorted(re.findall(filters, statement)) == sorted(reads)
+
+
+def test_precondition_reveals_nothing_of_another_user(client: Client, other: Client) -> None:
+    key = {"Idempotency-Key": "same"}
+    mine = client.post("/api/tasks", json={"title": "mine"}, headers=key)
+    theirs = other.post("/api/tasks", json={"title": "theirs"}, headers=key)
+    assert (mine.status_code, theirs.status_code) == (201, 201)
+    tag = client.get("/api/tasks").headers["ETag"]
+    assert other.get("/api/tasks", headers={"If-None-Match": tag}).json == [theirs.json]
+    assert other.get("/api/tasks/changes").json["tasks"] == [theirs.json]

@@ -1,0 +1,63 @@
+"""Removes the tasks in the trash for good, without holding up their users for long."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime, bindparam, delete, func, literal_column, select, update
+
+from todo_api import db
+from todo_api.models import accounts, tasks
+
+BATCH = 1_000
+
+CUTOFF: Any = select(
+    literal_column("clock_timestamp()") - func.make_interval(0, 0, 0, bindparam("days"))
+)
+DOOMED = (
+    select(tasks.c.user_id, tasks.c.id, tasks.c.version)
+    .where(tasks.c.deleted_at <= bindparam("cutoff", type_=DateTime(timezone=True)))
+    .order_by(tasks.c.deleted_at)
+    .limit(BATCH)
+    .cte("doomed")
+)
+# Lock in one order, so that two purges cannot deadlock. Writes lock one account, before its tasks.
+LOCKED = (
+    select(accounts.c.user_id)
+    .where(accounts.c.user_id.in_(select(DOOMED.c.user_id)))
+    .order_by(accounts.c.user_id)
+    .with_for_update()
+    .cte("locked")
+)
+LAST = (
+    select(DOOMED.c.user_id, func.max(DOOMED.c.version).label("version"))
+    .where(DOOMED.c.user_id.in_(select(LOCKED.c.user_id)))
+    .group_by(DOOMED.c.user_id)
+    .subquery("last")
+)
+MARKED = (
+    update(accounts)
+    .where(accounts.c.user_id == LAST.c.user_id)
+    .values(purged_version=func.greatest(accounts.c.purged_version, LAST.c.version))
+    .returning(accounts.c.user_id)
+    .cte("marked")
+)
+# Counting the accounts first makes PostgreSQL lock them before any task. A task that has changed
+# meanwhile has another version: it was restored.
+PURGE: Any = delete(tasks).where(
+    select(func.count() >= 0).select_from(MARKED).scalar_subquery(),
+    tasks.c.user_id == DOOMED.c.user_id,
+    tasks.c.id == DOOMED.c.id,
+    tasks.c.version == DOOMED.c.version,
+)
+
+
+def purge(days: int) -> int:
+    """Remove the tasks that have been in the trash for ``days``. Return how many.
+
+    Each batch is a transaction of its own.
+    """
+    cutoff: datetime = db.execute(CUTOFF, days=days).scalar_one()
+    total = 0
+    while batch := db.execute(PURGE, cutoff=cutoff).rowcount:
+        total += batch
+    return total
