@@ -6,7 +6,7 @@ from flask import Flask
 from flask_migrate import Migrate
 
 from config import Config
-from todo_api import api, cli, context, cors, db, health, logs, openapi, parsing, tasks
+from todo_api import account, api, cli, context, cors, db, health, logs, openapi, parsing, tasks
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
@@ -26,6 +26,7 @@ def create_app(config: Config) -> Flask:
     db.init_app(app, config)
     documented = openapi.init_app(app)
     documented.register_blueprint(tasks.blp)
+    documented.register_blueprint(account.blp)
     documented.register_blueprint(health.blp)
     Migrate(directory=str(MIGRATIONS)).init_app(app)
     cli.init_app(app)

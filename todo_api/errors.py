@@ -20,6 +20,7 @@ ERROR_TYPES = {
     404: "not_found_error",
     405: "method_not_allowed_error",
     409: "conflict_error",
+    410: "sync_token_expired_error",
     411: "length_required_error",
     412: "precondition_failed_error",
     413: "payload_too_large_error",
@@ -39,6 +40,9 @@ INPUT_ERROR_TYPES = {
 MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
 NO_TASK_MESSAGE = "Task not found"
+STALE_MESSAGE = "The task has changed. Get it again, then retry with its new ETag."
+REUSED_KEY_MESSAGE = "This Idempotency-Key was sent with another body. Send a new key."
+EXPIRED_TOKEN_MESSAGE = "This sync token has expired. Start again without `since`."  # noqa: S105
 NO_LENGTH_MESSAGE = "Send the body with a Content-Length, not a Transfer-Encoding."
 TOO_LARGE_MESSAGE = f"The body is too large. Send at most {MAX_BODY_BYTES // 1024} KiB."
 NOT_JSON_MESSAGE = "The body must be JSON. Send it with Content-Type: application/json."

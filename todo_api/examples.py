@@ -14,11 +14,20 @@ TASK = {
     "priority": "medium",
     "due_date": "2026-12-24",
     "tags": ["home", "errand"],
+    "version": 1,
+    "deleted_at": None,
 }
 COMPLETED_TASK = TASK | {
     "completed": True,
     "updated_at": "2026-11-23T10:00:00.654321Z",
     "completed_at": "2026-11-23T10:00:00.654321Z",
+    "version": 2,
+}
+CHANGES = {
+    "tasks": [COMPLETED_TASK],
+    "deleted": [3],
+    "next": "WyI5ZjJlIiwiYjFjOCIsMiwxXQ.kUo3vT0sYxWq4mHc8dRz1nLbE5g",
+    "has_more": False,
 }
 STATS = {
     "total": 3,
@@ -50,6 +59,8 @@ EXAMPLES: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
     "updateTask": (named({"title": "Buy milk"}, "newTitle"), named(TASK, "changed")),
     "replaceTask": (named({"title": "Buy milk"}, "newTitle"), named(TASK, "changed")),
     "toggleTaskComplete": (named({"completed": True}, "set"), named(COMPLETED_TASK, "completed")),
+    "restoreTask": (None, named(TASK, "restored")),
+    "getTaskChanges": (None, named(CHANGES, "oneChangeAndOneDeletion")),
     "getHealth": (None, named({"status": "ok"}, "alive")),
     "getReady": (None, named({"status": "ok"}, "ready")),
 }

@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    Uuid,
     false,
     func,
     text,
@@ -20,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_api.limits import (
     MAX_DESCRIPTION_LENGTH,
+    MAX_KEY_LENGTH,
     MAX_TAG_LENGTH,
     MAX_TAGS,
     MAX_TITLE_LENGTH,
@@ -52,6 +54,10 @@ tasks = Table(
     Column("priority", Text, nullable=False, server_default="medium"),
     Column("due_date", Date),
     Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    Column("deleted_at", DateTime(timezone=True)),
+    Column("idempotency_key", Text),
+    Column("idempotency_hash", Text),
     CheckConstraint(
         f"char_length(user_id) BETWEEN 1 AND {MAX_USER_ID_LENGTH}"
         f" AND btrim(user_id, {ASCII_SPACE}) <> ''",
@@ -72,7 +78,44 @@ tasks = Table(
         f" ~ '^((?! )[^\\n]{{1,{MAX_TAG_LENGTH}}}(?<! )\\n)*$'",
         name="tags",
     ),
+    CheckConstraint(
+        "num_nulls(idempotency_key, idempotency_hash) <> 1"
+        f" AND idempotency_key ~ '^[ -~]{{1,{MAX_KEY_LENGTH}}}$'"
+        " AND idempotency_hash ~ '^[0-9a-f]{64}$'",
+        name="idempotency_key",
+    ),
 )
+HIDDEN = ("idempotency_key", "idempotency_hash")
+PUBLIC = tuple(column for column in tasks.c if column.name not in HIDDEN)
+"""The columns of a task that clients see."""
 
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("purged_version", BigInteger, nullable=False, server_default="0"),
+    Column("epoch", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
+)
+"""One row for each user: what orders the changes of their tasks.
+
+Every write of a user first adds one to ``version``. It keeps the lock on this row until its commit,
+so versions are in the order of commits. A task has the version of its last change.
+``purged_version`` is the highest version of the tasks that were purged. The row is deleted with the
+account, and a new row has a new ``epoch``.
+"""
 
 Index(None, tasks.c.user_id, tasks.c.created_at.desc(), tasks.c.id.desc())
+Index(None, tasks.c.user_id, tasks.c.version, tasks.c.id)
+Index(
+    "ix_tasks_user_id_idempotency_key",
+    tasks.c.user_id,
+    tasks.c.idempotency_key,
+    unique=True,
+    postgresql_where=tasks.c.idempotency_key.is_not(None),
+)
+Index(
+    "ix_tasks_deleted_at",
+    tasks.c.deleted_at,
+    postgresql_where=tasks.c.deleted_at.is_not(None),
+)

@@ -16,18 +16,22 @@ from werkzeug.routing import Rule
 from todo_api.api import Api, TaskIdConverter
 from todo_api.errors import (
     ERROR_TYPES,
+    EXPIRED_TOKEN_MESSAGE,
     INTERNAL_MESSAGE,
     NO_LENGTH_MESSAGE,
     NO_TASK_MESSAGE,
     NO_TOKEN_MESSAGE,
     NOT_JSON_MESSAGE,
     RETRY_AFTER,
+    REUSED_KEY_MESSAGE,
+    STALE_MESSAGE,
     TOO_LARGE_MESSAGE,
     UNAVAILABLE_MESSAGE,
     Error,
 )
 from todo_api.examples import EXAMPLES, named
 from todo_api.limits import MAX_ID
+from todo_api.openapi_headers import add_headers, header_errors
 
 DOCUMENT = {
     "API_TITLE": "Todo API",
@@ -51,9 +55,12 @@ ERRORS = {
     400: "body.title: Missing data for required field.",
     401: NO_TOKEN_MESSAGE,
     404: NO_TASK_MESSAGE,
+    410: EXPIRED_TOKEN_MESSAGE,
     411: NO_LENGTH_MESSAGE,
+    412: STALE_MESSAGE,
     413: TOO_LARGE_MESSAGE,
     415: NOT_JSON_MESSAGE,
+    422: REUSED_KEY_MESSAGE,
     500: INTERNAL_MESSAGE,
     503: UNAVAILABLE_MESSAGE,
 }
@@ -61,7 +68,6 @@ HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
     503: ("Retry-After", "integer", RETRY_AFTER),
 }
-
 
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 PAGE_POLICY = (
@@ -116,6 +122,7 @@ class Conventions(BasePlugin):
             operation["operationId"] = camel_case(rule.endpoint.rpartition(".")[2])
             if rule.rule.startswith("/api/"):
                 operation["security"] = [{"bearer": []}]
+            add_headers(operation)
             add_examples(operation)
             errors = {status: error_name(status) for status in possible_errors(rule, operation)}
             operation["responses"] = dict(sorted((operation["responses"] | errors).items()))
@@ -140,6 +147,7 @@ def possible_errors(rule: Rule, operation: dict[str, Any]) -> set[int]:
         errors |= {404}
     if "requestBody" in operation:
         errors |= {415}
+    errors |= header_errors(operation)
     if rule.rule == "/ready":
         errors |= {503}
     return errors

@@ -1,13 +1,9 @@
 """Sorting and paging: sort orders with their indexes, cursors, and the `Link` header."""
 
 from datetime import date
-from functools import cache
 from typing import Any, NamedTuple
 
-import orjson
 from flask import request, url_for
-from itsdangerous import BadData, URLSafeSerializer
-from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from marshmallow import ValidationError, fields
 from sqlalchemy import (
     BigInteger,
@@ -23,9 +19,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from todo_api.context import settings
 from todo_api.limits import MAX_PAGE_CHARACTERS, PRIORITIES
 from todo_api.models import tasks
+from todo_api.signing import sign, unsign
 
 SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority")
 SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))
@@ -50,30 +46,16 @@ class Cursor(fields.Field[CursorPosition]):
     """A cursor position, signed so that clients cannot make one."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> CursorPosition:
-        _, _, signature = value.rpartition(".")
-        for signer_ in signers():
-            try:
-                place = CursorPosition(*signer_.loads(value))
-                if base64_encode(base64_decode(signature)).decode() == signature:
-                    return place  # base64 has several spellings of one signature
-            except (BadData, TypeError) as error:
-                error.__traceback__ = None  # a frame of itsdangerous refers to the error
-        raise ValidationError(BAD_CURSOR_MESSAGE)
+        place = unsign("cursor", value)
+        try:
+            return CursorPosition(*place)
+        except TypeError:
+            raise ValidationError(BAD_CURSOR_MESSAGE) from None
 
     @staticmethod
     def encode(sort: str, value: date | str | None, id_: int) -> str:
         text = value.isoformat() if isinstance(value, date) else value
-        signed = signers()[0].dumps([sort, text, id_])
-        return want_bytes(signed).decode()  # bytes, as orjson's are
-
-
-def signers() -> list[URLSafeSerializer]:
-    return [signer(key) for key in settings().keys_for("cursor")]
-
-
-@cache
-def signer(key: bytes) -> URLSafeSerializer:
-    return URLSafeSerializer(key, "cursor", serializer=orjson)
+        return sign("cursor", [sort, text, id_])
 
 
 def sort_key(sort: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -129,6 +111,12 @@ def read_rows(result: CursorResult[Any]) -> list[Row[Any]]:
         if size > MAX_PAGE_CHARACTERS:
             break
     return rows
+
+
+def read_page(result: CursorResult[Any], limit: int) -> tuple[list[Row[Any]], bool]:
+    """Return the rows of a page that asked for one row more, and whether there is more."""
+    rows = read_rows(result)[:limit]
+    return rows, result.rowcount > len(rows)
 
 
 def next_page(sort: str, last: Row[Any]) -> dict[str, str]:

@@ -1,5 +1,10 @@
 """SQL for the task endpoints: one statement each, filtered by the token's user, built at import.
 
+Each write first takes the next version of the user's account. That locks the row of the account
+until the commit, so the writes of one user follow each other, and no two of them can deadlock. The
+rest of the statement sees the tasks as they were when it began. An UPDATE rechecks the rows that
+changed while it waited, but it does not find rows that match only since then.
+
 A bind name that equals a column's name is reserved by SQLAlchemy in an INSERT or UPDATE. So the new
 value of `completed` is bound as `is_completed`.
 """
@@ -16,23 +21,24 @@ from sqlalchemy import (
     Select,
     Text,
     Update,
+    and_,
     any_,
     bindparam,
     case,
-    delete,
     desc,
     func,
-    insert,
     literal_column,
     not_,
     or_,
     select,
+    true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, insert
 
-from todo_api.limits import MAX_COUNTED_TAGS, PRIORITIES, STATUSES
-from todo_api.models import tasks
+from todo_api.accounts import ACCOUNT, new_version, with_account
+from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, PRIORITIES, STATUSES
+from todo_api.models import PUBLIC, tasks
 from todo_api.paging import SORTS, page_of
 
 Statement = TypeVar("Statement", Select[Any], Update, Delete)
@@ -46,6 +52,7 @@ def owned_by_user(statement: Statement) -> Statement:
 
 # psycopg2 inserts the values, so PostgreSQL plans without the conditions that are null.
 COMPLETED = bindparam("is_completed", type_=Boolean)
+TRASHED = bindparam("is_deleted", type_=Boolean)
 PRIORITY = bindparam("any_priority", type_=ARRAY(Text))
 TAGS = bindparam("all_tags", type_=ARRAY(Text))
 PATTERN = bindparam("pattern", type_=Text)
@@ -56,6 +63,7 @@ DUE_AFTER = bindparam("due_after", type_=Date)
 def matching(statement: Select[Any]) -> Select[Any]:
     """Restrict a statement to the user's tasks that match every filter that is not null."""
     return owned_by_user(statement).where(
+        tasks.c.deleted_at.is_not(None) == TRASHED,
         or_(COMPLETED.is_(None), tasks.c.completed == COMPLETED),
         or_(PRIORITY.is_(None), tasks.c.priority == any_(PRIORITY)),
         or_(TAGS.is_(None), tasks.c.tags.contains(TAGS)),
@@ -70,6 +78,7 @@ def filter_values(query: dict[str, Any]) -> dict[str, Any]:
     q = re.sub(r"([\\%_])", r"\\\1", query.get("q", ""))
     return {
         "is_completed": STATUSES[query["status"]],
+        "is_deleted": query["status"] == IN_TRASH,
         "any_priority": query.get("priority"),
         "all_tags": query.get("tag"),
         "pattern": f"%{q}%" if q else None,
@@ -78,22 +87,33 @@ def filter_values(query: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def locked_in_id_order(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Lock the matching rows in id order, so that concurrent bulk writes cannot deadlock."""
-    ids = owned_by_user(select(tasks.c.id)).where(condition).order_by(tasks.c.id)
-    return tasks.c.id.in_(ids.with_for_update())
-
-
-def change(condition: ColumnElement[bool], completed: Expression | None = None) -> Update:
+def change(condition: Expression, completed: Expression | None = None) -> Update:
     """Change the matching tasks and return them. ``completed`` is the new value, if it changes."""
     # clock_timestamp(), not now(): an update that waited for a lock must get the later time.
-    statement = (
-        owned_by_user(update(tasks)).where(condition).values(updated_at=func.clock_timestamp())
-    )
+    statement = write(condition).values(updated_at=func.clock_timestamp()).returning(*PUBLIC)
     if completed is not None:
         first = case((tasks.c.completed, tasks.c.completed_at), else_=func.clock_timestamp())
         statement = statement.values(completed=completed, completed_at=case((completed, first)))
-    return statement.returning(tasks)
+    return statement
+
+
+def write(condition: Expression) -> Update:
+    """Give the matching tasks a new version."""
+    version = new_version(owned_by_user(select(tasks.c.id)).where(condition).exists())
+    statement = owned_by_user(update(tasks)).where(condition)
+    return statement.values(version=version.c.version)
+
+
+def new_task_values(task: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of CREATE for a valid body."""
+    return {
+        "is_completed": task.get("is_completed", False),
+        "new_title": task["title"],
+        "new_description": task.get("description"),
+        "new_priority": task.get("priority", "medium"),
+        "new_due_date": task.get("due_date"),
+        "new_tags": task.get("tags", []),
+    }
 
 
 class UpdateStatements(NamedTuple):
@@ -107,6 +127,24 @@ class UpdateStatements(NamedTuple):
         if "is_completed" in changes:
             return self.with_completed
         return self.without_completed if changes else self.unchanged
+
+
+def create(condition: Expression, **key: Expression) -> Insert:
+    """Insert a task, if the condition is true."""
+    version = new_version(condition)
+    values: dict[str, Any] = {
+        "user_id": bindparam("owner"),
+        "title": bindparam("new_title", type_=Text),
+        "description": bindparam("new_description", type_=Text),
+        "completed": COMPLETED,
+        "completed_at": case((COMPLETED, func.now())),
+        "priority": bindparam("new_priority", type_=Text),
+        "due_date": bindparam("new_due_date", type_=Date),
+        "tags": bindparam("new_tags", type_=ARRAY(Text)),
+        "version": version.c.version,
+    } | key
+    row = select(*values.values()).select_from(version)
+    return insert(tasks).from_select(list(values), row)
 
 
 def count_tasks() -> Select[Any]:
@@ -132,23 +170,40 @@ def count_tasks() -> Select[Any]:
     ).select_from(mine)
 
 
-PAGE_BY_SORT = {sort: page_of(matching(select(tasks)), sort) for sort in SORTS}
+PAGE_BY_SORT = {
+    sort: with_account(page_of(matching(select(*PUBLIC)), sort), ACCOUNT) for sort in SORTS
+}
 STATS = count_tasks()
-CREATE = (
-    insert(tasks)
-    .values(user_id=bindparam("owner"))
-    .values(completed=COMPLETED, completed_at=case((COMPLETED, func.now())))
-    .returning(tasks)
-)
+LIVE = tasks.c.deleted_at.is_(None)
 ID_IS = tasks.c.id == bindparam("task_id")
-GET = owned_by_user(select(tasks)).where(ID_IS)
-CHANGE = UpdateStatements(GET, change(ID_IS), change(ID_IS, COMPLETED))
-TOGGLE = change(ID_IS, not_(tasks.c.completed))
-DELETE = owned_by_user(delete(tasks)).where(ID_IS).returning(tasks.c.id)
-ID_IN = tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
-CHANGE_MANY = UpdateStatements(
-    owned_by_user(select(tasks)).where(ID_IN),
-    change(locked_in_id_order(ID_IN)),
-    change(locked_in_id_order(ID_IN), COMPLETED),
+ONE = and_(ID_IS, LIVE)
+VERSIONS = bindparam("versions", type_=ARRAY(BigInteger))
+EXPECTED = and_(ONE, or_(VERSIONS.is_(None), tasks.c.version == any_(VERSIONS)))
+GET = owned_by_user(select(*PUBLIC)).where(ONE)
+CHANGE = UpdateStatements(
+    owned_by_user(select(*PUBLIC)).where(EXPECTED), change(EXPECTED), change(EXPECTED, COMPLETED)
 )
-DELETE_COMPLETED = owned_by_user(delete(tasks)).where(locked_in_id_order(tasks.c.completed))
+TOGGLE = change(EXPECTED, not_(tasks.c.completed))
+DELETE = write(EXPECTED).values(deleted_at=func.clock_timestamp()).returning(tasks.c.id)
+RESTORE = write(and_(ID_IS, not_(LIVE))).values(deleted_at=None).returning(*PUBLIC)
+GET_ANYWHERE = owned_by_user(select(*PUBLIC)).where(ID_IS)
+MANY = and_(tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), LIVE)
+CHANGE_MANY = UpdateStatements(
+    owned_by_user(select(*PUBLIC)).where(MANY), change(MANY), change(MANY, COMPLETED)
+)
+DELETE_COMPLETED = write(and_(tasks.c.completed, LIVE)).values(deleted_at=func.clock_timestamp())
+CREATE = create(true()).returning(*PUBLIC)
+KEY_IS = tasks.c.idempotency_key == bindparam("key")
+GET_BY_KEY = owned_by_user(select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)
+CREATE_ONCE = (
+    create(
+        not_(owned_by_user(select(tasks.c.id)).where(KEY_IS).exists()),
+        idempotency_key=bindparam("key", type_=Text),
+        idempotency_hash=bindparam("body_hash", type_=Text),
+    )
+    .on_conflict_do_nothing(
+        index_elements=[tasks.c.user_id, tasks.c.idempotency_key],
+        index_where=tasks.c.idempotency_key.is_not(None),
+    )
+    .returning(*PUBLIC)
+)

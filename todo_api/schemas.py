@@ -37,10 +37,11 @@ from todo_api.limits import (
     PRIORITIES,
     STATUSES,
 )
-from todo_api.models import tasks as tasks_table
+from todo_api.models import PUBLIC
 from todo_api.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor
+from todo_api.sync import SyncToken
 
-COLUMNS = tuple(str(name) for name in tasks_table.c.keys())  # noqa: SIM118 -- not a dict
+COLUMNS = tuple(column.name for column in PUBLIC)
 
 
 class Input(Schema):
@@ -117,6 +118,26 @@ class CompletedTasks(Input):
     status = fields.String(required=True, validate=OneOf(("completed",)))
 
 
+class ChangesPage(Input):
+    """Where the client is, and how much it takes at once."""
+
+    since = SyncToken(
+        metadata={
+            "type": "string",
+            "description": "`next` of the previous response. Without it all tasks are returned.",
+        }
+    )
+    limit = PageSize(
+        load_default=DEFAULT_PAGE_SIZE,
+        metadata={
+            "minimum": 1,
+            "maximum": MAX_PAGE_SIZE,
+            "description": "The maximum number of tasks and deleted ids.",
+            "examples": [20],
+        },
+    )
+
+
 class TaskFilters(Input):
     """Filters. A task must match all that are sent."""
 
@@ -124,7 +145,8 @@ class TaskFilters(Input):
         validate=OneOf(STATUSES),
         load_default="all",
         metadata={
-            "description": "`pending` is the same as `active`.",
+            "description": "`pending` is the same as `active`. `deleted` is the trash, which no "
+            "other status has.",
             "examples": ["active"],
         },
     )
@@ -244,12 +266,56 @@ class Task(Schema):
         validate=Length(max=MAX_TAGS),
         metadata={"examples": [["home", "errand"]]},
     )
+    version = fields.Integer(
+        required=True,
+        metadata={
+            "description": "Grows with each change. It is the `ETag` too.",
+            "format": "int64",
+            "minimum": 0,
+            "examples": [1],
+        },
+    )
+    deleted_at = fields.DateTime(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "When the task was moved to the trash, in UTC. Null outside the trash.",
+            "examples": [None],
+        },
+    )
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        """Make an object from a row, or from each row. marshmallow takes several times as long."""
+        """Make an object from a row, or from each row. marshmallow takes several times as long.
+
+        A row may have more columns after those of the task.
+        """
         if self.many if many is None else many:
-            return [dict(zip(COLUMNS, row, strict=True)) for row in obj]
-        return dict(zip(COLUMNS, obj, strict=True))
+            return [dict(zip(COLUMNS, row, strict=False)) for row in obj]
+        return dict(zip(COLUMNS, obj, strict=False))
+
+
+class TaskSync(Schema):
+    """The changes since a sync token."""
+
+    tasks = fields.List(
+        fields.Nested(Task),
+        required=True,
+        metadata={"description": "The tasks that were created, changed or restored."},
+    )
+    deleted = fields.List(
+        fields.Integer(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
+        required=True,
+        metadata={"description": "The ids of the tasks in the trash.", "examples": [[3]]},
+    )
+    next = fields.String(required=True, metadata={"description": "The token for the next request."})
+    has_more = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether there is more to get now.", "examples": [False]},
+    )
+
+    def dump(self, obj: Any, **_: Any) -> Any:
+        """Return the object as it is: its tasks are already made from rows."""
+        return obj
 
 
 class PriorityCounts(Schema):

@@ -1,19 +1,31 @@
 """The task endpoints."""
 
+from http import HTTPStatus
 from typing import Any
 
-from flask import url_for
+from flask import Response, request, url_for
 from sqlalchemy import CursorResult, Executable, Row
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, PreconditionFailed, UnprocessableEntity
 
 from todo_api import db, queries
+from todo_api.accounts import ACCOUNT, OPEN_ACCOUNT, without_empty
 from todo_api.api import Blueprint
 from todo_api.auth import require_user
 from todo_api.context import g
-from todo_api.errors import NO_TASK_MESSAGE
-from todo_api.paging import FIRST_PAGE, next_page, read_rows
-from todo_api.queries import filter_values
+from todo_api.errors import NO_TASK_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
+from todo_api.paging import FIRST_PAGE, next_page, read_page
+from todo_api.preconditions import (
+    body_hash,
+    expected_versions,
+    idempotency_key,
+    is_current,
+    list_tag,
+    not_modified,
+    task_tag,
+)
+from todo_api.queries import filter_values, new_task_values
 from todo_api.schemas import (
+    ChangesPage,
     CompletedTasks,
     Completion,
     Deleted,
@@ -24,7 +36,15 @@ from todo_api.schemas import (
     TaskFilters,
     TaskPage,
     TaskStats,
+    TaskSync,
 )
+from todo_api.sync import CHANGES, NOTHING_SEEN, SyncPosition, check_seen, next_token
+
+LOCATION = {"description": "The path of the task.", "schema": {"type": "string"}}
+REPLAYED = {
+    "description": "`true`: the key has created this task before.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
 
 blp = Blueprint(
     "Tasks", __name__, url_prefix="/api/tasks", description="The tasks of the user in the token."
@@ -44,18 +64,25 @@ blp = Blueprint(
         }
     },
 )
-def list_tasks(page: dict[str, Any]) -> tuple[list[Row[Any]], dict[str, str]]:
+def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[str, str]]:
     """List tasks
 
     Newest first unless `sort` says otherwise. A list that goes on has a `Link` header with
     `rel="next"`: follow it until there is none. A page may end before `limit` if its descriptions
     are very long.
     """
+    if "If-None-Match" in request.headers:
+        account = execute(ACCOUNT).one_or_none()
+        if account and is_current(tag := list_tag(account)):
+            return not_modified(tag)
     sort, limit, place = page["sort"], page["limit"], page.get("cursor", FIRST_PAGE)
     values = {"place": place.value, "place_id": place.id, "at_most": limit + 1}
     with execute(queries.PAGE_BY_SORT[sort], **filter_values(page), **values) as result:
-        rows = read_rows(result)[:limit]
-        return rows, next_page(sort, rows[-1]) if result.rowcount > len(rows) else {}
+        rows, has_more = read_page(result, limit)
+    tag = list_tag(rows[0], rows)
+    if is_current(tag):
+        return not_modified(tag)
+    return without_empty(rows), {"ETag": tag} | (next_page(sort, rows[-1]) if has_more else {})
 
 
 @blp.route("/stats")
@@ -70,6 +97,39 @@ def get_task_stats(query: dict[str, Any]) -> Row[Any]:
     return execute(queries.STATS, **filter_values(query)).one()
 
 
+@blp.route("/changes")
+@require_user
+@blp.arguments(ChangesPage, location="query")
+@blp.response(200, TaskSync)
+def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
+    """Get what has changed
+
+    Returns each task that was created, changed, restored or deleted after the response that `since`
+    comes from, in its latest state. Without `since` that is all tasks. While `has_more` is true,
+    ask again at once. After a 410 forget everything, and start again without `since`.
+    """
+    since, limit = query.get("since", NOTHING_SEEN), query["limit"]
+    rows, has_more = read_changes(since, limit)
+    if rows[0].account_epoch is None and since is NOTHING_SEEN:
+        execute(OPEN_ACCOUNT)
+        rows, has_more = read_changes(since, limit)
+    if since is not NOTHING_SEEN:
+        check_seen(since, rows[0])
+    changed = without_empty(rows)
+    return {
+        "tasks": Task().dump([row for row in changed if row.deleted_at is None], many=True),
+        "deleted": [row.id for row in changed if row.deleted_at is not None],
+        "next": next_token(rows[0], rows[-1] if has_more else None),
+        "has_more": has_more,
+    }
+
+
+def read_changes(since: SyncPosition, limit: int) -> tuple[list[Row[Any]], bool]:
+    values = {"seen_version": since.version, "seen_id": since.id, "at_most": limit + 1}
+    with execute(CHANGES, **values) as result:
+        return read_page(result, limit)
+
+
 @blp.route("", methods=["POST"])
 @require_user
 @blp.no_query
@@ -77,15 +137,31 @@ def get_task_stats(query: dict[str, Any]) -> Row[Any]:
 @blp.response(
     201,
     Task,
-    headers={"Location": {"description": "The path of the task.", "schema": {"type": "string"}}},
+    headers={"Location": LOCATION},
 )
-def create_task(task: dict[str, Any]) -> tuple[Row[Any], dict[str, str]]:
+@blp.alt_response(
+    200,
+    schema=Task,
+    headers={"Location": LOCATION, "Idempotency-Replayed": REPLAYED},
+)
+def create_task(task: dict[str, Any]) -> tuple[Row[Any], int, dict[str, str]]:
     """Create a task
 
-    Returns the task as stored. `Location` is its path.
+    Returns the task as stored. `Location` is its path. With an `Idempotency-Key` it is safe to
+    retry: a task that the key has created already is returned as it is now, with 200 and
+    `Idempotency-Replayed: true`, also from the trash. A key is valid as long as its task exists.
     """
-    row = execute(queries.CREATE, **{"is_completed": False} | task).one()
-    return row, {"Location": url_for(".get_task", task_id=row.id)}
+    key, values = idempotency_key(), new_task_values(task)
+    if key is None:
+        return created(execute(queries.CREATE, **values).one())
+    values |= {"key": key, "body_hash": body_hash(values)}
+    while True:
+        row = execute(queries.CREATE_ONCE, **values).one_or_none()
+        if row is not None:
+            return created(row)
+        row = execute(queries.GET_BY_KEY, key=key).one_or_none()
+        if row is not None:  # if there is none, it was purged meanwhile
+            return replayed(row, values["body_hash"])
 
 
 @blp.route("", methods=["PATCH"])
@@ -112,7 +188,7 @@ def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
 def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
     """Delete completed tasks
 
-    Without `status=completed` nothing is deleted.
+    Moves them to the trash. Without `status=completed` nothing is deleted.
     """
     return {"deleted": execute(queries.DELETE_COMPLETED).rowcount}
 
@@ -121,12 +197,13 @@ def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
 @require_user
 @blp.no_query
 @blp.response(200, Task)
-def get_task(task_id: int) -> Row[Any]:
+def get_task(task_id: int) -> Response | tuple[Row[Any], dict[str, str]]:
     """Get a task
 
     Returns the task if it is yours.
     """
-    return execute_on(task_id, queries.GET)
+    row = found(execute(queries.GET, task_id=task_id).one_or_none())
+    return not_modified(task_tag(row)) if is_current(task_tag(row)) else tagged(row)
 
 
 @blp.route("/<task_id:task_id>", methods=["PATCH"])
@@ -135,13 +212,13 @@ def get_task(task_id: int) -> Row[Any]:
 @blp.no_query
 @blp.arguments(TaskChanges)
 @blp.response(200, Task)
-def update_task(changes: dict[str, Any], task_id: int) -> Row[Any]:
+def update_task(changes: dict[str, Any], task_id: int) -> tuple[Row[Any], dict[str, str]]:
     """Change a task
 
     Changes the fields in the body. Absent fields keep their values, with PUT too. It is safe to
     retry.
     """
-    return execute_on(task_id, queries.CHANGE.for_changes(changes), **changes)
+    return tagged(execute_on(task_id, queries.CHANGE.for_changes(changes), **changes))
 
 
 @blp.route("/<task_id:task_id>/complete", methods=["PATCH"])
@@ -149,15 +226,17 @@ def update_task(changes: dict[str, Any], task_id: int) -> Row[Any]:
 @blp.no_query
 @blp.arguments(Completion, required=False)
 @blp.response(200, Task)
-def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row[Any]:
+def toggle_task_complete(
+    completion: dict[str, Any] | None, task_id: int
+) -> tuple[Row[Any], dict[str, str]]:
     """Toggle completion
 
-    Without a body the completion flips, so do not retry blindly. With a body it is set, and a
+    Without a body the completion flips, so retry only with `If-Match`. With a body it is set, and a
     retry is safe.
     """
     if completion is None:
-        return execute_on(task_id, queries.TOGGLE)
-    return execute_on(task_id, queries.CHANGE.for_changes(completion), **completion)
+        return tagged(execute_on(task_id, queries.TOGGLE))
+    return tagged(execute_on(task_id, queries.CHANGE.for_changes(completion), **completion))
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])
@@ -167,17 +246,61 @@ def toggle_task_complete(completion: dict[str, Any] | None, task_id: int) -> Row
 def delete_task(task_id: int) -> None:
     """Delete a task
 
-    204 once, then 404.
+    Moves the task to the trash: 204 once, then 404. List the trash with `status=deleted`.
     """
     execute_on(task_id, queries.DELETE)
 
 
+@blp.route("/<task_id:task_id>/restore", methods=["POST"])
+@require_user
+@blp.no_query
+@blp.response(200, Task)
+def restore_task(task_id: int) -> tuple[Row[Any], dict[str, str]]:
+    """Restore a task
+
+    Brings a task back from the trash. A task that is not in the trash is returned as it is, so it
+    is safe to retry.
+    """
+    row = execute(queries.RESTORE, task_id=task_id).one_or_none()
+    if row is None:
+        row = execute(queries.GET_ANYWHERE, task_id=task_id).one_or_none()
+    return tagged(found(row))
+
+
 def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
-    """Execute a statement on one task and return its row. Raise 404 if there is none."""
-    row = execute(statement, task_id=task_id, **values).one_or_none()
+    """Execute a write on one task and return its row.
+
+    Raises 404 if there is no such task, and 412 if `If-Match` does not have its version.
+    """
+    versions = expected_versions()
+    row = execute(statement, task_id=task_id, versions=versions, **values).one_or_none()
+    if row is None and versions is not None:
+        found(execute(queries.GET, task_id=task_id).one_or_none())
+        raise PreconditionFailed(STALE_MESSAGE)
+    return found(row)
+
+
+def found(row: Row[Any] | None) -> Row[Any]:
     if row is None:
         raise NotFound(NO_TASK_MESSAGE)
     return row
+
+
+def tagged(row: Row[Any]) -> tuple[Row[Any], dict[str, str]]:
+    return row, {"ETag": task_tag(row)}
+
+
+def created(row: Row[Any]) -> tuple[Row[Any], int, dict[str, str]]:
+    location = url_for(".get_task", task_id=row.id)
+    return row, HTTPStatus.CREATED, {"ETag": task_tag(row), "Location": location}
+
+
+def replayed(row: Row[Any], sent_hash: str) -> tuple[Row[Any], int, dict[str, str]]:
+    """Return the task that a key has created. Raise 422 if that was from another body."""
+    if row.idempotency_hash != sent_hash:
+        raise UnprocessableEntity(REUSED_KEY_MESSAGE)
+    _, _, headers = created(row)
+    return row, HTTPStatus.OK, headers | {"Idempotency-Replayed": "true"}
 
 
 def execute(statement: Executable, **values: Any) -> CursorResult[Any]:

@@ -1,0 +1,60 @@
+"""SQL for the `accounts` table: versions, and what a page of tasks needs to know of its account."""
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Row,
+    Select,
+    Subquery,
+    Text,
+    bindparam,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from todo_api.models import accounts
+
+OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
+OWN_ACCOUNT = accounts.c.user_id == OWNER
+ACCOUNT = select(
+    accounts.c.version.label("account_version"),
+    accounts.c.purged_version.label("account_purged_version"),
+    accounts.c.epoch.label("account_epoch"),
+).where(OWN_ACCOUNT)
+OPEN_ACCOUNT = (
+    insert(accounts).values(user_id=bindparam("owner"), version=0).on_conflict_do_nothing()
+)
+
+
+def new_version(condition: ColumnElement[bool]) -> CTE:
+    """Take the next version of the user's account, if the condition is true when this begins."""
+    row = select(OWNER, literal_column("1")).where(condition)
+    return (
+        insert(accounts)
+        .from_select(["user_id", "version"], row)
+        .on_conflict_do_update(
+            index_elements=[accounts.c.user_id], set_={"version": accounts.c.version + 1}
+        )
+        .returning(accounts.c.version)
+        .cte("bump")
+    )
+
+
+def with_account(page: Select[Any], account: Select[Any]) -> Select[Any]:
+    """Add the account to each row of a page: both are of one snapshot.
+
+    An empty page is one row whose `id` is null.
+    """
+    one: Subquery = select(literal_column("1").label("one")).subquery("one")
+    mine, rows = account.subquery("account"), page.subquery("page")
+    joined = one.outerjoin(mine, true()).outerjoin(rows, true())
+    return select(*rows.c, *mine.c).select_from(joined)
+
+
+def without_empty(rows: list[Row[Any]]) -> list[Row[Any]]:
+    """Return the rows of a page that has its account, without the row of an empty page."""
+    return rows if rows[0].id is not None else []

@@ -1,0 +1,85 @@
+"""The request headers that make a write safe to send: entity tags and idempotency keys."""
+
+import re
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Response, current_app, request
+from sqlalchemy import Row
+
+from todo_api.context import g
+from todo_api.errors import InvalidInput
+from todo_api.limits import MAX_ID, MAX_KEY_LENGTH
+
+# RFC 9110, section 8.8.3. A list may have empty elements (section 5.6.1).
+TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+TAGS = re.compile(rf"[ \t,]*{TAG}(?:[ \t]*,[ \t,]*{TAG})*[ \t,]*")
+VERSION = re.compile(r'"(0|[1-9][0-9]{0,18})"')
+KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY_LENGTH}}}")
+BAD_TAGS_MESSAGE = 'Must be * or a list of entity tags such as "7".'
+BAD_KEY_MESSAGE = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters."
+
+
+def expected_versions() -> list[int] | None:
+    """Return the versions that `If-Match` allows, or None if it allows all.
+
+    The comparison is strong (RFC 9110, section 13.1.1), so a weak tag allows none.
+    """
+    tags = entity_tags("If-Match")
+    if tags is None or tags == ["*"]:
+        return None
+    found = [VERSION.fullmatch(tag) for tag in tags]
+    return [int(match[1]) for match in found if match and int(match[1]) <= MAX_ID]
+
+
+def entity_tags(header: str) -> list[str] | None:
+    """Return the entity tags of a header, `*` as it is, or None without the header."""
+    value = request.headers.get(header)
+    if value is None:
+        return None
+    if value.strip(" \t") == "*":
+        return ["*"]
+    if not TAGS.fullmatch(value):
+        raise InvalidInput("header", {header: [BAD_TAGS_MESSAGE]})
+    return re.findall(TAG, value)
+
+
+def is_current(tag: str) -> bool:
+    """Return whether `If-None-Match` has this tag, by weak comparison."""
+    tags = entity_tags("If-None-Match") or []
+    return "*" in tags or tag in [sent.removeprefix("W/") for sent in tags]
+
+
+def not_modified(tag: str) -> Response:
+    return current_app.response_class(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+
+
+def task_tag(task: Row[Any]) -> str:
+    return f'"{task.version}"'
+
+
+def list_tag(account: Row[Any], rows: list[Row[Any]] | None = None) -> str:
+    """Return the tag of a list: of its user, its query, and the version of the user's account.
+
+    A user without an account has written nothing since there are accounts. Their tag is of the rows
+    of the list.
+    """
+    state: Any = [account.account_version, account.account_epoch]
+    if account.account_epoch is None:
+        state = [[row.id, row.updated_at] for row in rows or ()]
+    query = sorted(request.args.to_dict(flat=False).items())
+    return f'"{sha256(orjson.dumps([g.user, query, state])).hexdigest()[:32]}"'
+
+
+def idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not KEY.fullmatch(key):
+        raise InvalidInput("header", {"Idempotency-Key": [BAD_KEY_MESSAGE]})
+    return key
+
+
+def body_hash(values: dict[str, Any]) -> str:
+    """Return a hash of a valid body, the same for every way to write it."""
+    return sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()

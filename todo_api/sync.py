@@ -1,0 +1,85 @@
+"""What a client has missed: the changes after a sync token, and the token after them."""
+
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from marshmallow import ValidationError, fields
+from sqlalchemy import BigInteger, Row, bindparam, select, tuple_
+from werkzeug.exceptions import Gone
+
+from todo_api.accounts import ACCOUNT, with_account
+from todo_api.context import g
+from todo_api.errors import EXPIRED_TOKEN_MESSAGE
+from todo_api.limits import MAX_ID
+from todo_api.models import PUBLIC, tasks
+from todo_api.queries import owned_by_user
+from todo_api.signing import sign, unsign
+
+BAD_TOKEN_MESSAGE = "Invalid sync token. Take `next` from the previous response, or send none."  # noqa: S105
+
+
+class SyncPosition(NamedTuple):
+    """What a client has seen: every change up to this version and, within the version, this id.
+
+    A write gives all its tasks one version. A task that changes again gets a higher one, so nothing
+    can appear before a position.
+    """
+
+    epoch: str
+    version: int
+    id: int
+
+
+NOTHING_SEEN = SyncPosition("", -1, 0)
+
+
+class SyncToken(fields.Field[SyncPosition]):
+    """A sync position, signed and bound to the user of the request."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> SyncPosition:
+        user, *position = unsign("sync", value) or (None,)
+        if user != user_hash():
+            raise ValidationError(BAD_TOKEN_MESSAGE)
+        return SyncPosition(*position)
+
+    @staticmethod
+    def encode(position: SyncPosition) -> str:
+        return sign("sync", [user_hash(), *position])
+
+
+def user_hash() -> str:
+    return sha256(g.user.encode()).hexdigest()[:32]
+
+
+PLACE = tuple_(tasks.c.version, tasks.c.id)
+SEEN = tuple_(bindparam("seen_version", type_=BigInteger), bindparam("seen_id", type_=BigInteger))
+CHANGES = with_account(
+    owned_by_user(select(*PUBLIC))
+    .where(PLACE > SEEN)
+    .order_by(tasks.c.version, tasks.c.id)
+    .limit(bindparam("at_most")),
+    ACCOUNT,
+)
+
+
+def check_seen(seen: SyncPosition, account: Row[Any]) -> None:
+    """Raise 410 if the client may have missed something that the database no longer has.
+
+    The account was erased since, the database was restored from an older backup, or a task was
+    purged whose deletion the client has not seen.
+    """
+    purged = account.account_purged_version
+    if (
+        seen.epoch != str(account.account_epoch)
+        or seen.version > account.account_version
+        or (purged and (seen.version, seen.id) < (purged, MAX_ID))
+    ):
+        raise Gone(EXPIRED_TOKEN_MESSAGE)
+
+
+def next_token(account: Row[Any], last: Row[Any] | None) -> str:
+    """Return the token for what comes after ``last``, or after all that the account has."""
+    epoch = str(account.account_epoch)
+    if last is not None:
+        return SyncToken.encode(SyncPosition(epoch, last.version, last.id))
+    return SyncToken.encode(SyncPosition(epoch, account.account_version, MAX_ID))
