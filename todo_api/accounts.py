@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 from todo_api.models import accounts
 
 OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
+ONE: ColumnElement[int] = literal_column("1")
 OWN_ACCOUNT = accounts.c.user_id == OWNER
 ACCOUNT = select(
     accounts.c.version.label("account_version"),
@@ -32,14 +33,14 @@ OPEN_ACCOUNT = (
 
 def new_version(condition: ColumnElement[bool]) -> CTE:
     """Take the next version of the user's account, if the condition is true when this begins."""
-    row = select(OWNER, literal_column("1")).where(condition)
+    row: Select[str, int] = select(OWNER, ONE).where(condition)
     return (
         insert(accounts)
         .from_select(["user_id", "version"], row)
         .on_conflict_do_update(
             index_elements=[accounts.c.user_id], set_={"version": accounts.c.version + 1}
         )
-        .returning(accounts.c.version)
+        .returning(accounts.c.user_id, accounts.c.version)
         .cte("bump")
     )
 

@@ -100,7 +100,7 @@ def change(condition: Expression, completed: Expression | None = None) -> Update
 def write(condition: Expression) -> Update:
     """Give the matching tasks a new version."""
     version = new_version(owned_by_user(select(tasks.c.id)).where(condition).exists())
-    statement = owned_by_user(update(tasks)).where(condition)
+    statement = owned_by_user(update(tasks)).where(condition, tasks.c.user_id == version.c.user_id)
     return statement.values(version=version.c.version)
 
 

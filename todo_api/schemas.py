@@ -41,7 +41,7 @@ from todo_api.models import PUBLIC
 from todo_api.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor
 from todo_api.sync import SyncToken
 
-COLUMNS = tuple(column.name for column in PUBLIC)
+COLUMNS = tuple(str(column.name) for column in PUBLIC)
 
 
 class Input(Schema):
