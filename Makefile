@@ -32,8 +32,8 @@ e2e: .venv/installed ## Test the front end of examples/nextjs in Chromium, if No
 fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
 	@$(BIN)/pytest -n0 tests/fuzz
 
-faults: .venv/installed ## Break the database the processes and migrations (a quarter of an hour).
-	@$(BIN)/pytest -n0 tests/faults
+faults: .venv/installed ## Break the database, the processes and migrations, and run the model for long.
+	@MODEL_ROUNDS=300 $(BIN)/pytest -n0 tests/faults tests/model
 
 bench: .venv/installed benchmarks/.venv/installed ## Compare with FastAPI and asyncpg. Needs wrk.
 	@$(BIN)/python -m benchmarks.run

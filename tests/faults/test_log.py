@@ -13,7 +13,7 @@ from tests.support.serving import Server, ask
 def test_ten_thousand_requests_leave_a_clean_log(
     tmp_path: Path, cluster: Cluster, token: Token
 ) -> None:
-    random = Random(42)  # noqa: S311 -- for repeatable requests, not for secrets
+    random = Random(42)
     users = [f"raw-user-{number}" for number in range(20)]
     tokens = [token(user) for user in users]
     title = "a-title-to-hide"

@@ -1,7 +1,6 @@
 """Reload, recycle, stop and kill the service while requests are in flight."""
 
 import os
-import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +12,8 @@ import sqlalchemy as sa
 from tests.support.client import Token
 from tests.support.load import Load, assert_kept
 from tests.support.postgres import Cluster
-from tests.support.serving import Server, ask
+from tests.support.serving import Server, ask, workers
 from tests.support.waiting import wait_until
-
-
-def workers(server: Server) -> set[int]:
-    """Return the process ids of the running workers."""
-    booted = re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())
-    return {int(pid) for pid in booted if Path(f"/proc/{pid}").exists()}
 
 
 def test_reloads_fail_no_request(cluster: Cluster, served: Server, tokens: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -61,6 +62,12 @@ class Server:
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def workers(server: Server) -> set[int]:
+    """Return the process ids of the running workers."""
+    booted = re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())
+    return {int(pid) for pid in booted if Path(f"/proc/{pid}").exists()}
 
 
 def free_port() -> int:

@@ -483,3 +483,17 @@ test("one build also works in another environment, over https", async () => {
     await server.stop();
   }
 });
+
+test("tasks are erased before their user is deleted", async () => {
+  const ada = await Person.signUp("Ada");
+  assert.equal((await ada.add("Leave no trace")).status(), 201);
+  const status = await ada.page.evaluate(async () => {
+    const headers = { "Content-Type": "application/json" };
+    const request = { method: "POST", headers, body: JSON.stringify({}) };
+    return (await fetch("/api/auth/delete-user", request)).status;
+  });
+  assert.equal(status, 200);
+  const left = await (await ada.ask("GET", "/api/tasks/changes")).json();
+  assert.deepEqual([left.tasks, left.deleted], [[], []]);
+  await ada.page.context().close();
+});

@@ -3,6 +3,7 @@ import { jwt } from "better-auth/plugins";
 import { SignJWT } from "jose";
 import type { JWTPayload } from "jose";
 import { Pool } from "pg";
+import { apiUrl } from "./settings";
 
 const secret = process.env.BETTER_AUTH_SECRET;
 if (!secret) throw new Error("BETTER_AUTH_SECRET is not set");
@@ -17,10 +18,20 @@ async function sign({ sub, iat, exp }: JWTPayload): Promise<string> {
   return new SignJWT({ sub, iat, exp }).setProtectedHeader({ alg: "HS256", typ: "JWT" }).sign(key);
 }
 
+/** Delete the user's tasks in the service. If that fails, the user stays and can try again. */
+async function eraseTasks({ id }: { id: string }): Promise<void> {
+  const now = Math.floor(Date.now() / 1000);
+  const token = await sign({ sub: id, iat: now, exp: now + 60 });
+  const headers = { Authorization: `Bearer ${token}` };
+  const { ok, status } = await fetch(`${apiUrl}/api/account`, { method: "DELETE", headers });
+  if (!ok) throw new Error(`Tasks not deleted: status ${status}`);
+}
+
 export const auth = betterAuth({
   secret,
   database,
   emailAndPassword: { enabled: true },
+  user: { deleteUser: { enabled: true, beforeDelete: eraseTasks } },
   plugins: [
     jwt({
       // Required when `sign` is set, but not used.
