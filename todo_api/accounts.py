@@ -26,6 +26,12 @@ ACCOUNT = select(
     accounts.c.purged_version.label("account_purged_version"),
     accounts.c.epoch.label("account_epoch"),
 ).where(OWN_ACCOUNT)
+DATABASE: ColumnElement[str] = literal_column(
+    "concat_ws('.', (SELECT system_identifier FROM pg_control_system()),"
+    " (SELECT oid FROM pg_database WHERE datname = current_database()), accounts.tableoid,"
+    " CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END)"
+)
+"""Another text after every way to restore a backup: other tables, or another timeline."""
 OPEN_ACCOUNT = (
     insert(accounts).values(user_id=bindparam("owner"), version=0).on_conflict_do_nothing()
 )

@@ -7,7 +7,7 @@ from marshmallow import ValidationError, fields
 from sqlalchemy import BigInteger, Row, bindparam, select, tuple_
 from werkzeug.exceptions import Gone
 
-from todo_api.accounts import ACCOUNT, with_account
+from todo_api.accounts import ACCOUNT, DATABASE, with_account
 from todo_api.context import g
 from todo_api.errors import EXPIRED_TOKEN_MESSAGE
 from todo_api.limits import MAX_ID
@@ -22,15 +22,18 @@ class SyncPosition(NamedTuple):
     """What a client has seen: every change up to this version and, within the version, this id.
 
     A write gives all its tasks one version. A task that changes again gets a higher one, so nothing
-    can appear before a position.
+    can appear before a position. ``epoch`` is new after an erasure and after a restored backup.
+    ``purged_version`` is the account's: what was purged by then, the client never had, or has seen
+    in the trash.
     """
 
     epoch: str
     version: int
     id: int
+    purged_version: int
 
 
-NOTHING_SEEN = SyncPosition("", -1, 0)
+NOTHING_SEEN = SyncPosition("", -1, 0, 0)
 
 
 class SyncToken(fields.Field[SyncPosition]):
@@ -48,7 +51,7 @@ class SyncToken(fields.Field[SyncPosition]):
 
 
 def user_hash() -> str:
-    return sha256(g.user.encode()).hexdigest()[:32]
+    return short_hash(g.user)
 
 
 PLACE = tuple_(tasks.c.version, tasks.c.id)
@@ -58,28 +61,35 @@ CHANGES = with_account(
     .where(PLACE > SEEN)
     .order_by(tasks.c.version, tasks.c.id)
     .limit(bindparam("at_most")),
-    ACCOUNT,
+    ACCOUNT.add_columns(DATABASE.label("database")),
 )
 
 
 def check_seen(seen: SyncPosition, account: Row[Any]) -> None:
     """Raise 410 if the client may have missed something that the database no longer has.
 
-    The account was erased since, the database was restored from an older backup, or a task was
-    purged whose deletion the client has not seen.
+    The account was erased since, the database was restored from a backup, or a task was purged
+    whose deletion the client has not seen.
     """
     purged = account.account_purged_version
     if (
-        seen.epoch != str(account.account_epoch)
+        seen.epoch != current_epoch(account)
         or seen.version > account.account_version
-        or (purged and (seen.version, seen.id) < (purged, MAX_ID))
+        or (purged > seen.purged_version and (seen.version, seen.id) < (purged, MAX_ID))
     ):
         raise Gone(EXPIRED_TOKEN_MESSAGE)
 
 
 def next_token(account: Row[Any], last: Row[Any] | None) -> str:
     """Return the token for what comes after ``last``, or after all that the account has."""
-    epoch = str(account.account_epoch)
-    if last is not None:
-        return SyncToken.encode(SyncPosition(epoch, last.version, last.id))
-    return SyncToken.encode(SyncPosition(epoch, account.account_version, MAX_ID))
+    version, id_ = (last.version, last.id) if last else (account.account_version, MAX_ID)
+    purged = account.account_purged_version
+    return SyncToken.encode(SyncPosition(current_epoch(account), version, id_, purged))
+
+
+def current_epoch(account: Row[Any]) -> str:
+    return short_hash(f"{account.account_epoch} {account.database}")
+
+
+def short_hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:32]

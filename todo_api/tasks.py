@@ -262,10 +262,12 @@ def restore_task(task_id: int) -> tuple[Row[Any], dict[str, str]]:
     Brings a task back from the trash. A task that is not in the trash is returned as it is, so it
     is safe to retry.
     """
-    row = execute(queries.RESTORE, task_id=task_id).one_or_none()
-    if row is None:
-        row = execute(queries.GET_ANYWHERE, task_id=task_id).one_or_none()
-    return tagged(found(row))
+    while True:
+        row = execute(queries.RESTORE, task_id=task_id).one_or_none()
+        if row is None:
+            row = found(execute(queries.GET_ANYWHERE, task_id=task_id).one_or_none())
+        if row.deleted_at is None:  # otherwise it was deleted between the two statements
+            return tagged(row)
 
 
 def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:

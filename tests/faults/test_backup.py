@@ -41,8 +41,8 @@ def restored(cluster: Cluster, file: Path) -> Iterator[str]:
     cluster.ask(f"CREATE DATABASE {name} TEMPLATE template0")
     url = cluster.url.replace("/postgres?", f"/{name}?")
     try:
-        arguments = ["--exit-on-error", f"--dbname={url}", file]
-        embedded.run(cluster.programs / "pg_restore", *arguments)
+        into = f"--dbname={url}"
+        embedded.run(cluster.programs / "pg_restore", "--exit-on-error", into, file)
         yield url
     finally:
         cluster.ask(f"DROP DATABASE {name} WITH (FORCE)")

@@ -11,7 +11,7 @@ from tests.guardrails.document import DOCUMENT, Field, Schema, example, find_fie
 from tests.support.client import Client
 from todo_api.models import tasks
 
-NOT_FROM_THE_BODY = {"user_id"}  # the token's rules hold it
+NOT_FROM_THE_BODY = {"user_id", "idempotency_key", "idempotency_hash"}  # but from headers
 RULES = {
     r"char_length\(": "maxLength",
     r"cardinality\(": "maxItems",

@@ -42,6 +42,7 @@ def test_priority_due_date_and_tags_are_stored(client: Client) -> None:
         "due_date": None,
         "tags": [],
         "updated_at": changed["updated_at"],
+        "version": 2,
     }
 
 

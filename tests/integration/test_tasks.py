@@ -172,7 +172,11 @@ def test_absent_field_keeps_its_value(client: Client, method: str) -> None:
     task = create(client, description="two litres")
     path = f"/api/tasks/{task['id']}"
     changed = client.open(path, method=method, json={"title": " Buy oat milk "}).json
-    assert changed == task | {"title": "Buy oat milk", "updated_at": changed["updated_at"]}
+    assert changed == task | {
+        "title": "Buy oat milk",
+        "updated_at": changed["updated_at"],
+        "version": 2,
+    }
     assert changed["updated_at"] > task["updated_at"]
     changed = client.open(path, method=method, json={"completed": True}).json
     assert (changed["title"], changed["completed"]) == ("Buy oat milk", True)
@@ -201,6 +205,7 @@ def test_toggle_without_a_body_inverts_completed(client: Client) -> None:
     assert toggled.json == task | {
         "completed": True,
         "updated_at": toggled.json["updated_at"],
+        "version": 2,
         "completed_at": toggled.json["completed_at"],
     }
     assert client.patch(path, content_type="application/json").json["completed"] is False

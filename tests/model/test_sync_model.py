@@ -94,7 +94,7 @@ class Life:
 
     def round(self) -> None:
         """Let all write and poll at once. Then nothing is missing anywhere."""
-        jobs = [partial(writer.run, WRITES) for writer in self.writers]
+        jobs: list[Callable[[], None]] = [partial(writer.run, WRITES) for writer in self.writers]
         # A client that sits out a round comes back with an older token.
         awake = [replica for replica in self.replicas if self.chance.random() < 0.7]
         jobs += [partial(self.follow, replica, self.fork()) for replica in awake]

@@ -138,7 +138,7 @@ class Writer:
     def change_many(self) -> None:
         ids = [self.chance.choice(self.account.ids) for _ in range(8) if self.account.ids]
         if ids:
-            change = {"priority": self.chance.choice(PRIORITIES)}
+            change: dict[str, Any] = {"priority": self.chance.choice(PRIORITIES)}
             change |= self.chance.choice([{}, {"completed": True}])
             reply = self.send("PATCH", "/api/tasks", {"ids": ids, "changes": change})
             assert reply.status == 200, reply.json
