@@ -17,7 +17,7 @@ DOOMED = (
     select(tasks.c.user_id, tasks.c.id, tasks.c.version)
     .where(tasks.c.deleted_at <= bindparam("cutoff", type_=DateTime(timezone=True)))
     .order_by(tasks.c.deleted_at)
-    .limit(BATCH)
+    .limit(bindparam("batch"))
     .cte("doomed")
 )
 # Lock in one order, so that two purges cannot deadlock. Writes lock one account, before its tasks.
@@ -58,6 +58,6 @@ def purge(days: int) -> int:
     """
     cutoff: datetime = db.execute(CUTOFF, days=days).scalar_one()
     total = 0
-    while batch := db.execute(PURGE, cutoff=cutoff).rowcount:
+    while batch := db.execute(PURGE, cutoff=cutoff, batch=BATCH).rowcount:
         total += batch
     return total

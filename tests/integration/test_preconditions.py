@@ -1,0 +1,147 @@
+"""`If-Match` and `If-None-Match` as in RFC 9110, section 13."""
+
+import pytest
+
+from tests.support.api import add_tasks, create
+from tests.support.client import Client, MakeClient
+
+WRITES = [
+    ("PUT", "", {"title": "new"}),
+    ("PATCH", "", {"title": "new"}),
+    ("PATCH", "", {"completed": True}),
+    ("PATCH", "", {}),
+    ("PATCH", "/complete", None),
+    ("PATCH", "/complete", {"completed": True}),
+    ("DELETE", "", None),
+]
+
+
+def test_every_response_with_one_task_has_its_version_as_etag(client: Client) -> None:
+    created = client.post("/api/tasks", json={"title": "x"})
+    path = created.headers["Location"]
+    responses = [
+        created,
+        client.get(path),
+        client.patch(path, json={"title": "y"}),
+        client.put(path, json={"title": "z"}),
+        client.patch(f"{path}/complete"),
+        client.post(f"{path}/restore"),
+    ]
+    assert [response.json["version"] for response in responses] == [1, 1, 2, 3, 4, 4]
+    for response in responses:
+        assert response.headers["ETag"] == f'"{response.json["version"]}"'
+
+
+@pytest.mark.parametrize(("method", "suffix", "body"), WRITES)
+def test_stale_write_is_a_412_that_writes_nothing(
+    client: Client, method: str, suffix: str, body: object
+) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    task = client.patch(path, json={"title": "changed"}).json
+    response = client.open(path + suffix, method=method, json=body, headers={"If-Match": '"1"'})
+    assert (response.status_code, response.json) == (
+        412,
+        {
+            "detail": "The task has changed. Get it again, then retry with its new ETag.",
+            "status_code": 412,
+            "error_type": "precondition_failed_error",
+        },
+    )
+    assert "ETag" not in response.headers
+    assert client.get(path).json == task
+
+
+@pytest.mark.parametrize(("method", "suffix", "body"), WRITES)
+@pytest.mark.parametrize("tags", ['"1"', "*", ' "7" , ,"1"', '"old", W/"2", "1"'])
+def test_write_with_a_current_tag_succeeds(
+    client: Client, method: str, suffix: str, body: object, tags: str
+) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    response = client.open(path + suffix, method=method, json=body, headers={"If-Match": tags})
+    assert response.status_code in (200, 204), response.json
+
+
+@pytest.mark.parametrize(
+    "tags", ['W/"1"', '"01"', '"+1"', f'"{2**63}"', f'"{"9" * 40}"', '"a", W/"1"', '"*"']
+)
+def test_tag_that_is_not_strongly_equal_is_a_412(client: Client, tags: str) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    response = client.patch(path, json={"title": "y"}, headers={"If-Match": tags})
+    assert response.status_code == 412
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+@pytest.mark.parametrize("tags", ["1", "", '"1 "', '"1', '"1" "2"', 'w/"1"', '*, "1"'])
+def test_malformed_tag_is_named_in_the_error(client: Client, header: str, tags: str) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    method = "GET" if header == "If-None-Match" else "DELETE"
+    response = client.open(path, method=method, headers={header: tags})
+    assert response.status_code == 400
+    assert response.json["errors"][0]["loc"] == ["header", header]
+
+
+@pytest.mark.parametrize(("method", "suffix", "body"), WRITES)
+@pytest.mark.parametrize("tags", ['"1"', "*"])
+def test_absent_task_is_a_404_whatever_the_tag(
+    client: Client, method: str, suffix: str, body: object, tags: str
+) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    assert client.delete(path).status_code == 204
+    response = client.open(path + suffix, method=method, json=body, headers={"If-Match": tags})
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', '"0", "1"', "*"])
+def test_current_task_is_a_304_without_a_body(client: Client, tags: str) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    response = client.get(path, headers={"If-None-Match": tags})
+    assert (response.status_code, response.data) == (304, b"")
+    assert response.headers["ETag"] == '"1"'
+    assert client.get(path, headers={"If-None-Match": '"0", W/"2"'}).status_code == 200
+
+
+def test_etag_of_a_list_changes_with_every_change(client: Client) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    changes = [
+        lambda: client.patch(path, json={"title": "y"}),
+        lambda: client.patch(f"{path}/complete"),
+        lambda: client.delete(path),
+        lambda: client.post(f"{path}/restore"),
+        lambda: client.patch("/api/tasks", json={"ids": [1], "changes": {"title": "z"}}),
+        lambda: client.delete("/api/tasks?status=completed"),
+        lambda: client.delete("/api/account"),
+        lambda: create(client),
+    ]
+    seen = [client.get("/api/tasks").headers["ETag"]]
+    for change in changes:
+        change()
+        response = client.get("/api/tasks", headers={"If-None-Match": ", ".join(seen)})
+        if change is changes[4]:  # it names no task of this user
+            assert response.status_code == 304
+            continue
+        assert response.status_code == 200
+        seen.append(response.headers["ETag"])
+        assert client.get("/api/tasks", headers={"If-None-Match": seen[-1]}).status_code == 304
+    assert len(set(seen)) == len(seen)
+
+
+def test_etag_of_a_list_is_of_its_user_and_its_query(
+    client: Client, client_of: MakeClient, user: str
+) -> None:
+    other = client_of(f"other-{user}")
+    for one in (client, other):
+        create(one)
+    paths = ["/api/tasks", "/api/tasks?limit=100", "/api/tasks?limit=1", "/api/tasks?status=active"]
+    tags = [one.get(path).headers["ETag"] for one in (client, other) for path in paths]
+    assert len(set(tags)) == len(tags)
+
+
+def test_list_from_before_the_accounts_has_an_etag_of_its_rows(client: Client, user: str) -> None:
+    empty = client.get("/api/tasks").headers["ETag"]
+    add_tasks(client.application, user, 2)
+    response = client.get("/api/tasks", headers={"If-None-Match": empty})
+    assert (response.status_code, len(response.json)) == (200, 2)
+    headers = {"If-None-Match": response.headers["ETag"]}
+    assert client.get("/api/tasks", headers=headers).status_code == 304
+    create(client)
+    assert len(client.get("/api/tasks", headers=headers).json) == 3

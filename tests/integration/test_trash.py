@@ -1,0 +1,134 @@
+"""The trash: deleted tasks can be restored until they are purged."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from tests.support.api import create
+from tests.support.client import Client, MakeClient
+from todo_api import purge as purging
+
+
+def test_deleted_task_is_in_the_trash_and_nowhere_else(client: Client) -> None:
+    kept, deleted = create(client, title="kept"), create(client, title="deleted")
+    path = f"/api/tasks/{deleted['id']}"
+    assert client.delete(path).status_code == 204
+    (trashed,) = client.get("/api/tasks?status=deleted").json
+    assert trashed["deleted_at"] > trashed["created_at"]
+    assert trashed == deleted | {"version": 3, "deleted_at": trashed["deleted_at"]}
+    for status in ("all", "active", "completed"):
+        assert deleted["id"] not in [
+            task["id"] for task in client.get(f"/api/tasks?status={status}").json
+        ]
+    assert client.get("/api/tasks/stats").json["total"] == 1
+    assert client.get("/api/tasks/stats?status=deleted").json["total"] == 1
+    changes = {"ids": [deleted["id"], kept["id"]], "changes": {"title": "y"}}
+    assert [task["id"] for task in client.patch("/api/tasks", json=changes).json] == [kept["id"]]
+    requests: list[tuple[str, str, Any]] = [
+        ("GET", "", None),
+        ("PATCH", "", {"title": "y"}),
+        ("PUT", "", {"title": "y"}),
+        ("PATCH", "/complete", None),
+        ("DELETE", "", None),
+    ]
+    for method, suffix, body in requests:
+        assert client.open(path + suffix, method=method, json=body).status_code == 404
+
+
+def test_restored_task_is_unchanged(client: Client) -> None:
+    fields = {"tags": ["home"], "due_date": "2026-12-24", "completed": True}
+    task = create(client, **fields)
+    path = f"/api/tasks/{task['id']}"
+    client.delete(path)
+    restored = client.post(f"{path}/restore")
+    assert (restored.status_code, restored.json) == (200, task | {"version": 3})
+    again = client.post(f"{path}/restore")
+    assert (again.status_code, again.json) == (200, restored.json)
+    assert client.get(path).json == restored.json
+
+
+def test_restore_of_an_absent_or_foreign_task_is_a_404(
+    client: Client, client_of: MakeClient, user: str
+) -> None:
+    task = create(client)
+    client.delete(f"/api/tasks/{task['id']}")
+    foreign = client_of(f"other-{user}").post(f"/api/tasks/{task['id']}/restore")
+    assert foreign.status_code == 404
+    assert client.post(f"/api/tasks/{2**62}/restore").status_code == 404
+    assert len(client.get("/api/tasks?status=deleted").json) == 1
+
+
+def test_deleting_the_completed_tasks_goes_through_the_trash(client: Client) -> None:
+    done = [create(client, completed=True) for _ in range(2)]
+    kept = create(client)
+    assert client.delete("/api/tasks?status=completed").json == {"deleted": 2}
+    assert client.delete("/api/tasks?status=completed").json == {"deleted": 0}
+    trash = client.get("/api/tasks?status=deleted&sort=created_at").json
+    assert [task["id"] for task in trash] == [task["id"] for task in done]
+    assert client.get("/api/tasks").json == [kept]
+
+
+def purge(app: Flask, age: str) -> str:
+    result = app.test_cli_runner().invoke(args=["tasks", "purge", "--older-than", age])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_purge_removes_old_trash_of_all_users_in_batches(
+    own_app: Flask, client_in: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "BATCH", 2)
+    clients = [client_in(f"user-{number}") for number in range(3)]
+    for client in clients:
+        for _ in range(3):
+            create(client, completed=True)
+        create(client)
+        client.delete("/api/tasks?status=completed")
+    with own_app.extensions["engine"].connect() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE tasks SET deleted_at = deleted_at - interval '31 days'"
+                " WHERE user_id = 'user-0' AND deleted_at IS NOT NULL"
+            )
+        )
+    assert purge(own_app, "30d") == "purged 3 tasks\n"
+    assert purge(own_app, "30d") == "purged 0 tasks\n"
+    assert purge(own_app, "0d") == "purged 6 tasks\n"
+    for client in clients:
+        assert client.get("/api/tasks?status=deleted").json == []
+        assert len(client.get("/api/tasks").json) == 1
+
+
+@pytest.mark.parametrize("age", ["30", "d", "-1d", "1h", "1d\n", "100000d"])
+def test_purge_takes_a_number_of_days(app: Flask, age: str) -> None:
+    result = app.test_cli_runner().invoke(args=["tasks", "purge", "--older-than", age])
+    assert result.exit_code == 2
+    assert "must be a number of days, such as 30d" in result.output
+
+
+def test_account_is_erased_with_all_it_has(
+    client: Client, client_of: MakeClient, user: str
+) -> None:
+    other = client_of(f"other-{user}")
+    theirs = create(other)
+    for _ in range(2):
+        create(client, completed=True)
+    client.delete("/api/tasks?status=completed")
+    create(client)
+    for _ in range(2):
+        response = client.delete("/api/account")
+        assert (response.status_code, response.data) == (204, b"")
+        assert client.get("/api/tasks").json == []
+        assert client.get("/api/tasks?status=deleted").json == []
+    with client.application.extensions["engine"].connect() as connection:
+        left = connection.execute(
+            sa.text(
+                "SELECT (SELECT count(*) FROM tasks WHERE user_id = :user)"
+                " + (SELECT count(*) FROM accounts WHERE user_id = :user)"
+            ),
+            {"user": user},
+        )
+        assert left.scalar_one() == 0
+    assert other.get("/api/tasks").json == [theirs]
