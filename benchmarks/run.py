@@ -309,7 +309,7 @@ def explain(database: Database) -> str:
             "SELECT created_at, id FROM tasks WHERE user_id = 'many'"
             " ORDER BY created_at DESC, id DESC OFFSET 1980 LIMIT 1"
         ).one()
-        found = {"place": place.created_at, "place_id": place.id}
+        found = {"position_value": place.created_at, "position_id": place.id}
         return plan(connection, "-created_at", owner="many", **found)
 
 
@@ -317,7 +317,7 @@ def plan(connection: sa.Connection, sort: str, **values: object) -> str:
     compiled = queries.PAGE_BY_SORT[sort].compile(connection)
     lines = connection.exec_driver_sql(
         f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {compiled}",
-        dict.fromkeys(compiled.params) | {"at_most": 21} | values,
+        dict.fromkeys(compiled.params) | {"row_limit": 21} | values,
     )
     told = "\n".join(lines.scalars())
     assert "Index Scan" in told, told

@@ -1,14 +1,12 @@
 """The account endpoint: everything that is stored about a user, erased at once."""
 
-from sqlalchemy import TextClause, bindparam, delete, literal_column, text
+from sqlalchemy import TextClause, delete, literal_column, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import ClauseElement
 
-from todo_api import db
-from todo_api.accounts import OWN_ACCOUNT
+from todo_api.accounts import OWN_ACCOUNT, OWNER, execute
 from todo_api.api import Blueprint
 from todo_api.auth import require_user
-from todo_api.context import g
 from todo_api.dialect import Dialect
 from todo_api.models import accounts, tasks
 from todo_api.queries import owned_by_user
@@ -30,7 +28,7 @@ def in_one_message(*statements: ClauseElement) -> TextClause:
 
 LOCK_ACCOUNT = (
     insert(accounts)
-    .values(user_id=bindparam("owner"), version=literal_column("0"))
+    .values(user_id=OWNER, version=literal_column("0"))
     .on_conflict_do_update(
         index_elements=[accounts.c.user_id], set_={"purged_version": accounts.c.purged_version}
     )
@@ -50,4 +48,4 @@ def delete_account() -> None:
     Deletes every task of the user at once and for good, also those in the trash. It is safe to
     retry. Call it when the user is deleted, for example from Better Auth's `beforeDelete`.
     """
-    db.execute(ERASE, owner=g.user)
+    execute(ERASE)

@@ -1,10 +1,12 @@
-"""SQL for the `accounts` table: versions, and what a page of tasks needs to know of its account."""
+"""The user of every statement, and SQL for their row of `accounts`, which orders their changes."""
 
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    CursorResult,
+    Executable,
     Row,
     Select,
     Subquery,
@@ -16,6 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from todo_api import db
+from todo_api.context import g
 from todo_api.models import accounts
 
 OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
@@ -32,9 +36,12 @@ DATABASE: ColumnElement[str] = literal_column(
     " CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END)"
 )
 """Another text after every way to restore a backup: other tables, or another timeline."""
-OPEN_ACCOUNT = (
-    insert(accounts).values(user_id=bindparam("owner"), version=0).on_conflict_do_nothing()
-)
+OPEN_ACCOUNT = insert(accounts).values(user_id=OWNER, version=0).on_conflict_do_nothing()
+
+
+def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
+    """Execute a statement for the user of the token."""
+    return db.execute(statement, owner=g.user, **values)
 
 
 def new_version(condition: ColumnElement[bool]) -> CTE:

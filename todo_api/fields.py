@@ -49,7 +49,7 @@ class Title(Text):
         return super()._deserialize(value, *args, **kwargs).strip()
 
 
-class Boolean(fields.Boolean):
+class StrictBoolean(fields.Boolean):
     """A JSON true or false. Strings and numbers are invalid."""
 
     default_error_messages = {"invalid": "Must be true or false."}  # noqa: RUF012
@@ -79,7 +79,7 @@ class TaskId(fields.Integer):
         raise ValidationError(f"Must be a whole number from 1 to {MAX_ID}.")
 
 
-class Date(fields.Date):
+class CalendarDate(fields.Date):
     """A calendar date as YYYY-MM-DD. ISO 8601 also has weeks and days of the year."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
@@ -101,7 +101,7 @@ class Tag(Text):
         return tag
 
 
-class List(fields.List[Any]):
+class BoundedList(fields.List[Any]):
     """A list whose length is validated before its items: a body may have 60,000 of them."""
 
     default_error_messages = {"invalid": "Must be a JSON array."}  # noqa: RUF012
@@ -117,17 +117,17 @@ class List(fields.List[Any]):
         return super()._deserialize(value, *args, **kwargs)
 
 
-class Tags(List):
+class Tags(BoundedList):
     """Tags in the order given. Duplicates are dropped; the first is kept."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(tag(), max_items=MAX_TAGS, **options)
+        super().__init__(tag_field(), max_items=MAX_TAGS, **options)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         return list(dict.fromkeys(super()._deserialize(value, *args, **kwargs)))
 
 
-def title(**options: Any) -> Title:
+def title_field(**options: Any) -> Title:
     return Title(
         validate=Length(min=1, max=MAX_TITLE_LENGTH, error=BETWEEN_MESSAGE),
         metadata={
@@ -139,11 +139,11 @@ def title(**options: Any) -> Title:
     )
 
 
-def priority(**options: Any) -> Text:
+def priority_field(**options: Any) -> Text:
     return Text(validate=OneOf(PRIORITIES), metadata={"examples": ["high"]}, **options)
 
 
-def tag() -> Tag:
+def tag_field() -> Tag:
     return Tag(
         validate=Length(min=1, max=MAX_TAG_LENGTH, error=BETWEEN_MESSAGE),
         metadata={
@@ -154,13 +154,13 @@ def tag() -> Tag:
     )
 
 
-def tags() -> Tags:
+def tags_field() -> Tags:
     return Tags(metadata={"examples": [["home", "errand"]]})
 
 
-def completed(**options: Any) -> Boolean:
-    return Boolean(attribute="is_completed", metadata={"examples": [False]}, **options)
+def completed_field(**options: Any) -> StrictBoolean:
+    return StrictBoolean(metadata={"examples": [False]}, **options)
 
 
-def count() -> fields.Integer:
+def count_field() -> fields.Integer:
     return fields.Integer(required=True, metadata={"minimum": 0, "examples": [1]})

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Index,
+    Integer,
     Row,
     Select,
     bindparam,
@@ -46,9 +47,9 @@ class Cursor(fields.Field[CursorPosition]):
     """A cursor position, signed so that clients cannot make one."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> CursorPosition:
-        place = unsign("cursor", value)
+        position = unsign("cursor", value)
         try:
-            return CursorPosition(*place)
+            return CursorPosition(*position)
         except TypeError:
             raise ValidationError(BAD_CURSOR_MESSAGE) from None
 
@@ -83,15 +84,29 @@ for name, sort in {
 }.items():
     key = sort_key(sort, tasks.c[sort.removeprefix("-")])
     Index(f"ix_tasks_user_id_{name}", tasks.c.user_id, key, tasks.c.id)
-POSITION_ID = bindparam("place_id", type_=BigInteger)
+ROW_LIMIT = bindparam("row_limit", type_=Integer)
+POSITION_VALUE: ColumnElement[Any] = bindparam("position_value")
+POSITION_ID = bindparam("position_id", type_=BigInteger)
+
+
+def page_values(page: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a page: where it begins, and its number of rows."""
+    position = page.get("cursor", FIRST_PAGE)
+    values = {"position_value": position.value, "position_id": position.id}
+    return values | limit_values(page["limit"])
+
+
+def limit_values(limit: int) -> dict[str, int]:
+    """Return the value of `ROW_LIMIT`: one more than the page shows, to know if there is more."""
+    return {"row_limit": limit + 1}
 
 
 def page_of(statement: Select[Any], sort: str) -> Select[Any]:
     """Select one page of a statement: the first page, or the one after the cursor position."""
     name = sort.removeprefix("-")
     key = sort_key(sort, tasks.c[name])
-    row, position = tuple_(key, tasks.c.id), tuple_(sort_key(sort, bindparam("place")), POSITION_ID)
-    page = statement.limit(bindparam("at_most"))
+    row, position = tuple_(key, tasks.c.id), tuple_(sort_key(sort, POSITION_VALUE), POSITION_ID)
+    page = statement.limit(ROW_LIMIT)
     if sort == name:
         return page.where(or_(POSITION_ID.is_(None), row > position)).order_by(key, tasks.c.id)
     page = page.where(or_(POSITION_ID.is_(None), row < position))

@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, insert
 
-from todo_api.accounts import ACCOUNT, new_version, with_account
+from todo_api.accounts import ACCOUNT, OWNER, new_version, with_account
 from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, PRIORITIES, STATUSES
 from todo_api.models import PUBLIC, tasks
 from todo_api.paging import SORTS, page_of
@@ -47,7 +47,7 @@ Expression = ColumnElement[Any]
 
 def owned_by_user(statement: Statement) -> Statement:
     """Restrict a statement to the rows of the token's user. Every task statement starts here."""
-    return statement.where(tasks.c.user_id == bindparam("owner"))
+    return statement.where(tasks.c.user_id == OWNER)
 
 
 # psycopg2 inserts the values, so PostgreSQL plans without the conditions that are null.
@@ -107,13 +107,33 @@ def write(condition: Expression) -> Update:
 def new_task_values(task: dict[str, Any]) -> dict[str, Any]:
     """Return the values of CREATE for a valid body."""
     return {
-        "is_completed": task.get("is_completed", False),
+        "is_completed": task.get("completed", False),
         "new_title": task["title"],
         "new_description": task.get("description"),
         "new_priority": task.get("priority", "medium"),
         "new_due_date": task.get("due_date"),
         "new_tags": task.get("tags", []),
     }
+
+
+def changed_values(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of an UPDATE for the changes of a valid body."""
+    return {"is_completed" if name == "completed" else name: changes[name] for name in changes}
+
+
+def task_values(task_id: int, versions: list[int] | None = None) -> dict[str, Any]:
+    """Return the values that choose one task, in any version or in one of these."""
+    return {"task_id": task_id, "versions": versions}
+
+
+def many_values(ids: list[int]) -> dict[str, Any]:
+    """Return the values that choose several tasks."""
+    return {"ids": ids}
+
+
+def key_values(key: str, body_hash: str | None = None) -> dict[str, Any]:
+    """Return the values that choose the task of an idempotency key, or create it."""
+    return {"key": key, "body_hash": body_hash}
 
 
 class UpdateStatements(NamedTuple):
@@ -124,7 +144,7 @@ class UpdateStatements(NamedTuple):
     with_completed: Update
 
     def for_changes(self, changes: dict[str, Any]) -> Select[Any] | Update:
-        if "is_completed" in changes:
+        if "completed" in changes:
             return self.with_completed
         return self.without_completed if changes else self.unchanged
 
@@ -133,7 +153,7 @@ def create(condition: Expression, **key: Expression) -> Insert:
     """Insert a task, if the condition is true."""
     version = new_version(condition)
     values: dict[str, Any] = {
-        "user_id": bindparam("owner"),
+        "user_id": OWNER,
         "title": bindparam("new_title", type_=Text),
         "description": bindparam("new_description", type_=Text),
         "completed": COMPLETED,

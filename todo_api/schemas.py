@@ -9,17 +9,17 @@ from todo_api.errors import UNKNOWN_MESSAGE
 from todo_api.fields import (
     AT_MOST_MESSAGE,
     NO_NUL_PATTERN,
-    Date,
-    List,
+    BoundedList,
+    CalendarDate,
     PageSize,
     Tags,
     TaskId,
     Text,
-    completed,
-    count,
-    priority,
-    tags,
-    title,
+    completed_field,
+    count_field,
+    priority_field,
+    tags_field,
+    title_field,
 )
 from todo_api.limits import (
     DEFAULT_PAGE_SIZE,
@@ -59,7 +59,7 @@ class Input(Schema):
 class TaskChanges(Input):
     """Changes to a task. A field that is absent keeps its value."""
 
-    title = title()
+    title = title_field()
     description = Text(
         allow_none=True,
         validate=Length(max=MAX_DESCRIPTION_LENGTH, error=AT_MOST_MESSAGE),
@@ -69,16 +69,16 @@ class TaskChanges(Input):
             "examples": ["Two litres, whole"],
         },
     )
-    completed = completed()
-    priority = priority()
-    due_date = Date(
+    completed = completed_field()
+    priority = priority_field()
+    due_date = CalendarDate(
         allow_none=True,
         metadata={
             "description": "A calendar date without a time zone, or null.",
             "examples": ["2026-12-24"],
         },
     )
-    tags = tags()
+    tags = tags_field()
 
 
 class NewTask(TaskChanges):
@@ -88,19 +88,19 @@ class NewTask(TaskChanges):
     `tags` to none.
     """
 
-    title = title(required=True)
+    title = title_field(required=True)
 
 
 class Completion(Input):
     """The completion to set."""
 
-    completed = completed(required=True)
+    completed = completed_field(required=True)
 
 
 class ManyChanges(Input):
     """The same changes to several tasks."""
 
-    ids = List(
+    ids = BoundedList(
         TaskId(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
         max_items=MAX_IDS,
         required=True,
@@ -158,8 +158,8 @@ class TaskFilters(Input):
             "examples": ["milk"],
         },
     )
-    priority = List(
-        priority(),
+    priority = BoundedList(
+        priority_field(),
         max_items=MAX_PRIORITIES,
         metadata={
             "description": "Tasks with any of these priorities. Repeat the parameter for several.",
@@ -172,10 +172,10 @@ class TaskFilters(Input):
             "examples": [["home", "errand"]],
         }
     )
-    due_before = Date(
+    due_before = CalendarDate(
         metadata={"description": "Due on this day or earlier.", "examples": ["2026-12-31"]}
     )
-    due_after = Date(
+    due_after = CalendarDate(
         metadata={"description": "Due on this day or later.", "examples": ["2026-12-01"]}
     )
 
@@ -321,21 +321,21 @@ class TaskSync(Schema):
 class PriorityCounts(Schema):
     """The number of tasks with each priority."""
 
-    low = count()
-    medium = count()
-    high = count()
+    low = count_field()
+    medium = count_field()
+    high = count_field()
 
 
 class TaskStats(Schema):
     """The number of tasks that match the filters, in total and by kind."""
 
-    total = count()
-    active = count()
-    completed = count()
+    total = count_field()
+    active = count_field()
+    completed = count_field()
     by_priority = fields.Nested(PriorityCounts, required=True)
     by_tag = fields.Dict(
         keys=fields.String(),
-        values=count(),
+        values=count_field(),
         required=True,
         metadata={
             "description": f"The {MAX_COUNTED_TAGS} most used tags and their numbers of tasks.",
@@ -347,7 +347,7 @@ class TaskStats(Schema):
 class Deleted(Schema):
     """The number of deleted tasks."""
 
-    deleted = count()
+    deleted = count_field()
 
 
 class Health(Schema):

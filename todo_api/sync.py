@@ -12,6 +12,7 @@ from todo_api.context import g
 from todo_api.errors import EXPIRED_TOKEN_MESSAGE
 from todo_api.limits import MAX_ID
 from todo_api.models import PUBLIC, tasks
+from todo_api.paging import ROW_LIMIT, limit_values
 from todo_api.queries import owned_by_user
 from todo_api.signing import sign, unsign
 
@@ -60,9 +61,14 @@ CHANGES = with_account(
     owned_by_user(select(*PUBLIC))
     .where(PLACE > SEEN)
     .order_by(tasks.c.version, tasks.c.id)
-    .limit(bindparam("at_most")),
+    .limit(ROW_LIMIT),
     ACCOUNT.add_columns(DATABASE.label("database")),
 )
+
+
+def change_values(seen: SyncPosition, limit: int) -> dict[str, int]:
+    """Return the values of CHANGES."""
+    return {"seen_version": seen.version, "seen_id": seen.id} | limit_values(limit)
 
 
 def check_seen(seen: SyncPosition, account: Row[Any]) -> None:

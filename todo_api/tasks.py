@@ -4,16 +4,15 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, request, url_for
-from sqlalchemy import CursorResult, Executable, Row
+from sqlalchemy import Executable, Row
 from werkzeug.exceptions import NotFound, PreconditionFailed, UnprocessableEntity
 
-from todo_api import db, queries
-from todo_api.accounts import ACCOUNT, OPEN_ACCOUNT, without_empty
+from todo_api import queries
+from todo_api.accounts import ACCOUNT, OPEN_ACCOUNT, execute, without_empty
 from todo_api.api import Blueprint
 from todo_api.auth import require_user
-from todo_api.context import g
 from todo_api.errors import NO_TASK_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
-from todo_api.paging import FIRST_PAGE, next_page, read_page
+from todo_api.paging import next_page, page_values, read_page
 from todo_api.preconditions import (
     body_hash,
     expected_versions,
@@ -23,7 +22,14 @@ from todo_api.preconditions import (
     not_modified,
     task_tag,
 )
-from todo_api.queries import filter_values, new_task_values
+from todo_api.queries import (
+    changed_values,
+    filter_values,
+    key_values,
+    many_values,
+    new_task_values,
+    task_values,
+)
 from todo_api.schemas import (
     ChangesPage,
     CompletedTasks,
@@ -38,7 +44,7 @@ from todo_api.schemas import (
     TaskStats,
     TaskSync,
 )
-from todo_api.sync import CHANGES, NOTHING_SEEN, SyncPosition, check_seen, next_token
+from todo_api.sync import CHANGES, NOTHING_SEEN, SyncPosition, change_values, check_seen, next_token
 
 LOCATION = {"description": "The path of the task.", "schema": {"type": "string"}}
 REPLAYED = {
@@ -75,10 +81,9 @@ def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[st
         account = execute(ACCOUNT).one_or_none()
         if account and is_current(tag := list_tag(account)):
             return not_modified(tag)
-    sort, limit, place = page["sort"], page["limit"], page.get("cursor", FIRST_PAGE)
-    values = {"place": place.value, "place_id": place.id, "at_most": limit + 1}
-    with execute(queries.PAGE_BY_SORT[sort], **filter_values(page), **values) as result:
-        rows, has_more = read_page(result, limit)
+    sort, values = page["sort"], filter_values(page) | page_values(page)
+    with execute(queries.PAGE_BY_SORT[sort], **values) as result:
+        rows, has_more = read_page(result, page["limit"])
     tag = list_tag(rows[0], rows)
     if is_current(tag):
         return not_modified(tag)
@@ -125,8 +130,7 @@ def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_changes(since: SyncPosition, limit: int) -> tuple[list[Row[Any]], bool]:
-    values = {"seen_version": since.version, "seen_id": since.id, "at_most": limit + 1}
-    with execute(CHANGES, **values) as result:
+    with execute(CHANGES, **change_values(since, limit)) as result:
         return read_page(result, limit)
 
 
@@ -154,14 +158,14 @@ def create_task(task: dict[str, Any]) -> tuple[Row[Any], int, dict[str, str]]:
     key, values = idempotency_key(), new_task_values(task)
     if key is None:
         return created(execute(queries.CREATE, **values).one())
-    values |= {"key": key, "body_hash": body_hash(values)}
+    sent_hash = body_hash(values)
     while True:
-        row = execute(queries.CREATE_ONCE, **values).one_or_none()
+        row = execute(queries.CREATE_ONCE, **values, **key_values(key, sent_hash)).one_or_none()
         if row is not None:
             return created(row)
-        row = execute(queries.GET_BY_KEY, key=key).one_or_none()
+        row = execute(queries.GET_BY_KEY, **key_values(key)).one_or_none()
         if row is not None:  # if there is none, it was purged meanwhile
-            return replayed(row, values["body_hash"])
+            return replayed(row, sent_hash)
 
 
 @blp.route("", methods=["PATCH"])
@@ -176,7 +180,8 @@ def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
     order of `ids`. Ids that you do not own are skipped. It is safe to retry.
     """
     ids, changes = body["ids"], body["changes"]
-    changed = execute(queries.CHANGE_MANY.for_changes(changes), ids=ids, **changes)
+    values = many_values(ids) | changed_values(changes)
+    changed = execute(queries.CHANGE_MANY.for_changes(changes), **values)
     rows = {row.id: row for row in changed}
     return [rows[id_] for id_ in dict.fromkeys(ids) if id_ in rows]
 
@@ -202,7 +207,7 @@ def get_task(task_id: int) -> Response | tuple[Row[Any], dict[str, str]]:
 
     Returns the task if it is yours.
     """
-    row = found(execute(queries.GET, task_id=task_id).one_or_none())
+    row = found(execute(queries.GET, **task_values(task_id)).one_or_none())
     return not_modified(task_tag(row)) if is_current(task_tag(row)) else tagged(row)
 
 
@@ -218,7 +223,7 @@ def update_task(changes: dict[str, Any], task_id: int) -> tuple[Row[Any], dict[s
     Changes the fields in the body. Absent fields keep their values, with PUT too. It is safe to
     retry.
     """
-    return tagged(execute_on(task_id, queries.CHANGE.for_changes(changes), **changes))
+    return tagged(change(task_id, changes))
 
 
 @blp.route("/<task_id:task_id>/complete", methods=["PATCH"])
@@ -236,7 +241,7 @@ def toggle_task_complete(
     """
     if completion is None:
         return tagged(execute_on(task_id, queries.TOGGLE))
-    return tagged(execute_on(task_id, queries.CHANGE.for_changes(completion), **completion))
+    return tagged(change(task_id, completion))
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])
@@ -263,11 +268,16 @@ def restore_task(task_id: int) -> tuple[Row[Any], dict[str, str]]:
     is safe to retry.
     """
     while True:
-        row = execute(queries.RESTORE, task_id=task_id).one_or_none()
+        row = execute(queries.RESTORE, **task_values(task_id)).one_or_none()
         if row is None:
-            row = found(execute(queries.GET_ANYWHERE, task_id=task_id).one_or_none())
+            row = found(execute(queries.GET_ANYWHERE, **task_values(task_id)).one_or_none())
         if row.deleted_at is None:  # otherwise it was deleted between the two statements
             return tagged(row)
+
+
+def change(task_id: int, changes: dict[str, Any]) -> Row[Any]:
+    statement = queries.CHANGE.for_changes(changes)
+    return execute_on(task_id, statement, **changed_values(changes))
 
 
 def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
@@ -276,9 +286,9 @@ def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
     Raises 404 if there is no such task, and 412 if `If-Match` does not have its version.
     """
     versions = expected_versions()
-    row = execute(statement, task_id=task_id, versions=versions, **values).one_or_none()
+    row = execute(statement, **task_values(task_id, versions), **values).one_or_none()
     if row is None and versions is not None:
-        found(execute(queries.GET, task_id=task_id).one_or_none())
+        found(execute(queries.GET, **task_values(task_id)).one_or_none())
         raise PreconditionFailed(STALE_MESSAGE)
     return found(row)
 
@@ -304,8 +314,3 @@ def replayed(row: Row[Any], sent_hash: str) -> tuple[Row[Any], int, dict[str, st
         raise UnprocessableEntity(REUSED_KEY_MESSAGE)
     _, _, headers = created(row)
     return row, HTTPStatus.OK, headers | {"Idempotency-Replayed": "true"}
-
-
-def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
-    """Execute a statement for the user of the token."""
-    return db.execute(statement, owner=g.user, **values)

@@ -1,5 +1,7 @@
 """`If-Match` and `If-None-Match` as in RFC 9110, section 13."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.support.api import add_tasks, create
@@ -102,7 +104,7 @@ def test_current_task_is_a_304_without_a_body(client: Client, tags: str) -> None
 
 def test_etag_of_a_list_changes_with_every_change(client: Client) -> None:
     path = f"/api/tasks/{create(client)['id']}"
-    changes = [
+    changes: list[Callable[[], object]] = [
         lambda: client.patch(path, json={"title": "y"}),
         lambda: client.patch(f"{path}/complete"),
         lambda: client.delete(path),

@@ -6,9 +6,10 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from tests.support.api import create
+from tests.support.api import create, run_before
 from tests.support.client import Client, MakeClient
 from todo_api import purge as purging
+from todo_api import queries
 
 
 def test_deleted_task_is_in_the_trash_and_nowhere_else(client: Client) -> None:
@@ -58,6 +59,16 @@ def test_restore_of_an_absent_or_foreign_task_is_a_404(
     assert foreign.status_code == 404
     assert client.post(f"/api/tasks/{2**62}/restore").status_code == 404
     assert len(client.get("/api/tasks?status=deleted").json) == 1
+
+
+def test_task_deleted_during_its_restore_is_restored(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    other = Client(client.application, client.token)
+    run_before(monkeypatch, queries.GET_ANYWHERE, lambda: other.delete(path))
+    assert client.post(f"{path}/restore").json["deleted_at"] is None
+    assert client.get(path).status_code == 200
 
 
 def test_deleting_the_completed_tasks_goes_through_the_trash(client: Client) -> None:

@@ -1,14 +1,18 @@
 """Common requests to the API, and the error bodies that tests expect."""
 
 import re
+from collections.abc import Callable
 from http.client import HTTPResponse
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.support.client import Client
+from todo_api import accounts
+from todo_api import tasks as views
 from todo_api.models import tasks
 
 
@@ -63,3 +67,17 @@ def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:
         found.append(response.json)
         path = next_link(response)
     return found
+
+
+def run_before(
+    monkeypatch: pytest.MonkeyPatch, statement: sa.Executable, action: Callable[[], object]
+) -> None:
+    """Do something just before a view executes this statement for the first time."""
+    execute, actions = accounts.execute, [action]
+
+    def execute_after(executed: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
+        if executed is statement and actions:
+            actions.pop()()
+        return execute(executed, **values)
+
+    monkeypatch.setattr(views, "execute", execute_after)
