@@ -25,7 +25,9 @@ PUBLIC_SECRET = re.compile(
 # PyJWT rejects these as HMAC keys, but only at the first request.
 ASYMMETRIC_KEY = re.compile(r"-----BEGIN |(ssh|ecdsa|sk)-")
 POSTGRES_SCHEME = re.compile(r"postgres(ql)?(\+psycopg2)?://")
-ORIGIN = re.compile(r"https?://[a-z0-9_.-]+(:[0-9]{1,5})?", re.I)
+ORIGIN = re.compile(r"https?://[a-z0-9_.-]+(:[1-9][0-9]{0,4})?", re.I)
+DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
+MAX_PORT = 65_535
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -58,11 +60,7 @@ class Config:
         if self.database_url_unpooled is not None:
             check_database_url("DATABASE_URL_UNPOOLED", self.database_url_unpooled)
         for origin in self.frontend_origins:
-            if not ORIGIN.fullmatch(origin):
-                raise ConfigError(
-                    "FRONTEND_URL must be origins such as https://app.example.com, separated by "
-                    "commas: a scheme, a host and a port if there is one; no path, no *"
-                )
+            check_origin(origin)
         if self.log_level not in LOG_LEVELS:
             raise ConfigError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
 
@@ -122,6 +120,17 @@ def check_secret(name: str, secret: str) -> None:
         )
     if ASYMMETRIC_KEY.match(secret) or not secret.isprintable():
         raise ConfigError(f"{name} must be plain text, not a PEM or SSH key")
+
+
+def check_origin(origin: str) -> None:
+    found = ORIGIN.fullmatch(origin)
+    if not found or int((found[1] or ":0")[1:]) > MAX_PORT:
+        raise ConfigError(
+            "FRONTEND_URL must be origins such as https://app.example.com, separated by commas: a "
+            "scheme, a host and a port if there is one; no path, no *"
+        )
+    if DEFAULT_PORT.fullmatch(origin):
+        raise ConfigError("FRONTEND_URL has a default port; leave out :80 and :443, as browsers do")
 
 
 def check_database_url(name: str, url: str) -> None:

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from todo_api.errors import (
     NO_TASK_MESSAGE,
-    UNKNOWN_MESSAGE,
+    UNKNOWN_PARAMETER_MESSAGE,
     Error,
     InvalidInput,
     drop_tracebacks,
@@ -99,7 +99,9 @@ class Blueprint(flask_smorest.Blueprint):
         @wraps(view)
         def strict(*args: Any, **kwargs: Any) -> Any:
             if request.args:
-                raise InvalidInput("query", {name: [UNKNOWN_MESSAGE] for name in request.args})
+                raise InvalidInput(
+                    "query", {name: [UNKNOWN_PARAMETER_MESSAGE] for name in request.args}
+                )
             return view(*args, **kwargs)
 
         return strict

@@ -31,11 +31,13 @@ ERROR_TYPES = {
     503: "service_unavailable_error",
 }
 UNKNOWN_MESSAGE = "Unknown field."
+UNKNOWN_PARAMETER_MESSAGE = "Unknown query parameter. Remove it."
 # marshmallow tells the types of errors apart only by their messages.
 INPUT_ERROR_TYPES = {
     fields.Field.default_error_messages["required"]: "missing",
     fields.Field.default_error_messages["null"]: "null",
     UNKNOWN_MESSAGE: "unknown",
+    UNKNOWN_PARAMETER_MESSAGE: "unknown",
 }
 MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
@@ -106,7 +108,10 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
     """Flatten marshmallow's messages. They are nested like the input."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            whole = name == "_schema" and inner != [UNKNOWN_MESSAGE]
+            whole = name == "_schema" and inner not in (
+                [UNKNOWN_MESSAGE],
+                [UNKNOWN_PARAMETER_MESSAGE],
+            )
             yield from input_errors(loc if whole else [*loc, str(name)[:MAX_QUOTED_NAME]], inner)
     else:
         for message in messages:

@@ -57,10 +57,14 @@ class Parser(FlaskParser):
             )
         except (JSONDecodeError, NotJson) as error:
             raise ValidationError(f"Not valid JSON: {error}.") from None
-        except (ValueError, RecursionError):
-            raise ValidationError(
-                "Not valid JSON: a long number, deep nesting or no UTF-8."
-            ) from None
+        except UnicodeDecodeError:
+            raise ValidationError("Not valid JSON: not UTF-8. Encode the body as UTF-8.") from None
+        except UnicodeEncodeError:
+            raise ValidationError("Not valid JSON: a name with a lone surrogate.") from None
+        except RecursionError:
+            raise ValidationError("Not valid JSON: arrays or objects nested too deeply.") from None
+        except ValueError:
+            raise ValidationError("Not valid JSON: a number with too many digits.") from None
 
     def load_querystring(self, req: Request, schema: Schema) -> dict[str, Any]:
         if query_bytes(req) > MAX_QUERY_BYTES:

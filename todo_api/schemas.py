@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf
 
-from todo_api.errors import UNKNOWN_MESSAGE
+from todo_api.errors import UNKNOWN_MESSAGE, UNKNOWN_PARAMETER_MESSAGE
 from todo_api.fields import (
     AT_MOST_MESSAGE,
     NO_NUL_PATTERN,
@@ -54,6 +54,12 @@ class Input(Schema):
 
     class Meta:
         unknown = RAISE
+
+
+class Query(Input):
+    """The base of every query."""
+
+    error_messages = {"unknown": UNKNOWN_PARAMETER_MESSAGE}  # noqa: RUF012
 
 
 class TaskChanges(Input):
@@ -112,13 +118,13 @@ class ManyChanges(Input):
     changes = fields.Nested(TaskChanges, required=True)
 
 
-class CompletedTasks(Input):
+class CompletedTasks(Query):
     """The tasks to delete. `status=completed` is required."""
 
     status = fields.String(required=True, validate=OneOf(("completed",)))
 
 
-class ChangesPage(Input):
+class ChangesPage(Query):
     """Where the client is, and how much it takes at once."""
 
     since = SyncToken(
@@ -138,7 +144,7 @@ class ChangesPage(Input):
     )
 
 
-class TaskFilters(Input):
+class TaskFilters(Query):
     """Filters. A task must match all that are sent."""
 
     status = fields.String(

@@ -292,11 +292,15 @@ def test_unknown_query_parameter_is_named_in_the_error(client: Client) -> None:
         assert (response.status_code, response.json) == (
             400,
             {
-                "detail": "query.user_id: Unknown field.",
+                "detail": "query.user_id: Unknown query parameter. Remove it.",
                 "status_code": 400,
                 "error_type": "validation_error",
                 "errors": [
-                    {"loc": ["query", "user_id"], "msg": "Unknown field.", "type": "unknown"}
+                    {
+                        "loc": ["query", "user_id"],
+                        "msg": "Unknown query parameter. Remove it.",
+                        "type": "unknown",
+                    }
                 ],
             },
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 from flask import Flask
+from sqlalchemy import make_url
 
 from config import Config
 from tests import ROOT
@@ -62,7 +63,11 @@ def stalling(
     monkeypatch.setattr(watchdog, "INTERVAL", 0.05)
     monkeypatch.setattr(dialect, "NETWORK_GRACE", 0.2)
     with Proxy(config.database_url) as proxy:
-        yield make_app(database_url=proxy.url, pool_size=1, statement_timeout=0.2), proxy
+        url = make_url(proxy.url).update_query_dict({"connect_timeout": "2"})
+        yield (
+            make_app(database_url=url.render_as_string(False), pool_size=1, statement_timeout=0.2),
+            proxy,
+        )
 
 
 def test_silent_peer_is_a_503_and_the_next_request_reconnects(

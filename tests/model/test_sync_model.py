@@ -28,7 +28,7 @@ from tests.support.sync import CachedList, Person, Replica, assert_replicas_equa
 from tests.support.writer import Account, Writer
 from todo_api import create_app
 
-ROUNDS = int(os.environ.get("MODEL_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("MODEL_ROUNDS", "10"))
 ROUNDS_OF_AN_ACCOUNT = 5
 WRITERS = 4
 WRITES = 12

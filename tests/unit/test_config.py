@@ -105,6 +105,9 @@ def test_every_variable_is_read() -> None:
     "origins",
     [
         "*",
+        "https://app.example.com:65536",
+        "https://app.example.com:443",
+        "http://app.example.com:80",
         "https://*.example.com",
         "example.com",
         "https://example.com/app",
