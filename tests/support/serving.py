@@ -23,6 +23,7 @@ class Server:
         self, log: Path, database_url: str, descriptors: int = 0, /, **environ: str
     ) -> None:
         self.log = log
+        self.connections: list[HTTPConnection] = []
         self.port = free_port()
         settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": database_url}
         settings |= {"PATH": os.environ["PATH"]}
@@ -38,7 +39,9 @@ class Server:
             )
 
     def connect(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self.port, timeout=30)
+        """Return a connection that closes with the server, if not before."""
+        self.connections.append(HTTPConnection("127.0.0.1", self.port, timeout=30))
+        return self.connections[-1]
 
     def __enter__(self) -> "Server":
         try:
@@ -53,6 +56,8 @@ class Server:
         return "Booting worker" in self.log.read_text()
 
     def __exit__(self, *_: object) -> None:
+        for connection in self.connections:
+            connection.close()
         self.process.terminate()
         try:
             self.process.wait(40)  # longer than gunicorn's graceful timeout
