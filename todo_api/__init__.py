@@ -6,7 +6,20 @@ from flask import Flask
 from flask_migrate import Migrate
 
 from config import Config
-from todo_api import account, api, cli, context, cors, db, health, logs, openapi, parsing, tasks
+from todo_api import (
+    account,
+    api,
+    cli,
+    context,
+    cors,
+    db,
+    health,
+    logs,
+    openapi,
+    parsing,
+    preconditions,
+    tasks,
+)
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
@@ -23,6 +36,7 @@ def create_app(config: Config) -> Flask:
     cors.init_app(app, config)
     api.init_app(app)  # preflights need no valid body, so they come before the limits
     parsing.init_app(app)
+    preconditions.init_app(app)
     db.init_app(app, config)
     documented = openapi.init_app(app)
     documented.register_blueprint(tasks.blp)

@@ -110,10 +110,10 @@ class Blueprint(flask_smorest.Blueprint):
 class TaskIdConverter(BaseConverter):
     """A positive bigint in canonical form. Anything else is a 404."""
 
-    regex = "[1-9][0-9]{0,18}"
+    regex = "[1-9][0-9]*"
 
     def to_python(self, value: str) -> int:
-        if int(value) > MAX_ID:
+        if len(value) > len(str(MAX_ID)) or int(value) > MAX_ID:
             raise NotFound(NO_TASK_MESSAGE)  # werkzeug's ValidationError can end as a 405
         return int(value)
 

@@ -46,8 +46,9 @@ PARAMETERS = {
     "replaceTask": (IF_MATCH, 412),
     "toggleTaskComplete": (IF_MATCH, 412),
     "deleteTask": (IF_MATCH, 412),
+    "restoreTask": (IF_MATCH, 412),
 }
-TAGGED = set(PARAMETERS) - {"deleteTask"} | {"restoreTask"}
+TAGGED = set(PARAMETERS) - {"deleteTask"}
 ETAG = {
     "description": "The entity tag of the response. For a task, its version in quotes.",
     "schema": {"type": "string"},

@@ -1,6 +1,7 @@
 """Sorting and paging: sort orders with their indexes, cursors, and the `Link` header."""
 
 from datetime import date
+from itertools import chain
 from typing import Any, NamedTuple
 
 from flask import request, url_for
@@ -120,9 +121,9 @@ def read_rows(result: CursorResult[Any]) -> list[Row[Any]]:
     """
     rows: list[Row[Any]] = []
     size = 0
-    for part in result.partitions(ROWS_AT_ONCE):
-        rows += part
-        size += sum(len(row.description or "") for row in part)
+    for row in chain.from_iterable(result.partitions(ROWS_AT_ONCE)):
+        rows.append(row)
+        size += len(row.description or "")
         if size > MAX_PAGE_CHARACTERS:
             break
     return rows

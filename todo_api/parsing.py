@@ -3,7 +3,7 @@
 import json
 from json import JSONDecodeError
 from typing import Any, NoReturn
-from urllib.parse import urlencode
+from urllib.parse import unquote_to_bytes, urlencode
 
 from flask import Flask, Request, after_this_request, request
 from marshmallow import RAISE, Schema, ValidationError, fields
@@ -67,6 +67,10 @@ class Parser(FlaskParser):
             raise ValidationError("Not valid JSON: a number with too many digits.") from None
 
     def load_querystring(self, req: Request, schema: Schema) -> dict[str, Any]:
+        try:
+            unquote_to_bytes(req.query_string).decode()
+        except UnicodeDecodeError:  # Werkzeug replaces what is not UTF-8
+            raise ValidationError("Not UTF-8. Encode the query as UTF-8.") from None
         if query_bytes(req) > MAX_QUERY_BYTES:
             raise ValidationError(
                 f"The encoded query without its cursor must have at most {MAX_QUERY_BYTES} bytes."

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
 from sqlalchemy import Row
 
 from todo_api.context import g
@@ -17,9 +17,36 @@ from todo_api.limits import MAX_ID, MAX_KEY_LENGTH
 TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 TAGS = re.compile(rf"[ \t,]*{TAG}(?:[ \t]*,[ \t,]*{TAG})*[ \t,]*")
 VERSION = re.compile(r'"(0|[1-9][0-9]{0,18})"')
+# A write that ignored a condition could overwrite what the condition protects.
+CONDITIONS = ("If-Match", "If-None-Match")
+WITH_IF_MATCH = {
+    "Tasks.update_task",
+    "Tasks.replace_task",
+    "Tasks.toggle_task_complete",
+    "Tasks.delete_task",
+    "Tasks.restore_task",
+}
 KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY_LENGTH}}}")
 BAD_TAGS_MESSAGE = 'Must be * or a list of entity tags such as "7".'
 BAD_KEY_MESSAGE = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters."
+UNUSED_MESSAGE = (
+    "Not supported by this request. Send If-Match with a write of one task, and If-None-Match with "
+    "GET."
+)
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(reject_unused_conditions)
+
+
+def reject_unused_conditions() -> None:
+    """Reject a write that has a condition which it would not check."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    used = {"If-Match"} if request.endpoint in WITH_IF_MATCH else set()
+    unused = [name for name in CONDITIONS if name in request.headers and name not in used]
+    if unused:
+        raise InvalidInput("header", {name: [UNUSED_MESSAGE] for name in unused})
 
 
 def expected_versions() -> list[int] | None:

@@ -37,7 +37,10 @@ LAST = (
 MARKED = (
     update(accounts)
     .where(accounts.c.user_id == LAST.c.user_id)
-    .values(purged_version=func.greatest(accounts.c.purged_version, LAST.c.version))
+    .values(
+        purged_version=func.greatest(accounts.c.purged_version, LAST.c.version),
+        version=accounts.c.version + 1,  # the trash has changed, and so has the tag of its list
+    )
     .returning(accounts.c.user_id)
     .cte("marked")
 )

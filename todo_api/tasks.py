@@ -267,10 +267,13 @@ def restore_task(task_id: int) -> tuple[Row[Any], dict[str, str]]:
     Brings a task back from the trash. A task that is not in the trash is returned as it is, so it
     is safe to retry.
     """
+    versions = expected_versions()
     while True:
-        row = execute(queries.RESTORE, **task_values(task_id)).one_or_none()
+        row = execute(queries.RESTORE, **task_values(task_id, versions)).one_or_none()
         if row is None:
             row = found(execute(queries.GET_ANYWHERE, **task_values(task_id)).one_or_none())
+            if versions is not None and row.version not in versions:
+                raise PreconditionFailed(STALE_MESSAGE)
         if row.deleted_at is None:  # otherwise it was deleted between the two statements
             return tagged(row)
 

@@ -40,7 +40,7 @@ OPERATIONS = {
     ),
     ("post", "/api/tasks/{task_id}/restore"): (
         "restoreTask",
-        {200, 400, 401, 404, 411, 413, 500, 503},
+        {200, 400, 401, 404, 411, 412, 413, 500, 503},
     ),
     ("get", "/api/tasks/changes"): ("getTaskChanges", {200, 400, 401, 410, 411, 413, 500, 503}),
     ("delete", "/api/account"): ("deleteAccount", {204, 400, 401, 411, 413, 500, 503}),

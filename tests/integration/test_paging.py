@@ -175,5 +175,14 @@ def test_page_of_long_descriptions_ends_early_and_has_a_link(
 ) -> None:
     add_tasks(app, user, 230, description="🥛" * 10_000)
     found = pages(client, "/api/tasks?limit=500")
-    assert [len(page) for page in found] == [150, 80]
+    assert [len(page) for page in found] == [101, 101, 28]
     assert len({task["id"] for page in found for task in page}) == 230
+
+
+@pytest.mark.parametrize("query", ["q=%ff", "q=caf%E9", "tag=%ed%a0%80", "status=all&q=%c3"])
+def test_query_that_is_not_utf8_is_refused(client: Client, query: str) -> None:
+    response = client.get(f"/api/tasks?{query}")
+    assert response.status_code == 400
+    assert response.json["errors"] == [
+        {"loc": ["query"], "msg": "Not UTF-8. Encode the query as UTF-8.", "type": "invalid"}
+    ]

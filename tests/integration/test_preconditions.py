@@ -147,3 +147,43 @@ def test_list_from_before_the_accounts_has_an_etag_of_its_rows(client: Client, u
     assert client.get("/api/tasks", headers=headers).status_code == 304
     create(client)
     assert len(client.get("/api/tasks", headers=headers).json) == 3
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/tasks", {"title": "new"}),
+        ("PATCH", "/api/tasks", {"ids": [1], "changes": {"title": "new"}}),
+        ("DELETE", "/api/tasks?status=completed", None),
+        ("DELETE", "/api/account", None),
+    ],
+)
+def test_write_refuses_a_condition_that_it_does_not_check(
+    client: Client, method: str, path: str, body: object, header: str
+) -> None:
+    task = create(client, completed=True)
+    response = client.open(path, method=method, json=body, headers={header: '"1"'})
+    assert response.status_code == 400
+    assert response.json["errors"][0]["loc"] == ["header", header]
+    assert client.get("/api/tasks").json == [task]
+
+
+@pytest.mark.parametrize(("method", "suffix", "body"), [*WRITES, ("POST", "/restore", None)])
+def test_write_of_a_task_refuses_if_none_match(
+    client: Client, method: str, suffix: str, body: object
+) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    response = client.open(path + suffix, method=method, json=body, headers={"If-None-Match": "*"})
+    assert response.json["errors"][0]["loc"] == ["header", "If-None-Match"]
+    assert client.get(path).json["version"] == 1
+
+
+def test_restore_checks_the_version(client: Client) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    client.delete(path)
+    stale = client.post(f"{path}/restore", headers={"If-Match": '"1"'})
+    assert stale.status_code == 412
+    assert client.get(path).status_code == 404
+    assert client.post(f"{path}/restore", headers={"If-Match": '"2"'}).json["version"] == 3
+    assert client.post(f"{path}/restore", headers={"If-Match": '"2"'}).status_code == 412

@@ -8,8 +8,8 @@ from flask import Flask
 
 from tests.support.api import create, run_before
 from tests.support.client import Client, MakeClient
+from todo_api import db, queries
 from todo_api import purge as purging
-from todo_api import queries
 
 
 def test_deleted_task_is_in_the_trash_and_nowhere_else(client: Client) -> None:
@@ -110,6 +110,21 @@ def test_purge_removes_old_trash_of_all_users_in_batches(
     for client in clients:
         assert client.get("/api/tasks?status=deleted").json == []
         assert len(client.get("/api/tasks").json) == 1
+
+
+def test_etag_of_the_trash_changes_with_each_batch_of_a_purge(
+    own_app: Flask, client_in: MakeClient
+) -> None:
+    client = client_in("user")
+    for _ in range(2):
+        create(client, completed=True)
+    client.delete("/api/tasks?status=completed")
+    tags = [client.get("/api/tasks?status=deleted").headers["ETag"]]
+    for _ in range(2):
+        with own_app.app_context():
+            assert db.execute(purging.PURGE, cutoff="infinity", batch=1).rowcount == 1
+        tags.append(client.get("/api/tasks?status=deleted").headers["ETag"])
+    assert len(set(tags)) == 3
 
 
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "1h", "1d\n", "100000d"])
