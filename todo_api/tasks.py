@@ -13,6 +13,7 @@ from todo_api.api import Blueprint
 from todo_api.auth import require_user
 from todo_api.errors import NO_TASK_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
 from todo_api.paging import next_page, page_values, read_page
+from todo_api.parameters import ChangesPage, CompletedTasks, TaskFilters, TaskPage
 from todo_api.preconditions import (
     body_hash,
     expected_versions,
@@ -31,16 +32,12 @@ from todo_api.queries import (
     task_values,
 )
 from todo_api.schemas import (
-    ChangesPage,
-    CompletedTasks,
     Completion,
     Deleted,
     ManyChanges,
     NewTask,
     Task,
     TaskChanges,
-    TaskFilters,
-    TaskPage,
     TaskStats,
     TaskSync,
 )

@@ -1,12 +1,16 @@
-"""A service with a database of its own, for commands that work on the rows of all users."""
+"""Clients, an empty database, and a service with a database of its own."""
 
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 
+from config import Config
+from tests import SECRET
+from tests.support.api import create
 from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.postgres import NewDatabase
+from todo_api import create_app
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +33,23 @@ def client_in(own_app: Flask, token: Token) -> MakeClient:
         return Client(own_app, token(user))
 
     return make
+
+
+@pytest.fixture
+def varied(client: Client) -> Client:
+    """A client whose user has four different tasks."""
+    create(client, title="a", priority="low", due_date="2026-01-01", tags=["home"])
+    create(client, title="b", priority="high", due_date="2026-01-02", tags=["work", "home"])
+    create(client, title="c", priority="high", tags=["work"], completed=True)
+    create(client, title="d", due_date="2026-01-03")
+    return client
+
+
+@pytest.fixture
+def empty(new_database: NewDatabase) -> Iterator[Flask]:
+    """The service with an empty database."""
+    with new_database() as url:
+        app = create_app(Config(SECRET, url))
+        with app.app_context():
+            yield app
+        app.extensions["engine"].dispose()

@@ -1,38 +1,20 @@
 """The migrations create the schema of the models, and can undo it."""
 
 import logging
-import re
 import shutil
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import flask_migrate
-import psycopg2
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from config import Config
-from tests import ROOT, SECRET
-from tests.support.api import next_link
+from tests import ROOT
 from tests.support.client import Client, MakeApp, Token
 from tests.support.postgres import NewDatabase
-from todo_api import create_app
 from todo_api.models import metadata, tasks
-from todo_api.paging import SORTS
-
-
-@pytest.fixture
-def empty(new_database: NewDatabase) -> Iterator[Flask]:
-    """The service with an empty database."""
-    with new_database() as url:
-        app = create_app(Config(SECRET, url))
-        with app.app_context():
-            yield app
-        app.extensions["engine"].dispose()
 
 
 def tables(app: Flask) -> set[str]:
@@ -121,163 +103,6 @@ def test_drift_fails_the_check(empty: Flask) -> None:
         connection.exec_driver_sql("ALTER TABLE tasks ALTER COLUMN completed SET DEFAULT true")
     with pytest.raises(SystemExit):
         flask_migrate.check()
-
-
-def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    url = empty.extensions["engine"].url.set(drivername="postgresql+psycopg2")
-    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
-        inspector = sa.inspect(connection)
-        checks = {
-            check["name"]: check["sqltext"] for check in inspector.get_check_constraints("tasks")
-        }
-        indexes = {index["name"]: index for index in inspector.get_indexes("tasks")}
-        assert inspector.get_pk_constraint("tasks")["name"] == "pk_tasks"
-    assert set(checks) == {
-        f"ck_tasks_{name}"
-        for name in (
-            *("user_id", "title", "description", "due_date", "priority", "tags"),
-            "idempotency_key",
-        )
-    }
-    orders = ("created_at_id", "updated_at", "title", "priority", "due_date", "due_date_descending")
-    others = ("version_id", "idempotency_key")
-    assert set(indexes) == {f"ix_tasks_user_id_{name}" for name in (*orders, *others)} | {
-        "ix_tasks_deleted_at"
-    }
-    assert {name for name, index in indexes.items() if index["unique"]} == {
-        "ix_tasks_user_id_idempotency_key"
-    }
-    index = indexes["ix_tasks_user_id_created_at_id"]
-    assert index["column_names"] == ["user_id", "created_at", "id"]
-    assert index["column_sorting"] == {
-        "created_at": ("desc",),
-        "id": ("desc",),
-    }
-
-
-def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
-    """Alembic does not compare CHECKs, so compare the definitions that PostgreSQL prints."""
-    definitions = sa.text(
-        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
-        " WHERE conrelid = 'tasks'::regclass"
-        " UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'tasks'"
-        " UNION ALL SELECT column_name, concat_ws(' ', udt_name, is_nullable, column_default)"
-        " FROM information_schema.columns WHERE table_name = 'tasks'"
-    )
-    schemas = []
-    flask_migrate.upgrade()
-    engine = sa.create_engine(empty.extensions["engine"].url, poolclass=sa.NullPool)
-    for _ in range(2):
-        with engine.begin() as connection:
-            schemas.append({tuple(row) for row in connection.execute(definitions)})
-            metadata.drop_all(connection)
-            metadata.create_all(connection)
-    migrated, modelled = schemas
-    assert len(migrated) >= 11 + 6 + 6
-    assert not modelled - migrated, (
-        f"in the models, in no migration: {modelled - migrated};"
-        ' run make migration m="...", and write CHECKs by hand'
-    )
-    assert not migrated - modelled, (
-        f"in the migrations, not in the models: {migrated - modelled};"
-        " add it to todo_api/models.py, or drop it in a new migration"
-    )
-
-
-@pytest.mark.parametrize(
-    ("row", "constraint"),
-    [
-        ({"title": ""}, "ck_tasks_title"),
-        ({"title": "x" * 201}, "ck_tasks_title"),
-        ({"title": " x"}, "ck_tasks_title"),
-        ({"title": "x\n"}, "ck_tasks_title"),
-        ({"description": "x" * 10_001}, "ck_tasks_description"),
-        ({"user_id": ""}, "ck_tasks_user_id"),
-        ({"user_id": "  "}, "ck_tasks_user_id"),
-        ({"user_id": "x" * 256}, "ck_tasks_user_id"),
-        *(({"due_date": day}, "ck_tasks_due_date") for day in ("infinity", "10000-01-01")),
-        *(
-            (
-                {"idempotency_key": key, "idempotency_hash": hash_},
-                "ck_tasks_idempotency_key",
-            )
-            for key, hash_ in (
-                ("", "0" * 64),
-                ("x" * 256, "0" * 64),
-                ("x\n", "0" * 64),
-                ("é", "0" * 64),
-                ("x", None),
-                ("x", "0"),
-                (None, "0" * 64),
-            )
-        ),
-        ({"priority": "urgent"}, "ck_tasks_priority"),
-        ({"priority": "High"}, "ck_tasks_priority"),
-        *(
-            ({"tags": tags}, "ck_tasks_tags")
-            for tags in (
-                [""],
-                [None],
-                ["x", ""],
-                ["x" * 51],
-                ["Home"],
-                [" x"],
-                ["x "],
-                ["x\ny"],
-                ["x"] * 11,
-            )
-        ),
-    ],
-)
-def test_database_enforces_each_limit_too(app: Flask, row: dict[str, Any], constraint: str) -> None:
-    with (
-        app.extensions["engine"].connect() as connection,
-        pytest.raises(sa.exc.IntegrityError) as error,
-    ):
-        connection.execute(sa.insert(tasks), {"user_id": "u", "title": "x"} | row)
-    assert isinstance(error.value.orig, psycopg2.IntegrityError)
-    assert error.value.orig.diag.constraint_name == constraint
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        *("?limit=9", "?status=active&limit=9", "?status=completed&limit=1"),
-        *(f"?sort={sort}&limit=2" for sort in SORTS),
-    ],
-)
-@pytest.mark.parametrize("page", ["first", "second"])
-def test_page_is_an_index_scan_without_a_sort(
-    app: Flask, client: Client, user: str, query: str, page: str
-) -> None:
-    engine = app.extensions["engine"]
-    statements: list[str] = []
-
-    def record(_: Any, cursor: Any, *__: Any) -> None:
-        statements.append(cursor.query.decode())
-
-    with engine.connect() as connection:
-        connection.execute(
-            sa.insert(tasks),
-            [{"user_id": user, "title": "x", "completed": n % 2 == 0} for n in range(2_000)],
-        )
-        connection.exec_driver_sql("ANALYZE tasks")
-        path = f"/api/tasks{query}"
-        if page == "second":
-            path = next_link(client.get(path))
-        sa.event.listen(engine, "after_cursor_execute", record)
-        assert client.get(path).status_code == 200
-        sa.event.remove(engine, "after_cursor_execute", record)
-        (statement,) = statements
-        explain = statement.partition("; ")[2].replace("%", "%%")
-        if "sort" in query:  # no plan may need a sort, even if it is cheaper here
-            connection.exec_driver_sql("SET enable_sort = off; SET enable_bitmapscan = off")
-        plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {explain}").scalars())
-        connection.exec_driver_sql("RESET ALL")
-    assert re.search(r"Index Scan (Backward )?using ix_tasks_user_id_", plan), plan
-    assert "Sort" not in plan
-    assert len(re.findall("Index Cond: .*ROW", plan)) == (page == "second")
 
 
 def test_migrations_use_the_unpooled_url(new_database: NewDatabase, make_app: MakeApp) -> None:

@@ -112,29 +112,31 @@ def test_schemas_have_the_limits_of_the_validators(anonymous: Client) -> None:
     assert "required" not in schemas["TaskChanges"]
 
 
+FILTERS: dict[str, Any] = {
+    "status": {
+        "type": "string",
+        "enum": ["all", "active", "pending", "completed", "deleted"],
+        "default": "all",
+    },
+    "q": {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000]*$"},
+    "priority": {
+        "type": "array",
+        "items": {"type": "string", "enum": ["low", "medium", "high"], "examples": ["high"]},
+        "maxItems": 10,
+    },
+    "due_before": {"type": "string", "format": "date"},
+    "due_after": {"type": "string", "format": "date"},
+}
+PAGE = FILTERS | {
+    "sort": {"type": "string", "enum": list(SORTS), "default": "-created_at"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
+    "cursor": {"type": "string"},
+}
+
+
 def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) -> None:
     paths = document(anonymous)["paths"]
-    filters = {
-        "status": {
-            "type": "string",
-            "enum": ["all", "active", "pending", "completed", "deleted"],
-            "default": "all",
-        },
-        "q": {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000]*$"},
-        "priority": {
-            "type": "array",
-            "items": {"type": "string", "enum": ["low", "medium", "high"], "examples": ["high"]},
-            "maxItems": 10,
-        },
-        "due_before": {"type": "string", "format": "date"},
-        "due_after": {"type": "string", "format": "date"},
-    }
-    page = filters | {
-        "sort": {"type": "string", "enum": list(SORTS), "default": "-created_at"},
-        "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
-        "cursor": {"type": "string"},
-    }
-    for path, expected in (("/api/tasks", page), ("/api/tasks/stats", filters)):
+    for path, expected in (("/api/tasks", PAGE), ("/api/tasks/stats", FILTERS)):
         parameters = paths[path]["get"]["parameters"]
         found = {
             parameter["name"]: parameter["schema"]

@@ -81,3 +81,19 @@ def run_before(
         return execute(executed, **values)
 
     monkeypatch.setattr(views, "execute", execute_after)
+
+
+def titles(client: Client, query: str) -> set[str]:
+    response = client.get("/api/tasks", query_string=query)
+    assert response.status_code == 200, response.json
+    return {task["title"] for task in response.json}
+
+
+DATE_MESSAGE = "Must be an existing date in the form YYYY-MM-DD."
+
+
+PRIORITY_MESSAGE = "Must be one of: low, medium, high."
+
+
+def second_page_of(client: Client, query: str) -> str:
+    return next_link(client.get(f"/api/tasks?{query}"))

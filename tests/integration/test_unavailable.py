@@ -1,0 +1,93 @@
+"""What a client sees while the database cannot answer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.support.client import Client, JsonResponse, MakeApp
+from todo_api import db
+
+UNAVAILABLE_MESSAGE = {
+    "detail": "The database is unavailable. Try again after the seconds in Retry-After.",
+    "status_code": 503,
+    "error_type": "service_unavailable_error",
+}
+
+
+def assert_unavailable(response: JsonResponse) -> None:
+    assert (response.status_code, response.json) == (503, UNAVAILABLE_MESSAGE)
+    assert response.headers["Retry-After"] == "1"
+
+
+@pytest.fixture
+def with_client(make_app: MakeApp, client: Client) -> Callable[..., Client]:
+    """Make the client of a service with other settings."""
+
+    def make(**settings: Any) -> Client:
+        return Client(make_app(**settings), client.token)
+
+    return make
+
+
+def test_absent_database_is_unavailable(with_client: Callable[..., Client]) -> None:
+    client = with_client(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
+    assert_unavailable(client.get("/api/tasks"))
+    assert_unavailable(client.get("/ready"))
+    assert client.get("/health").json == {"status": "ok"}
+
+
+def test_slow_statement_is_unavailable(with_client: Callable[..., Client]) -> None:
+    client = with_client(statement_timeout=0.05)
+
+    @client.application.get("/slow")
+    def slow() -> str:
+        db.execute(sa.text("SELECT pg_sleep(5)"))
+        return "never"
+
+    assert_unavailable(client.get("/slow"))
+    assert client.get("/ready").status_code == 200
+
+
+def test_exhausted_pool_is_unavailable(with_client: Callable[..., Client]) -> None:
+    client = with_client(pool_size=1, pool_timeout=0.05)
+    engine = client.application.extensions["engine"]
+    with engine.connect():
+        assert_unavailable(client.get("/api/tasks"))
+        assert client.get("/health").status_code == 200
+    assert client.get("/api/tasks").status_code == 200
+
+
+def test_read_only_database_serves_reads_only(
+    with_client: Callable[..., Client], database_url: str
+) -> None:
+    url = sa.make_url(database_url).update_query_dict(
+        {"options": "-c default_transaction_read_only=on"}
+    )
+    client = with_client(database_url=url.render_as_string(hide_password=False))
+    assert client.get("/api/tasks").status_code == 200
+    assert_unavailable(client.post("/api/tasks", json={"title": "x"}))
+
+
+def test_terminated_connections_are_replaced_without_an_error(
+    with_client: Callable[..., Client], server: str
+) -> None:
+    client = with_client(pool_size=1)
+    engine = client.application.extensions["engine"]
+    with engine.connect() as connection:
+        backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with sa.create_engine(server, poolclass=sa.NullPool).connect() as connection:
+        connection.execute(sa.text("SELECT pg_terminate_backend(:pid, 2000)"), {"pid": backend})
+    assert client.get("/api/tasks").status_code == 200
+
+
+def test_programming_error_is_not_a_503(with_client: Callable[..., Client]) -> None:
+    client = with_client()
+
+    @client.application.get("/mistake")
+    def mistake() -> str:
+        db.execute(sa.text("SELECT no_such_column"))
+        return "never"
+
+    assert client.get("/mistake").status_code == 500

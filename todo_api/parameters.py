@@ -1,0 +1,135 @@
+"""The query parameters of each request, one class each."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf
+
+from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE
+from todo_api.fields import (
+    AT_MOST_MESSAGE,
+    NO_NUL_PATTERN,
+    BoundedList,
+    CalendarDate,
+    PageSize,
+    Tags,
+    Text,
+    priority_field,
+)
+from todo_api.limits import (
+    DEFAULT_PAGE_SIZE,
+    MAX_PAGE_SIZE,
+    MAX_PRIORITIES,
+    MAX_SEARCH_LENGTH,
+    STATUSES,
+)
+from todo_api.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor
+from todo_api.schemas import Input
+from todo_api.sync import SyncToken
+
+
+class Query(Input):
+    """The base of every query."""
+
+    error_messages = {"unknown": UNKNOWN_PARAMETER_MESSAGE}  # noqa: RUF012
+
+
+class CompletedTasks(Query):
+    """The tasks to delete. `status=completed` is required."""
+
+    status = fields.String(required=True, validate=OneOf(("completed",)))
+
+
+class ChangesPage(Query):
+    """Where the client is, and how much it takes at once."""
+
+    since = SyncToken(
+        metadata={
+            "type": "string",
+            "description": "`next` of the previous response. Without it all tasks are returned.",
+        }
+    )
+    limit = PageSize(
+        load_default=DEFAULT_PAGE_SIZE,
+        metadata={
+            "minimum": 1,
+            "maximum": MAX_PAGE_SIZE,
+            "description": "The maximum number of tasks and deleted ids.",
+            "examples": [20],
+        },
+    )
+
+
+class TaskFilters(Query):
+    """Filters. A task must match all that are sent."""
+
+    status = fields.String(
+        validate=OneOf(STATUSES),
+        load_default="all",
+        metadata={
+            "description": "`pending` is the same as `active`. `deleted` is the trash, which no "
+            "other status has.",
+            "examples": ["active"],
+        },
+    )
+    q = Text(
+        validate=Length(max=MAX_SEARCH_LENGTH, error=AT_MOST_MESSAGE),
+        metadata={
+            "description": "Text in the title or the description, upper or lower case.",
+            "pattern": NO_NUL_PATTERN,
+            "examples": ["milk"],
+        },
+    )
+    priority = BoundedList(
+        priority_field(),
+        max_items=MAX_PRIORITIES,
+        metadata={
+            "description": "Tasks with any of these priorities. Repeat the parameter for several.",
+            "examples": [["high", "medium"]],
+        },
+    )
+    tag = Tags(
+        metadata={
+            "description": "Tasks with all of these tags. Repeat the parameter for several.",
+            "examples": [["home", "errand"]],
+        }
+    )
+    due_before = CalendarDate(
+        metadata={"description": "Due on this day or earlier.", "examples": ["2026-12-31"]}
+    )
+    due_after = CalendarDate(
+        metadata={"description": "Due on this day or later.", "examples": ["2026-12-01"]}
+    )
+
+
+class TaskPage(TaskFilters):
+    """Filters, sort order and page."""
+
+    sort = fields.String(
+        validate=OneOf(SORTS),
+        load_default="-created_at",
+        metadata={
+            "description": "`-` means descending. Tasks without a due date always come last.",
+            "examples": ["-due_date"],
+        },
+    )
+    limit = PageSize(
+        load_default=DEFAULT_PAGE_SIZE,
+        metadata={
+            "minimum": 1,
+            "maximum": MAX_PAGE_SIZE,
+            "description": "The maximum number of tasks on a page.",
+            "examples": [20],
+        },
+    )
+    cursor = Cursor(
+        metadata={
+            "type": "string",
+            "description": "Where the previous page ended. Take it from the `Link` header.",
+        }
+    )
+
+    @validates_schema
+    def cursor_is_of_this_sort(self, page: dict[str, Any], **_: Any) -> None:
+        if "cursor" in page and page["cursor"].sort != page["sort"]:
+            raise ValidationError(BAD_CURSOR_MESSAGE, "cursor")
