@@ -1,21 +1,28 @@
--- One kind of request, over and over: <token> <method> <path> [body].
--- A # in the path counts up from the number that follows it: each request gets the next task.
-local method, before, number, after, headers, body
+-- One kind of request, over and over: <method> <path> <body or -> <number> <tokens> [header value]...
+-- A # in the path and in header values is the number, which counts up with each request. The tokens
+-- are separated by commas and take turns.
+local method, path, body, number, tokens, headers
 
 function init(args)
-  headers = { ["Authorization"] = "Bearer " .. args[1], ["Content-Type"] = "application/json" }
-  method, body = args[2], args[4]
-  before, number, after = args[3]:match("^(.-)#(%d+)(.*)$")
-  before = before or args[3]
+  method, path, number = args[1], args[2], tonumber(args[4])
+  body = args[3] ~= "-" and args[3] or nil
+  tokens, headers = {}, {}
+  for token in args[5]:gmatch("[^,]+") do
+    table.insert(tokens, "Bearer " .. token)
+  end
+  for at = 6, #args, 2 do
+    headers[args[at]] = args[at + 1]
+  end
 end
 
 function request()
-  local path = before
-  if number then
-    path = string.format("%s%d%s", before, number, after)
-    number = number + 1
+  local counted = string.format("%d", number)
+  local sent = { ["Authorization"] = tokens[number % #tokens + 1], ["Content-Type"] = "application/json" }
+  for name, value in pairs(headers) do
+    sent[name] = value:gsub("#", counted)
   end
-  return wrk.format(method, path, headers, body)
+  number = number + 1
+  return wrk.format(method, (path:gsub("#", counted)), sent, body)
 end
 
 function done(summary, latency, requests)

@@ -82,9 +82,14 @@ def free_port() -> int:
 
 
 def ask(
-    connection: HTTPConnection, method: str, path: str, token: str, body: bytes | None = None
+    connection: HTTPConnection,
+    method: str,
+    path: str,
+    token: str,
+    body: bytes | None = None,
+    **headers: str,
 ) -> tuple[HTTPResponse, Any]:
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     connection.request(method, path, body, headers)
     response = connection.getresponse()
     text = response.read()

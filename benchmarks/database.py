@@ -1,0 +1,98 @@
+"""The database of the benchmark: 2,000,000 tasks in an embedded PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import flask_migrate
+import sqlalchemy as sa
+
+from config import Config
+from tests import ROOT, SECRET
+from todo_api import create_app, embedded, queries
+
+ROWS = 2_000_000
+FRESH = 15_000  # more than one round can use up
+
+FILL = f"""
+INSERT INTO tasks
+    (user_id, title, description, completed, created_at, updated_at, priority, due_date, tags)
+SELECT CASE WHEN n % 20 = 0 THEN 'many' WHEN n % 200 = 1 THEN 'some' WHEN n % 19000 = 2 THEN 'few'
+        ELSE 'user-' || n % 19000 END,
+    'Task number ' || n::bigint * 7919 % 100003, 'What there is to say about it', n / 200 % 3 = 0,
+    now() - n * interval '1 second', now() - n::bigint * 7919 % 2000003 * interval '1 second',
+    (ARRAY['low', 'medium', 'high'])[1 + n / 600 % 3],
+    CASE WHEN n / 200 % 5 < 3 THEN DATE '2026-01-01' + n % 700 END,
+    (ARRAY['home', 'work', 'urgent', 'errand'])[1 + n / 200 % 4 : 1 + n / 200 % 3]
+FROM generate_series(1, {ROWS}) n
+"""
+FRESH_TASKS = sa.text(
+    "WITH made AS (INSERT INTO tasks (user_id, title, description, deleted_at)"
+    " SELECT :user, 'Buy milk and bread', 'Two litres, whole; rye if there is any',"
+    " CASE WHEN :trashed THEN now() END"
+    " FROM generate_series(1, :count) RETURNING id) SELECT min(id) FROM made"
+)
+
+
+@dataclass
+class Database:
+    """A database of 2,000,000 tasks: 100,000 of one user, 10,000 of one, 100 of each other."""
+
+    url: str
+    engine: sa.Engine
+
+    def fresh_tasks(self, user: str, count: int = FRESH, *, trashed: bool = False) -> int:
+        """Make tasks with ids in a row; return the first id."""
+        values = {"user": user, "count": count, "trashed": trashed}
+        with self.engine.connect() as connection:
+            first: int = connection.execute(FRESH_TASKS, values).scalar_one()
+        return first
+
+
+@contextmanager
+def made_database() -> Iterator[Database]:
+    """Start PostgreSQL with its defaults and fill a new database."""
+    server = sa.make_url(embedded.start(ROOT / "instance/bench-postgres", "max_wal_size=4GB"))
+    server = server.set(drivername="postgresql+psycopg2")
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.exec_driver_sql("DROP DATABASE IF EXISTS bench WITH (FORCE)")
+        connection.exec_driver_sql("CREATE DATABASE bench")
+    url = server.set(database="bench").render_as_string(hide_password=False)
+    app = create_app(Config(SECRET, url))
+    with app.app_context():
+        flask_migrate.upgrade()
+    app.extensions["engine"].dispose()
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(FILL))
+        connection.exec_driver_sql("VACUUM ANALYZE tasks")
+        connection.exec_driver_sql("CHECKPOINT")
+    yield Database(url, engine)
+    with admin.connect() as connection:
+        connection.exec_driver_sql("DROP DATABASE bench WITH (FORCE)")
+
+
+def explain(database: Database) -> str:
+    """Return the plan of the hundredth page, and see that none sorts, in whatever order."""
+    with database.engine.connect() as connection:
+        for sort in queries.PAGE_BY_SORT:
+            plan(connection, sort, owner="some")
+        place = connection.exec_driver_sql(
+            "SELECT created_at, id FROM tasks WHERE user_id = 'many'"
+            " ORDER BY created_at DESC, id DESC OFFSET 1980 LIMIT 1"
+        ).one()
+        found = {"position_value": place.created_at, "position_id": place.id}
+        return plan(connection, "-created_at", owner="many", **found)
+
+
+def plan(connection: sa.Connection, sort: str, **values: object) -> str:
+    compiled = queries.PAGE_BY_SORT[sort].compile(connection)
+    lines = connection.exec_driver_sql(
+        f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {compiled}",
+        dict.fromkeys(compiled.params) | {"is_deleted": False, "row_limit": 21} | values,
+    )
+    text = "\n".join(lines.scalars())
+    assert "Index Scan" in text, text
+    assert "Sort" not in text, text
+    return text

@@ -1,0 +1,46 @@
+"""The requests that are measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+BODY = '{"title": "Buy milk and bread", "description": "Two litres, whole; rye if there is any"}'
+CHANGED = '{"title": "Buy oat milk"}'
+MANY = tuple(f"busy-{number}" for number in range(200))
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A request of some users in turn; a # in its path is a task of its own for each."""
+
+    name: str
+    method: str
+    path: str
+    body: str | None = None
+    users: tuple[str, ...] = ("writer",)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    trashed: bool = False
+
+
+OPERATIONS = (
+    Operation("GET one task", "GET", "/api/tasks/#"),
+    Operation("GET a page of 20", "GET", "/api/tasks?limit=20", users=("many",)),
+    Operation("GET a page of 100", "GET", "/api/tasks?limit=100", users=("many",)),
+    Operation("POST", "POST", "/api/tasks", BODY),
+    Operation("PATCH", "PATCH", "/api/tasks/#", CHANGED),
+    Operation("toggle", "PATCH", "/api/tasks/#/complete"),
+    Operation("DELETE", "DELETE", "/api/tasks/#"),
+)
+
+# Each compared to the first page of the same 10,000 tasks.
+LISTS = {
+    "first page": "",
+    **{f"sort={sort}": f"&sort={sort}" for sort in ("title", "updated_at", "-priority")},
+    **{f"sort={sort}": f"&sort={sort}" for sort in ("due_date", "-due_date")},
+    "status=active, priority=high, sort=due_date": "&status=active&priority=high&sort=due_date",
+    "tag=work and tag=urgent, sort=title": "&tag=work&tag=urgent&sort=title",
+    "due within six months, sort=-priority": (
+        "&due_after=2026-06-01&due_before=2026-11-30&sort=-priority"
+    ),
+    "q=NUMBER 77, sort=-updated_at": "&q=NUMBER+77&sort=-updated_at",
+    "q without a match": "&q=nothing",
+}

@@ -1,0 +1,34 @@
+"""The requests that only this service has, and the price of the account's row lock."""
+
+from contextlib import closing
+from urllib.parse import urlencode
+
+from benchmarks.operations import BODY, CHANGED, MANY, Operation
+from benchmarks.served import Served, token
+from tests.support.serving import ask
+
+FIRST_VERSION = {"If-Match": '"0"'}  # of tasks that no request has made
+
+
+def own_operations(served: Served) -> tuple[Operation, ...]:
+    page = "/api/tasks?limit=100"
+    with closing(served.connect()) as connection:
+        _, changes = ask(connection, "GET", "/api/tasks/changes?limit=500", token("few"))
+        response, _ = ask(connection, "GET", page, token("few"))
+    caught_up = urlencode({"since": changes["next"]})
+    current = {"If-None-Match": response.headers["ETag"]}
+    new_key = {"Idempotency-Key": "#"}
+    return (
+        Operation("GET one task, unchanged", "GET", "/api/tasks/#", headers={"If-None-Match": "*"}),
+        Operation("GET a page of 100, unchanged", "GET", page, users=("few",), headers=current),
+        Operation("POST with a new key", "POST", "/api/tasks", BODY, headers=new_key),
+        Operation(
+            "POST with a used key", "POST", "/api/tasks", BODY, headers={"Idempotency-Key": "used"}
+        ),
+        Operation("PATCH with If-Match", "PATCH", "/api/tasks/#", CHANGED, headers=FIRST_VERSION),
+        Operation("restore", "POST", "/api/tasks/#/restore", trashed=True),
+        Operation("changes: a page of 100", "GET", "/api/tasks/changes", users=("few",)),
+        Operation("changes: nothing new", "GET", f"/api/tasks/changes?{caught_up}", users=("few",)),
+        Operation("POST by one user", "POST", "/api/tasks", BODY, users=MANY[:1]),
+        Operation("POST by 200 users", "POST", "/api/tasks", BODY, users=MANY),
+    )
