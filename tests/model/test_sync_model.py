@@ -136,6 +136,7 @@ class Life:
             writer.person.close()
 
 
+@pytest.mark.timeout(60 + 2 * ROUNDS)
 def test_no_client_misses_a_change(
     own_app: Flask, own_server: Server, token: Token, seed: int
 ) -> None:
