@@ -40,8 +40,11 @@ def init_app(app: Flask) -> None:
 
 
 def reject_unused_conditions() -> None:
-    """Reject a write that has a condition which it would not check."""
-    if request.method in ("GET", "HEAD", "OPTIONS"):
+    """Reject a write that has a condition which it would not check.
+
+    A request without an endpoint gets its 404 or 405.
+    """
+    if request.endpoint is None or request.method in ("GET", "HEAD", "OPTIONS"):
         return
     used = {"If-Match"} if request.endpoint in WITH_IF_MATCH else set()
     unused = [name for name in CONDITIONS if name in request.headers and name not in used]

@@ -187,3 +187,13 @@ def test_restore_checks_the_version(client: Client) -> None:
     assert client.get(path).status_code == 404
     assert client.post(f"{path}/restore", headers={"If-Match": '"2"'}).json["version"] == 3
     assert client.post(f"{path}/restore", headers={"If-Match": '"2"'}).status_code == 412
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("TRACE", "/api/tasks", 405), ("DELETE", "/api/nothing", 404)]
+)
+def test_request_without_an_endpoint_has_no_condition(
+    client: Client, method: str, path: str, status: int
+) -> None:
+    response = client.open(path, method=method, headers={"If-Match": '"1"'})
+    assert response.status_code == status
