@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from urllib.parse import urlsplit
 
 EMBEDDED = "embedded"
 """The `DATABASE_URL` that asks for the PostgreSQL of development."""
@@ -25,6 +24,9 @@ PUBLIC_SECRET = re.compile(
 # PyJWT rejects these as HMAC keys, but only at the first request.
 ASYMMETRIC_KEY = re.compile(r"-----BEGIN |(ssh|ecdsa|sk)-")
 POSTGRES_SCHEME = re.compile(r"postgres(ql)?(\+psycopg2)?://")
+# The scheme and user, the hosts, the rest. libpq takes several hosts, separated by commas.
+DATABASE_URL = re.compile(r"(\w+(?:\+\w+)?://(?:[^/?#@]*@)?)([^/?#@]*)(/+[^/?#].*)")
+DATABASE_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^][:]*))(?::([0-9]*))?", re.I)
 ORIGIN = re.compile(r"https?://[a-z0-9_.-]+(:[1-9][0-9]{0,4})?", re.I)
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
 MAX_PORT = 65_535
@@ -140,12 +142,9 @@ def check_database_url(name: str, url: str) -> None:
         raise ConfigError(f"{name} contains white space; percent-encode or remove it")
     if not POSTGRES_SCHEME.match(url):
         raise ConfigError(f"{name} must be set to a postgresql:// URL")
-    try:
-        parts = urlsplit(url)
-        sound = parts.port is None or parts.port > 0
-    except ValueError:
-        sound = False
-    if not sound or parts.netloc.count("@") > 1 or not parts.path.strip("/"):
+    parts = DATABASE_URL.fullmatch(url)
+    hosts = [DATABASE_HOST.fullmatch(host) for host in parts[2].split(",")] if parts else [None]
+    if not all(host and 0 < int(host[3] or 1) <= MAX_PORT for host in hosts):
         raise ConfigError(
             f"{name} is not a valid URL: postgresql://user:password@host:port/database, "
             "with the special characters of user and password percent-encoded"

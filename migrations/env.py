@@ -46,7 +46,7 @@ def main() -> None:
             context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             context.run_migrations()
         return
-    if "-pooler" in (url.host or ""):
+    if "-pooler" in str(url.host or url.query.get("host")):
         logger.warning(
             "migrating through a pooler, which can break statements outside a transaction;"
             " set DATABASE_URL_UNPOOLED to the direct URL"

@@ -2,11 +2,22 @@
 
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote
 
 import psycopg2
+import psycopg2.errors
 import psycopg2.extensions
 from flask import Flask, current_app
-from sqlalchemy import URL, CursorResult, Engine, Executable, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    CursorResult,
+    Engine,
+    ExceptionContext,
+    Executable,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -18,7 +29,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
 
-from config import EMBEDDED, Config, ConfigError
+from config import DATABASE_HOST, DATABASE_URL, EMBEDDED, Config, ConfigError
 from todo_api import embedded
 from todo_api.context import g
 from todo_api.dialect import DRIVER, limited_cursor, read_timestamps_as_utc
@@ -91,12 +102,20 @@ def make_engine(config: Config) -> Engine:
         use_native_hstore=False,
     )
     event.listen(engine, "connect", read_timestamps_as_utc)
+    event.listen(engine, "handle_error", discard_read_only)
     return engine
+
+
+def discard_read_only(context: ExceptionContext) -> None:
+    """Discard a connection that became read-only, so that the next one finds the new primary."""
+    if isinstance(context.original_exception, psycopg2.errors.ReadOnlySqlTransaction):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
 
 
 def check_parameters(name: str, value: str) -> None:
     """Raise `ConfigError` for a parameter that is unknown to libpq or is repeated."""
-    query = {} if value == EMBEDDED else make_url(value).query
+    query = {} if value == EMBEDDED else parse_url(value).query
     once = {key: given for key, given in query.items() if isinstance(given, str)}
     if len(once) < len(query):
         raise ConfigError(f"{name} has a duplicate parameter")
@@ -113,5 +132,28 @@ def resolve_url(value: str) -> URL:
 
     SQLAlchemy 2.1 reads `postgresql` as psycopg 3 and does not know `postgres`.
     """
-    url = make_url(embedded.start(EMBEDDED_FOLDER) if value == EMBEDDED else value)
+    url = parse_url(embedded.start(EMBEDDED_FOLDER) if value == EMBEDDED else value)
     return url.set(drivername="postgresql+psycopg2", query=CONNECTION_DEFAULTS | dict(url.query))
+
+
+def parse_url(value: str) -> URL:
+    """Return the URL. Several hosts become parameters, because SQLAlchemy's URL has one host.
+
+    The meaning is libpq's: a parameter wins over its part of the URL, a host without a port has the
+    default port, and a single ``port=`` is the port of all hosts.
+    """
+    start, hosts, rest = DATABASE_URL.fullmatch(value).groups()  # type: ignore[union-attr]
+    url = make_url(start + rest if "," in hosts else value)
+    if "," in hosts:
+        found = list(filter(None, map(DATABASE_HOST.fullmatch, hosts.split(","))))
+        names = ",".join(unquote(host[1] or host[2]) for host in found)
+        ports = ",".join(host[3] or "" for host in found)
+        url = url.set(query={"host": names, "port": ports, **url.query})
+    return one_port_for_each(url)
+
+
+def one_port_for_each(url: URL) -> URL:
+    """Repeat the single port of several hosts, as SQLAlchemy wants it."""
+    hosts, port = str(url.query.get("host")), str(url.query.get("port", ","))
+    repeated = ",".join([port] * len(hosts.split(",")))
+    return url if "," in port else url.update_query_dict({"port": repeated})

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
 
@@ -68,6 +69,17 @@ def test_read_only_database_serves_reads_only(
     client = with_client(database_url=url.render_as_string(hide_password=False))
     assert client.get("/api/tasks").status_code == 200
     assert_unavailable(client.post("/api/tasks", json={"title": "x"}))
+
+
+def test_connection_that_became_read_only_is_discarded(with_client: Callable[..., Client]) -> None:
+    client = with_client(pool_size=1)
+    with client.application.extensions["engine"].connect() as connection:
+        raw = connection.connection.dbapi_connection
+        with raw.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor:
+            cursor.execute("SET default_transaction_read_only = on")
+    assert client.get("/api/tasks").status_code == 200
+    assert_unavailable(client.post("/api/tasks", json={"title": "x"}))
+    assert client.post("/api/tasks", json={"title": "x"}).status_code == 201
 
 
 def test_terminated_connections_are_replaced_without_an_error(

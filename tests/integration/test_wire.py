@@ -1,6 +1,7 @@
 """Each request sends one message to PostgreSQL and leaves no state in the connection."""
 
 import os
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from psycopg2.extensions import parse_dsn
 
 from config import Config, ConfigError
 from tests.support.client import Client, MakeApp, Token
@@ -183,6 +185,32 @@ def test_database_url_keeps_its_parameters(scheme: str) -> None:
         "channel_binding": "require",
         "options": "endpoint=ep-x",
     }
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p%40ss@h1:5432,h2:5433/db?target_session_attrs=read-write",
+        "postgresql://u:p@h1,h2:5433/db",
+        "postgresql://u@[::1]:5432,[fe80::2]:5433,h3/db",
+        "postgres://u@h1,h2/db?port=6432",
+        "postgresql://u@h1:1,h2:2/db?host=a,b&port=3,4",
+        "postgresql://u@%2Ftmp%2Fa,%2Ftmp%2Fb/db",
+        "postgresql:///db?host=h1,h2&port=6432",
+    ],
+)
+def test_several_hosts_mean_what_they_mean_to_libpq(url: str) -> None:
+    resolved = resolve_url(url)
+    _, arguments = resolved.get_dialect()().create_connect_args(resolved)
+    wanted = parse_dsn(re.sub("^postgres:", "postgresql:", url))
+    ports = wanted.get("port", "").split(",")
+    hosts = wanted["host"].split(",")
+    for name in ("host", "user", "password", "dbname", "target_session_attrs"):
+        assert arguments.get(name) == wanted.get(name), name
+    found = str(arguments.get("port", "")).split(",")
+    assert (found if len(found) > 1 else found * len(hosts)) == (
+        ports if len(ports) > 1 else ports * len(hosts)
+    )
 
 
 @pytest.mark.parametrize("name", ["database_url", "database_url_unpooled"])

@@ -47,6 +47,9 @@ def test_missing_required_variable_is_named(name: str) -> None:
         "postgresql://u:hunter2@host:port/db",
         "postgresql://u:hunter2@host:0/db",
         "postgresql://u:hunter2@host:99999/db",
+        "postgresql://u:hunter2@a:5432,b:port/db",
+        "postgresql://u:hunter2@a,b:0/db",
+        "postgresql://u:hunter2@[::1,b/db",
         "postgresql://u:hunt@er2@host/db",
         "postgresql://u:hunter2@host",
         "postgresql://u:hunter2@host/db\n",
@@ -57,6 +60,12 @@ def test_invalid_database_url_is_rejected_without_its_value(name: str, url: str)
     with pytest.raises(ConfigError, match=rf"^{name} ") as error:
         Config.from_env({**ENVIRON, name: url})
     assert "hunt" not in str(error.value)
+
+
+@pytest.mark.parametrize("hosts", ["a:5432,b:5432", "a,b:6432", "[::1]:5432,[fe80::2]", "a,b,c"])
+def test_several_hosts_are_accepted(hosts: str) -> None:
+    url = f"postgresql://u:p@{hosts}/db?target_session_attrs=read-write"
+    assert Config.from_env({**ENVIRON, "DATABASE_URL": url}).database_url == url
 
 
 def test_embedded_is_accepted_as_database_url() -> None:
