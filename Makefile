@@ -68,8 +68,9 @@ lock: .venv/installed ## Update the pinned packages from pyproject.toml.
 	@$(LOCK) requirements-dev.txt pyproject.toml --extra dev
 	@$(LOCK) benchmarks/requirements.txt benchmarks/requirements.in
 
-LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file
+# Without the extras, pip may choose a newer release of a pinned package, which has no hash.
+LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras \
+	--upgrade --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file
 
 .venv/installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required. Choose one: make PYTHON=python3.13")'
