@@ -66,7 +66,7 @@ def test_reader_that_takes_its_bytes_later_gets_all(
         while received < size:
             received += len(client.recv(100_000))
         sending.result(10)
-    assert server.seconds_to_take == PATIENCE
+    assert server.seconds_to_take > PATIENCE - 0.1
 
 
 def test_send_sends_all(pair: tuple[ClientSocket, socket.socket]) -> None:
