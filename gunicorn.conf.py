@@ -1,11 +1,12 @@
 """How gunicorn runs the service. It reads PORT and WEB_CONCURRENCY by itself."""
 
 import gc
+import signal
 import socket
 from typing import Any
 
 from config import MAX_BODY_BYTES, POOL_SIZE
-from http_server.worker import JsonLogger, Worker, affordable_connections
+from http_server.worker import JsonLogger, Worker, affordable_connections, stopping
 
 
 def pre_request(_worker: Any, request: Any) -> None:
@@ -31,10 +32,27 @@ def post_worker_init(_worker: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
+    """Set up what gunicorn has no setting for."""
+    hold_silent_connections(server)
+    tell_workers_of_a_stop()
+
+
+def hold_silent_connections(server: Any) -> None:
     """Let the kernel keep a connection until its first byte, for half a minute (on Linux)."""
     for listener in server.LISTENERS:
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family != socket.AF_UNIX:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
+
+
+def tell_workers_of_a_stop() -> None:
+    """Let workers tell a stop of the instance from a reload: both send them SIGTERM."""
+    handle: Any = signal.getsignal(signal.SIGTERM)
+
+    def stop(number: int, frame: Any) -> None:
+        stopping[0] = 1
+        handle(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 wsgi_app = "wsgi:app"

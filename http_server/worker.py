@@ -17,6 +17,7 @@ import sys
 from collections import deque
 from functools import partial
 from itertools import islice
+from mmap import mmap
 from time import monotonic, sleep
 from typing import Any
 
@@ -31,7 +32,12 @@ NEXT_REQUEST = 2  # milliseconds
 LINGER = 2  # seconds
 MAX_LINGER_BYTES = 1024 * 1024
 OTHER_DESCRIPTORS = 100  # database connections, files that are sent, logs, pipes
+DRAIN = 6  # seconds, longer than most load balancers take to notice that an instance stops
+QUIET = 1  # seconds
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+stopping = mmap(-1, 1)
+"""One byte that the arbiter shares with its workers: not 0 when the whole instance stops."""
 
 
 class JsonLogger(Logger):
@@ -94,12 +100,42 @@ class Worker(ThreadWorker):
     - Any other is half-closed, and the main loop discards what still comes for `LINGER` seconds. A
       client that is still sending sees the response, and not a reset.
     - When there is no room for another connection, the silent ones are closed.
+
+    When the instance stops, it still accepts connections until the load balancer sends no more.
+    What the kernel has accepted and no worker has would be reset, with its request.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lingering: deque[Connection] = deque()
         self.crowded = False  # another connection could not be accepted
+        self.last_used = 0.0
+
+    def load_wsgi(self) -> None:
+        """Tell the application in its environ when the instance stops."""
+        super().load_wsgi()
+        application: Any = vars(self)["wsgi"]
+
+        def with_stopping(environ: dict[str, Any], start_response: Any) -> Any:
+            environ["todo_api.stopping"] = bool(stopping[0])
+            return application(environ, start_response)
+
+        self.wsgi = with_stopping
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        if not self.alive and stopping[0] and self.nr_conns:
+            self.drain()
+        super().set_accept_enabled(enabled)
+
+    def drain(self) -> None:
+        """Serve what still comes, until nothing has come for `QUIET` seconds."""
+        self.last_used = monotonic()
+        end = self.last_used + DRAIN
+        while monotonic() < min(end, self.last_used + QUIET):
+            self.notify()
+            self.wait_for_and_dispatch_events(timeout=0.1)
+            self.murder_keepalived()
+            self.murder_pending()
 
     def accept(self, listener: Any) -> None:
         """Accept as gunicorn does, but survive having no descriptor left."""
@@ -132,6 +168,7 @@ class Worker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         conn.request = req
+        self.last_used = monotonic()
         return super().handle_request(req, conn)
 
     def next_request_ready(self, conn: Connection) -> bool:

@@ -1,6 +1,8 @@
 """The probes of an orchestrator: is the process alive, and can it serve."""
 
+from flask import request
 from sqlalchemy import text
+from werkzeug.exceptions import ServiceUnavailable
 
 from todo_api import db
 from todo_api.api import Blueprint
@@ -25,7 +27,9 @@ def get_health() -> dict[str, str]:
 def get_ready() -> dict[str, str]:
     """Check readiness
 
-    200 while the database responds, 503 otherwise.
+    200 while the database responds, 503 otherwise, or when this instance is shutting down.
     """
+    if request.environ.get("todo_api.stopping"):  # set by http_server/worker.py
+        raise ServiceUnavailable("This instance is shutting down. Send requests to another one.")
     db.execute(text("SELECT 1"))
     return {"status": "ok"}

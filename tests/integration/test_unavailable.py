@@ -105,3 +105,12 @@ def test_programming_error_is_not_a_503(with_client: Callable[..., Client]) -> N
         return "never"
 
     assert client.get("/mistake").status_code == 500
+
+
+def test_instance_that_stops_is_not_ready(client: Client) -> None:
+    stopping: Any = {"environ_overrides": {"todo_api.stopping": True}}
+    response = client.get("/ready", **stopping)
+    assert response.status_code == 503
+    assert response.json["detail"].startswith("This instance is shutting down.")
+    assert client.get("/health", **stopping).status_code == 200
+    assert client.get("/api/tasks", **stopping).status_code == 200

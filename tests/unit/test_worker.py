@@ -30,6 +30,9 @@ def test_gunicorn_is_the_version_that_the_worker_was_checked_on() -> None:
         (ThreadWorker.handle_request, ["self", "req", "conn"]),
         (ThreadWorker.finish_request, ["self", "conn", "fs"]),
         (ThreadWorker.murder_pending, ["self"]),
+        (ThreadWorker.load_wsgi, ["self"]),
+        (ThreadWorker.set_accept_enabled, ["self", "enabled"]),
+        (ThreadWorker.wait_for_and_dispatch_events, ["self", "timeout"]),
         (ThreadWorker.murder_keepalived, ["self", "force"]),
         (TConn, ["cfg", "sock", "client", "server"]),
         (TConn.wait_for_data, ["self", "timeout"]),
@@ -50,6 +53,11 @@ def test_overridden_method_has_the_expected_parameters(
     ("part", "used"),
     [
         (ThreadWorker.run, "can_accept = self.nr_conns < self.worker_connections"),
+        (
+            ThreadWorker.run,
+            "existing connections\n        self.set_accept_enabled(False)",
+        ),
+        (ThreadWorker.load_wsgi, "self.wsgi = self.app.wsgi()"),
         (ThreadWorker.run, "self.murder_keepalived()\n            self.murder_pending()"),
         (ThreadWorker.accept, "self.nr_conns += 1"),
         (ThreadWorker.accept, "self.enqueue_req(conn)"),
