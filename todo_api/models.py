@@ -10,6 +10,7 @@ from sqlalchemy import (
     Identity,
     Index,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     Text,
     Uuid,
@@ -43,7 +44,7 @@ metadata = MetaData(
 tasks = Table(
     "tasks",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
     Column("user_id", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("description", Text),
@@ -58,6 +59,7 @@ tasks = Table(
     Column("deleted_at", DateTime(timezone=True)),
     Column("idempotency_key", Text),
     Column("idempotency_hash", Text),
+    PrimaryKeyConstraint("user_id", "id"),  # by user first, so that the table can be sharded
     CheckConstraint(
         f"char_length(user_id) BETWEEN 1 AND {MAX_USER_ID_LENGTH}"
         f" AND btrim(user_id, {ASCII_SPACE}) <> ''",
