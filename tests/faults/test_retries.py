@@ -14,7 +14,7 @@ from random import Random
 
 from tests.support.client import Token
 from tests.support.postgres import Cluster
-from tests.support.serving import Server, workers
+from tests.support.serving import Endpoint, Server, workers
 from tests.support.sync import Person, Replica
 
 WRITERS = 8
@@ -24,7 +24,7 @@ PATIENCE = 60  # seconds until a create must be acknowledged
 class Phone:
     """Sends each create until it hears a response. Some responses it does not wait for."""
 
-    def __init__(self, server: Server, token: str) -> None:
+    def __init__(self, server: Endpoint, token: str) -> None:
         self.person = Person(server, token)
         self.chance = Random()
         self.acknowledged: dict[str, int] = {}
@@ -75,7 +75,7 @@ def follow(replica: Replica, ending: threading.Event) -> None:
 
 
 def assert_each_create_happened_once(
-    cluster: Cluster, server: Server, token: str, break_it: Callable[[], None]
+    cluster: Cluster, server: Endpoint, token: str, break_it: Callable[[], None]
 ) -> None:
     """Break something while creates are retried. Each key has one task, and no copy lacks one."""
     phones = [Phone(server, token) for _ in range(WRITERS)]
@@ -91,9 +91,9 @@ def assert_each_create_happened_once(
         for job in running:
             job.result(timeout=PATIENCE + 30)
     statuses = sum((phone.statuses for phone in phones), Counter())
-    assert set(statuses) <= {0, 200, 201, 503}
+    assert set(statuses) <= {0, 200, 201, 502, 503}
     assert statuses[200] > 0, "no create was retried after it had been written"
-    assert statuses[0] + statuses[503] > 0, "nothing was broken"
+    assert statuses[0] + statuses[502] + statuses[503] > 0, "nothing was broken"
     acknowledged = {key: id_ for phone in phones for key, id_ in phone.acknowledged.items()}
     keys = list(acknowledged)
     stored = "SELECT description || ' ' || id FROM tasks WHERE description = ANY(:keys)"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 
 from tests.support.postgres import Cluster
-from tests.support.serving import Server, ask
+from tests.support.serving import Endpoint, Server, ask
 from tests.support.waiting import wait_until
 
 REQUESTS = [
@@ -35,7 +35,7 @@ class Sent:
 class Load:
     """While a `with` lasts, each client sends its next request when a response arrives."""
 
-    server: Server
+    server: Endpoint
     tokens: list[str]
     requests: list[Sent] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)

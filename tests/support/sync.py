@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.support.serving import Server
+from tests.support.serving import Endpoint, read_json
 
 CHANGES = "/api/tasks/changes"
 MOST_PAGES = 3_000  # more than any account of these tests has changes
@@ -23,7 +23,7 @@ class Reply:
 class Person:
     """A connection of one user. One thread at a time may use it."""
 
-    def __init__(self, server: Server, token: str) -> None:
+    def __init__(self, server: Endpoint, token: str) -> None:
         self.token = token
         self.connection = server.connect()
 
@@ -34,8 +34,7 @@ class Person:
         content = None if body is None else json.dumps(body)
         self.connection.request(method, path, content, sent)
         response = self.connection.getresponse()
-        text = response.read()
-        reply = Reply(response.status, response.headers, json.loads(text) if text else None)
+        reply = Reply(response.status, response.headers, read_json(response))
         if reply.status in (200, 201) and isinstance(reply.json, dict) and "version" in reply.json:
             assert reply.headers["ETag"] == f'"{reply.json["version"]}"'
         return reply
@@ -58,7 +57,7 @@ class Replica:
 
     person: Person
     is_patient: bool = False
-    """Whether it lives with a 503, and asks again later."""
+    """Whether it lives with a 502 or 503, and asks again later."""
     token: str | None = None
     tasks: dict[int, Any] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)
@@ -68,7 +67,7 @@ class Replica:
         """Apply one page of changes. Return whether there are more."""
         since = {"since": self.token} if self.token else {}
         reply = self.person.send("GET", f"{CHANGES}?{urlencode({'limit': limit} | since)}")
-        if reply.status == 503 and self.is_patient:
+        if reply.status in (502, 503) and self.is_patient:
             return True
         if reply.status == 410:
             assert reply.json["error_type"] == "sync_token_expired_error"

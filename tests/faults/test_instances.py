@@ -1,0 +1,203 @@
+"""Three instances behind a balancer: killed, replaced, reloaded and upgraded under load."""
+
+import io
+import os
+import signal
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+
+import flask_migrate
+import pytest
+
+from config import Config
+from tests import ROOT, SECRET
+from tests.faults.test_retries import assert_each_create_happened_once
+from tests.support.balancer import HAPROXY, Balancer
+from tests.support.client import Token
+from tests.support.load import Load, assert_kept
+from tests.support.postgres import Cluster
+from tests.support.serving import Server, answers, free_port, workers
+from tests.support.sync import Person, Replica
+from tests.support.waiting import wait_until
+from todo_api import create_app
+
+COUNT = 3
+
+pytestmark = pytest.mark.skipif(HAPROXY is None, reason="there is no haproxy here")
+
+
+class Instances:
+    """Instances of the service on one database. Each keeps its port when it is replaced."""
+
+    def __init__(self, stack: ExitStack, url: str, folder: Path, code: Path) -> None:
+        self.stack, self.url, self.folder = stack, url, folder
+        self.ports = [free_port() for _ in range(COUNT)]
+        self.running = [self.start(port, code) for port in self.ports]
+
+    def start(self, port: int, code: Path = ROOT) -> Server:
+        log = self.folder / f"{port}-{time.monotonic_ns()}.log"
+        server = Server(log, self.url, 0, port, code, WEB_CONCURRENCY="2")
+        self.stack.enter_context(server)
+        wait_until(lambda: answers(server), "an instance does not answer")
+        return server
+
+    def replace(self, number: int) -> None:
+        """Stop an instance as a deploy does, and start another in its place."""
+        self.running[number].process.terminate()
+        assert self.running[number].process.wait(40) == 0
+        self.running[number] = self.start(self.ports[number])
+        time.sleep(1)  # until the balancer has seen it
+
+    def kill(self, number: int) -> None:
+        """End an instance and its workers at once, and start another in its place."""
+        server = self.running[number]
+        for pid in (server.process.pid, *workers(server)):
+            os.kill(pid, signal.SIGKILL)
+        server.process.wait(10)
+        time.sleep(2)
+        self.running[number] = self.start(self.ports[number])
+        time.sleep(1)
+
+
+@pytest.fixture
+def code() -> Path:
+    """The folder of the code that the instances run at first."""
+    return ROOT
+
+
+@pytest.fixture
+def instances(cluster: Cluster, tmp_path: Path, code: Path) -> Iterator[Instances]:
+    with ExitStack() as stack:
+        yield Instances(stack, cluster.url, tmp_path, code)
+    for log in tmp_path.glob("*.log"):
+        assert '"status": 500' not in log.read_text()
+
+
+@pytest.fixture
+def balancer(instances: Instances, tmp_path: Path) -> Iterator[Balancer]:
+    with Balancer(tmp_path, instances.ports) as balancer:
+        yield balancer
+
+
+def test_replaced_instances_fail_no_request(
+    cluster: Cluster, instances: Instances, balancer: Balancer, tokens: list[str]
+) -> None:
+    with Load(balancer, tokens) as load:
+        for number in range(COUNT):
+            load.wait_for_responses()
+            instances.replace(number)
+        load.wait_for_responses()
+    assert set(load.statuses()) == {200, 201}
+    assert_kept(cluster, load)
+
+
+def test_reloaded_instances_fail_no_request(
+    cluster: Cluster, instances: Instances, balancer: Balancer, tokens: list[str]
+) -> None:
+    with Load(balancer, tokens) as load:
+        for server in instances.running:
+            before = workers(server)
+            load.wait_for_responses()
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: not before & workers(server), "an old worker still runs")  # noqa: B023
+        load.wait_for_responses()
+    assert set(load.statuses()) == {200, 201}
+    assert_kept(cluster, load)
+
+
+def test_killed_instance_fails_only_what_it_was_serving(
+    cluster: Cluster, instances: Instances, balancer: Balancer, tokens: list[str]
+) -> None:
+    with Load(balancer, tokens) as load:
+        load.wait_for_responses()
+        killed = time.monotonic()
+        instances.kill(0)
+        load.wait_for_responses()
+    failed = [sent for sent in load.requests if sent.status not in (200, 201)]
+    assert len(failed) <= len(tokens)
+    assert all(sent.at < killed + 1 for sent in failed)
+    assert_kept(cluster, load)
+
+
+def test_creates_retried_over_killed_instances_happen_once(
+    cluster: Cluster, instances: Instances, balancer: Balancer, token: Token, user: str
+) -> None:
+    def kill_each() -> None:
+        for number in range(COUNT):
+            instances.kill(number)
+
+    assert_each_create_happened_once(cluster, balancer, token(user), kill_each)
+
+
+def test_cursor_and_sync_token_of_one_instance_are_good_on_the_others(
+    balancer: Balancer, token: Token, user: str
+) -> None:
+    person = Person(balancer, token(user))
+    created = [person.send("POST", "/api/tasks", {"title": "x"}).json["id"] for _ in range(12)]
+    served, seen = set(), []
+    path = "/api/tasks?limit=1"
+    while path:
+        page = person.send("GET", path)
+        assert page.status == 200
+        served.add(page.headers["X-Served-By"])
+        seen += [task["id"] for task in page.json]
+        link = page.headers["Link"]
+        path = link[1 : link.index(">")] if link else ""
+    assert seen == created[::-1]
+    assert len(served) == COUNT
+    replica = Replica(person)
+    replica.catch_up(Random())
+    assert replica.tasks.keys() == set(created)
+    assert replica.restarts == 0
+
+
+class TestRollout:
+    """The newest migration, with the code before it and the code after it at once."""
+
+    @pytest.fixture
+    def code(self, tmp_path: Path) -> Path:
+        """The code before the newest migration."""
+        newest = max((ROOT / "migrations/versions").glob("*.py"))
+        commit = git("log", "--diff-filter=A", "-1", "--format=%H", "--", str(newest)).strip()
+        archive = git("archive", f"{commit.decode()}^") if commit else b""
+        if not archive:
+            pytest.skip("the history of this checkout does not reach behind the newest migration")
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(tmp_path / "before", filter="data")
+        assert not list((tmp_path / "before").glob(f"migrations/versions/{newest.name}"))
+        return tmp_path / "before"
+
+    @pytest.fixture
+    def cluster(self, cluster: Cluster) -> Cluster:
+        """A cluster without the newest migration."""
+        app = create_app(Config(SECRET, cluster.url))
+        with app.app_context():
+            flask_migrate.downgrade()
+        app.extensions["engine"].dispose()
+        return cluster
+
+    def test_rollout_fails_no_request(
+        self, cluster: Cluster, instances: Instances, balancer: Balancer, tokens: list[str]
+    ) -> None:
+        app = create_app(Config(SECRET, cluster.url))
+        with Load(balancer, tokens) as load:
+            load.wait_for_responses()
+            with app.app_context():
+                flask_migrate.upgrade()
+            for number in range(COUNT):
+                load.wait_for_responses()
+                instances.replace(number)
+            load.wait_for_responses()
+        app.extensions["engine"].dispose()
+        assert set(load.statuses()) == {200, 201}
+        assert_kept(cluster, load)
+
+
+def git(*arguments: str) -> bytes:
+    """Return what git prints, or nothing where it fails."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False).stdout
