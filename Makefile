@@ -32,8 +32,18 @@ e2e: .venv/installed ## Test the front end of examples/nextjs in Chromium, if No
 fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
 	@$(BIN)/pytest -n0 tests/fuzz
 
+image: .venv/installed ## Build the image with docker or podman, and test it: make image ENGINE=podman.
+	@test -n '$(ENGINE)' || { echo 'Install docker or podman, or name another engine: make image ENGINE=...'; exit 1; }
+	@$(ENGINE) build $(IMAGE_BUILD_OPTIONS) --tag todo-api .
+	@IMAGE_ENGINE='$(ENGINE)' $(BIN)/pytest -n0 tests/image
+
+ENGINE ?= $(firstword $(foreach each,docker podman,$(shell command -v $(each))))
+
 faults: .venv/installed ## Break the database, the processes and migrations, and run the model for long.
 	@MODEL_ROUNDS=300 $(BIN)/pytest -n0 tests/faults tests/model
+
+bench-scaling: .venv/installed ## Measure what grows: processes, tasks, the table. Needs wrk.
+	@$(BIN)/python -m benchmarks.scaling
 
 bench: .venv/installed benchmarks/.venv/installed ## Compare with FastAPI and asyncpg. Needs wrk.
 	@$(BIN)/python -m benchmarks.run
@@ -87,4 +97,4 @@ benchmarks/.venv/installed: benchmarks/requirements.txt
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'created .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run demo test pooled e2e fuzz faults check audit bench format migration openapi lock
+.PHONY: help run demo test pooled e2e fuzz image faults check audit bench bench-scaling format migration openapi lock

@@ -36,7 +36,9 @@ FRESH_TASKS = sa.text(
 
 @dataclass
 class Database:
-    """A database of 2,000,000 tasks: 100,000 of one user, 10,000 of one, 100 of each other."""
+    """A database. `made_database` has 2,000,000 tasks: 100,000 of one user, 10,000 of one,
+    100 of each other.
+    """
 
     url: str
     engine: sa.Engine
@@ -52,6 +54,17 @@ class Database:
 @contextmanager
 def made_database() -> Iterator[Database]:
     """Start PostgreSQL with its defaults and fill a new database."""
+    with empty_database() as database:
+        with database.engine.connect() as connection:
+            connection.execute(sa.text(FILL))
+            connection.exec_driver_sql("VACUUM ANALYZE tasks")
+            connection.exec_driver_sql("CHECKPOINT")
+        yield database
+
+
+@contextmanager
+def empty_database() -> Iterator[Database]:
+    """Start PostgreSQL with its defaults and migrate a new database."""
     server = sa.make_url(embedded.start(ROOT / "instance/bench-postgres", "max_wal_size=4GB"))
     server = server.set(drivername="postgresql+psycopg2")
     admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
@@ -64,10 +77,6 @@ def made_database() -> Iterator[Database]:
         flask_migrate.upgrade()
     app.extensions["engine"].dispose()
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        connection.execute(sa.text(FILL))
-        connection.exec_driver_sql("VACUUM ANALYZE tasks")
-        connection.exec_driver_sql("CHECKPOINT")
     yield Database(url, engine)
     with admin.connect() as connection:
         connection.exec_driver_sql("DROP DATABASE bench WITH (FORCE)")

@@ -34,6 +34,7 @@ class Served:
 
     name: str
     url: str
+    workers: int = PROCESSES
     memory: float = 0
     starts: list[float] = field(default_factory=list)
     round_trips: dict[str, float] = field(default_factory=dict)
@@ -43,7 +44,7 @@ class Served:
     def command(self) -> list[str | Path]:
         if self.name == "todo_api":
             return [Path(sys.executable).with_name("gunicorn"), "--bind", f"127.0.0.1:{self.port}"]
-        served = ["peer:app", "--port", str(self.port), "--workers", str(PROCESSES)]
+        served = ["peer:app", "--port", str(self.port), "--workers", str(self.workers)]
         return [HERE / ".venv/bin/uvicorn", "--app-dir", HERE, *served]
 
     @contextmanager
@@ -56,7 +57,7 @@ class Served:
         process = subprocess.Popen(
             self.command(),
             cwd=ROOT,
-            env=settings | {"PATH": os.environ["PATH"], "WEB_CONCURRENCY": str(PROCESSES)},
+            env=settings | {"PATH": os.environ["PATH"], "WEB_CONCURRENCY": str(self.workers)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

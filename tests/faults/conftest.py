@@ -1,8 +1,5 @@
 """A PostgreSQL that may be broken, and gunicorn in front of it."""
 
-import atexit
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import Token
-from tests.support.postgres import Cluster
+from tests.support.postgres import Cluster, lasting_cluster
 from tests.support.serving import Server
 
 CLIENTS = 16
@@ -18,10 +15,7 @@ CLIENTS = 16
 
 @pytest.fixture(scope="module")
 def cluster() -> Cluster:
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    atexit.register(shutil.rmtree, folder)  # runs after its server has stopped
-    return Cluster(folder)
+    return lasting_cluster()
 
 
 @pytest.fixture

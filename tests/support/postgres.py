@@ -1,5 +1,7 @@
 """PostgreSQL servers for tests."""
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -71,3 +73,11 @@ class Cluster:
 
     def start(self) -> None:
         self.control("restart", "-l", str(self.home / "data/server.log"))  # with its old options
+
+
+def lasting_cluster() -> Cluster:
+    """Start a cluster that lasts until the tests end."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder)  # runs after its server has stopped
+    return Cluster(folder)

@@ -1,0 +1,184 @@
+"""Measures what grows: processes, the tasks of one user, the table. Writes benchmarks/scaling.md."""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import closing
+from statistics import median
+
+import psutil
+import sqlalchemy as sa
+
+from benchmarks.database import Database, empty_database
+from benchmarks.operations import BODY, CHANGED, MANY, Operation
+from benchmarks.run import Numbers
+from benchmarks.served import HERE, Sample, Served, load, token
+from benchmarks.tables import table
+from tests import ROOT
+from tests.support.postgres import lasting_cluster
+from tests.support.serving import ask
+
+PROCESSES = (1, 2, 4)
+SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
+ROUNDS = 3
+STARTS = 5
+FILE = HERE / "scaling.md"
+HEADING = "# What grows\n\nWritten by `make bench-scaling` on "
+
+FILL = sa.text(
+    "INSERT INTO tasks (user_id, title, description, completed, priority, due_date, tags,"
+    " created_at) SELECT :user, 'Task number ' || n::bigint * 7919 % 100003,"
+    " 'What there is to say about it', n % 3 = 0, (ARRAY['low', 'medium', 'high'])[1 + n % 3],"
+    " CASE WHEN n % 5 < 3 THEN DATE '2026-01-01' + n % 700 END,"
+    " (ARRAY['home', 'work', 'urgent', 'errand'])[1 + n % 4 : 1 + n % 3],"
+    " now() - n * interval '1 second' FROM generate_series(1, :count) n"
+)
+SIZE = (
+    "SELECT count(*), pg_table_size('tasks'), pg_indexes_size('tasks'),"
+    " (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'todo_api') FROM tasks"
+)
+
+
+def user(size: int) -> str:
+    return f"user-of-{size}"
+
+
+def throughput(database: Database) -> str:
+    """Measure 1, 2 and 4 processes, with 8 clients for each."""
+    operations = (
+        Operation("GET one task", "GET", "/api/tasks/#"),
+        Operation("GET a page of 20", "GET", "/api/tasks?limit=20", users=(user(10_000),)),
+        Operation("POST", "POST", "/api/tasks", BODY, users=MANY),
+    )
+    rows: list[list[str]] = []
+    numbers = Numbers(database)
+    for count in PROCESSES:
+        with Served("todo_api", database.url, count).running() as served:
+            for operation in operations:
+                found = [measured(served, operation, numbers, 8 * count) for _ in range(ROUNDS)]
+                figures = [median(each[key] for each in found) for key in ("rate", "p50", "p99")]
+                share = median(each["share"] for each in found)
+                rows.append(
+                    [
+                        f"{count}, {operation.name}",
+                        *(f"{figure:,.1f}" for figure in figures),
+                        f"{share:.0%}",
+                        str(size(database)[3]),
+                    ]
+                )
+    headings = ("processes", "requests/s", "p50 ms", "p99 ms", "processor of ours", "connections")
+    return table(*zip(headings, zip(*rows, strict=True), strict=True))
+
+
+def measured(served: Served, operation: Operation, numbers: Numbers, clients: int) -> Sample:
+    sample = load(served, operation, numbers.reserve(operation), clients=clients)
+    sample["share"] = sample["cpu"] * sample["rate"] / 1e6 / (os.cpu_count() or 1)
+    return sample
+
+
+def growth(database: Database) -> str:
+    """Measure one client, for users with ever more tasks. Times are p50 in milliseconds."""
+    rows: list[list[str]] = []
+    with Served("todo_api", database.url).running() as served:
+        for count in SIZES:
+            paths = {
+                "page of 20": "/api/tasks?limit=20",
+                "sort=title": "/api/tasks?limit=20&sort=title",
+                "q without a match": "/api/tasks?q=nothing",
+                "stats": "/api/tasks/stats",
+                "changes": "/api/tasks/changes?limit=20",
+            }
+            own = (user(count),)
+            reads = [Operation(name, "GET", path, None, own) for name, path in paths.items()]
+            writes = [
+                Operation("POST", "POST", "/api/tasks", BODY, own),
+                Operation("PATCH", "PATCH", "/api/tasks/#", CHANGED, own),
+            ]
+            rows.append([f"{count:,}"])
+            for operation in (*reads, *writes):
+                first = database.fresh_tasks(*own) if "#" in operation.path else 0
+                sample = load(served, operation, first, clients=1, seconds=3)
+                rows[-1].append(f"{sample['p50']:.2f}")
+    headings = ("tasks of the user", *paths, "POST", "PATCH")
+    return table(*zip(headings, zip(*rows, strict=True), strict=True))
+
+
+def fill(database: Database) -> str:
+    """Fill the table, and measure what a task takes on disk."""
+    with database.engine.connect() as connection:
+        for count in SIZES:
+            connection.execute(FILL, {"user": user(count), "count": count})
+        connection.exec_driver_sql("VACUUM ANALYZE tasks")
+    total, rows, indexes, _ = size(database)
+    return (
+        f"{total:,} tasks take {rows / total:.0f} bytes each in the table, and"
+        f" {indexes / total:.0f} bytes each in {index_count(database)} indexes."
+    )
+
+
+def size(database: Database) -> tuple[int, int, int, int]:
+    """Return the number of tasks, the bytes of the table and its indexes, and our connections."""
+    with database.engine.connect() as connection:
+        return tuple(connection.exec_driver_sql(SIZE).one())
+
+
+def index_count(database: Database) -> int:
+    with database.engine.connect() as connection:
+        return len(sa.inspect(connection).get_indexes("tasks")) + 1
+
+
+def cold_start(database: Database) -> str:
+    """Measure the start of the service, and its first request after the database has stopped."""
+    imports = [imported() for _ in range(STARTS)]
+    served = Served("todo_api", database.url, 1)
+    for _ in range(STARTS):
+        with served.running():
+            pass
+    return table(
+        ("what", ("import of the service", "from the start of gunicorn to its first response")),
+        ("median of five, s", (f"{median(imports):.2f}", f"{median(served.starts):.2f}")),
+    )
+
+
+def imported() -> float:
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import todo_api"], check=True, cwd=ROOT)
+    return time.monotonic() - started
+
+
+def after_sleep() -> str:
+    """Stop and start the database as a compute that sleeps does; return the first responses."""
+    cluster = lasting_cluster()
+    page = Operation("page", "GET", "/api/tasks?limit=20", None, ("nobody",))
+    found: list[float] = []
+    with Served("todo_api", cluster.url, 1).running() as served:
+        load(served, page, clients=1, seconds=1)
+        for _ in range(STARTS):
+            cluster.stop("fast")
+            cluster.start()
+            started = time.monotonic()
+            with closing(served.connect()) as connection:
+                response, _ = ask(connection, "GET", page.path, token("nobody"))
+            assert response.status == 200, response.status
+            found.append((time.monotonic() - started) * 1000)
+    return f"The first response after a stop and start took {median(found):.1f} ms."
+
+
+def main() -> None:
+    with empty_database() as database:
+        filled = fill(database)
+        parts = {
+            "One user's tasks": growth(database),
+            "Processes": throughput(database),
+            "On disk": filled + "\n",
+            "Cold start": cold_start(database),
+        }
+    parts["After the database slept"] = after_sleep() + "\n"
+    cores = f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB.\n"
+    text = "\n".join(f"## {heading}\n\n{body}" for heading, body in parts.items())
+    FILE.write_text(f"{HEADING}{cores}\n{text}")
+
+
+if __name__ == "__main__":
+    main()
