@@ -1,4 +1,4 @@
-"""Measures what grows: processes, the tasks of one user, the table. Writes benchmarks/scaling.md."""
+"""Measures what grows: processes, the tasks of one user, the table. Writes scaling.md."""
 
 import os
 import subprocess
