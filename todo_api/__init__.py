@@ -30,7 +30,7 @@ def create_app(config: Config) -> Flask:
     It connects to no database before a request needs one. It starts the embedded PostgreSQL if
     `DATABASE_URL` asks for it.
     """
-    app = Flask(__name__, static_folder=None)
+    app = context.App(__name__, static_folder=None)
     context.init_app(app, config)
     logs.init_app(app, config)  # first: it starts the clock, and logs when all else is done
     cors.init_app(app, config)

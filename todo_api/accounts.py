@@ -28,7 +28,7 @@ OWN_ACCOUNT = accounts.c.user_id == OWNER
 ACCOUNT = select(
     accounts.c.version.label("account_version"),
     accounts.c.purged_version.label("account_purged_version"),
-    accounts.c.epoch.label("account_epoch"),
+    accounts.c.epoch.cast(Text).label("account_epoch"),  # a UUID object a row takes microseconds
 ).where(OWN_ACCOUNT)
 DATABASE: ColumnElement[str] = literal_column(
     "concat_ws('.', (SELECT system_identifier FROM pg_control_system()),"

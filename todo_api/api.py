@@ -131,9 +131,10 @@ def drop_routing_error(_error: BaseException | None) -> None:
 
 
 def add_standing_headers(response: Response) -> Response:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.vary.add("Origin")  # without an Origin a response has no CORS headers
-    document = request.path == "/openapi.json" or request.path.startswith("/docs")
+    headers, path = response.headers, request.path
+    headers.add("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Vary", "Origin")  # without an Origin a response has no CORS headers
+    document = path == "/openapi.json" or path.startswith("/docs")
     cached = document and response.status_code < HTTPStatus.BAD_REQUEST
-    response.headers["Cache-Control"] = "no-cache" if cached else "no-store"
+    headers["Cache-Control"] = "no-cache" if cached else "no-store"
     return response

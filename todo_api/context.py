@@ -1,6 +1,7 @@
 """The typed state of a request (`g`) and of the application."""
 
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import flask
 from flask import Flask, current_app
@@ -24,8 +25,16 @@ class RequestState(_AppCtxGlobals):
 g = cast(RequestState, flask.g)
 
 
+class App(Flask):
+    """Flask without async views. It asks of each function of each request whether it is one."""
+
+    app_ctx_globals_class = RequestState
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def init_app(app: Flask, config: Config) -> None:
-    app.app_ctx_globals_class = RequestState
     app.config["PROPAGATE_EXCEPTIONS"] = False  # an unplanned error is a 500 in tests too
     app.extensions["settings"] = config
 

@@ -3,8 +3,9 @@
 from datetime import date
 from itertools import chain
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
-from flask import request, url_for
+from flask import request
 from marshmallow import ValidationError, fields
 from sqlalchemy import (
     BigInteger,
@@ -138,6 +139,5 @@ def read_page(result: CursorResult[Any], limit: int) -> tuple[list[Row[Any]], bo
 def next_page(sort: str, last: Row[Any]) -> dict[str, str]:
     """Return the `Link` header (RFC 8288) to the page after ``last``."""
     cursor = Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id)
-    query: dict[str, Any] = {**request.args.to_dict(flat=False), "cursor": cursor}
-    following = url_for(".list_tasks", **query)
-    return {"Link": f'<{following}>; rel="next"'}
+    query = urlencode({**request.args.to_dict(flat=False), "cursor": cursor}, doseq=True)
+    return {"Link": f'<{request.path}?{query}>; rel="next"'}

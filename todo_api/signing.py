@@ -33,4 +33,11 @@ def signers(use: str) -> list[URLSafeSerializer]:
 
 @cache
 def signer(key: bytes, use: str) -> URLSafeSerializer:
-    return URLSafeSerializer(key, use, serializer=orjson)
+    return Serializer(key, use, serializer=orjson)
+
+
+class Serializer(URLSafeSerializer):
+    """Does not try to compress values, which are too short for that. Reads compressed ones."""
+
+    def dump_payload(self, obj: Any) -> bytes:
+        return base64_encode(orjson.dumps(obj))

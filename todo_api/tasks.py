@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, request
 from sqlalchemy import Executable, Row
 from werkzeug.exceptions import NotFound, PreconditionFailed, UnprocessableEntity
 
@@ -304,7 +304,7 @@ def tagged(row: Row[Any]) -> tuple[Row[Any], dict[str, str]]:
 
 
 def created(row: Row[Any]) -> tuple[Row[Any], int, dict[str, str]]:
-    location = url_for(".get_task", task_id=row.id)
+    location = f"{request.path}/{row.id}"
     return row, HTTPStatus.CREATED, {"ETag": task_tag(row), "Location": location}
 
 
