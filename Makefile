@@ -45,6 +45,9 @@ faults: .venv/installed ## Break the database, the processes and migrations, and
 bench-scaling: .venv/installed ## Measure what grows: processes, tasks, the table. Needs wrk.
 	@$(BIN)/python -m benchmarks.scaling
 
+bench-indexes: .venv/installed ## Measure what each index costs writes and saves sorted pages.
+	@$(BIN)/python -m benchmarks.indexes
+
 bench: .venv/installed benchmarks/.venv/installed ## Compare with FastAPI and asyncpg. Needs wrk.
 	@$(BIN)/python -m benchmarks.run
 
@@ -97,4 +100,4 @@ benchmarks/.venv/installed: benchmarks/requirements.txt
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'created .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run demo test pooled e2e fuzz image faults check audit bench bench-scaling format migration openapi lock
+.PHONY: help run demo test pooled e2e fuzz image faults check audit bench bench-scaling bench-indexes format migration openapi lock

@@ -18,7 +18,7 @@ FILL = f"""
 INSERT INTO tasks
     (user_id, title, description, completed, created_at, updated_at, priority, due_date, tags)
 SELECT CASE WHEN n % 20 = 0 THEN 'many' WHEN n % 200 = 1 THEN 'some' WHEN n % 19000 = 2 THEN 'few'
-        ELSE 'user-' || n % 19000 END,
+        WHEN n % 2000 = 3 THEN 'several' ELSE 'user-' || n % 19000 END,
     'Task number ' || n::bigint * 7919 % 100003, 'What there is to say about it', n / 200 % 3 = 0,
     now() - n * interval '1 second', now() - n::bigint * 7919 % 2000003 * interval '1 second',
     (ARRAY['low', 'medium', 'high'])[1 + n / 600 % 3],
@@ -37,7 +37,7 @@ FRESH_TASKS = sa.text(
 @dataclass
 class Database:
     """A database. `made_database` has 2,000,000 tasks: 100,000 of one user, 10,000 of one,
-    100 of each other.
+    1,000 of one, 100 of each other.
     """
 
     url: str
@@ -83,24 +83,19 @@ def empty_database() -> Iterator[Database]:
 
 
 def explain(database: Database) -> str:
-    """Return the plan of the hundredth page, and see that none sorts, in whatever order."""
+    """Return the plan of the hundredth page, and see that it does not sort."""
     with database.engine.connect() as connection:
-        for sort in queries.PAGE_BY_SORT:
-            plan(connection, sort, owner="some")
         place = connection.exec_driver_sql(
             "SELECT created_at, id FROM tasks WHERE user_id = 'many'"
             " ORDER BY created_at DESC, id DESC OFFSET 1980 LIMIT 1"
         ).one()
         found = {"position_value": place.created_at, "position_id": place.id}
-        return plan(connection, "-created_at", owner="many", **found)
-
-
-def plan(connection: sa.Connection, sort: str, **values: object) -> str:
-    compiled = queries.PAGE_BY_SORT[sort].compile(connection)
-    lines = connection.exec_driver_sql(
-        f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {compiled}",
-        dict.fromkeys(compiled.params) | {"is_deleted": False, "row_limit": 21} | values,
-    )
+        values = {"owner": "many", "is_deleted": False, "row_limit": 21} | found
+        compiled = queries.PAGE_BY_SORT["-created_at"].compile(connection)
+        lines = connection.exec_driver_sql(
+            f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {compiled}",
+            dict.fromkeys(compiled.params) | values,
+        )
     text = "\n".join(lines.scalars())
     assert "Index Scan" in text, text
     assert "Sort" not in text, text

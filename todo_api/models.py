@@ -1,4 +1,4 @@
-"""The tables. Each limit of the API is a constraint. paging.py has the indexes of sort orders."""
+"""The tables. Each limit of the API is a constraint."""
 
 from sqlalchemy import (
     BigInteger,
@@ -121,6 +121,8 @@ so versions are in the order of commits. A task has the version of its last chan
 account, and a new row has a new ``epoch``.
 """
 
+# Only the default sort order has an index: a change to a task writes to every index of the table.
+# benchmarks/indexes.md has the price of each.
 Index(None, tasks.c.user_id, tasks.c.created_at.desc(), tasks.c.id.desc())
 Index(None, tasks.c.user_id, tasks.c.version, tasks.c.id)
 Index(

@@ -12,7 +12,6 @@ from flask import Flask
 from tests.support.api import next_link
 from tests.support.client import Client
 from todo_api.models import metadata, tasks
-from todo_api.paging import SORTS
 
 
 def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
@@ -32,10 +31,11 @@ def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
             "idempotency_key",
         )
     }
-    orders = ("created_at_id", "updated_at", "title", "priority", "due_date", "due_date_descending")
-    others = ("version_id", "idempotency_key")
-    assert set(indexes) == {f"ix_tasks_user_id_{name}" for name in (*orders, *others)} | {
-        "ix_tasks_deleted_at"
+    assert set(indexes) == {
+        "ix_tasks_deleted_at",
+        "ix_tasks_user_id_created_at_id",
+        "ix_tasks_user_id_idempotency_key",
+        "ix_tasks_user_id_version_id",
     }
     assert {name for name, index in indexes.items() if index["unique"]} == {
         "ix_tasks_user_id_idempotency_key"
@@ -133,11 +133,11 @@ def test_database_enforces_each_limit_too(app: Flask, row: dict[str, Any], const
     "query",
     [
         *("?limit=9", "?status=active&limit=9", "?status=completed&limit=1"),
-        *(f"?sort={sort}&limit=2" for sort in SORTS),
+        *("?sort=created_at&limit=2", "?sort=-created_at&limit=2"),
     ],
 )
 @pytest.mark.parametrize("page", ["first", "second"])
-def test_page_is_an_index_scan_without_a_sort(
+def test_page_sorted_by_creation_is_an_index_scan_without_a_sort(
     app: Flask, client: Client, user: str, query: str, page: str
 ) -> None:
     engine = app.extensions["engine"]
