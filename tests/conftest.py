@@ -1,5 +1,6 @@
 """One PostgreSQL for each run, one migrated database for each worker, one user for each test."""
 
+import logging
 import os
 import re
 import uuid
@@ -24,9 +25,11 @@ from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
     pytest_xdist_auto_num_workers,
 )
 from tests.support.client import Client, MakeApp, MakeClient, Token
+from tests.support.log import Lines
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
 from todo_api import create_app, db, embedded
+from todo_api.logs import JsonFormatter
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +118,18 @@ def app(config: Config) -> Iterator[Flask]:
     yield app
     app.extensions["engine"].dispose()
     assert undocumented == set()
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """The log of the service while the test runs."""
+    stream = Lines()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("todo_api")
+    logger.addHandler(handler)
+    yield stream
+    logger.removeHandler(handler)
 
 
 @pytest.fixture
