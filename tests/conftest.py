@@ -148,12 +148,18 @@ def token() -> Token:
     """Sign a token for ``user``. A claim of None is left out."""
 
     def sign(
-        user: object, /, *, key: str = SECRET, algorithm: str = "HS256", **claims: object
+        user: object,
+        /,
+        *,
+        key: str = SECRET,
+        algorithm: str = "HS256",
+        headers: dict[str, Any] | None = None,
+        **claims: object,
     ) -> str:
         now = int(time())
         claims = {"sub": user, "iat": now, "exp": now + 900} | claims
         present = {name: claim for name, claim in claims.items() if claim is not None}
-        return jwt.encode(present, key, algorithm=algorithm)
+        return jwt.encode(present, key, algorithm, headers)
 
     return sign
 

@@ -1,6 +1,9 @@
 """The `flask` commands of this service."""
 
 import re
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
 from time import time
 
 import click
@@ -8,7 +11,14 @@ import jwt
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
-from todo_api.auth import SUBJECT
+from todo_api.auth import (
+    AUTH_FAILURES,
+    NUMERIC_DATES,
+    SUBJECT,
+    NoToken,
+    is_numeric_date,
+    subject,
+)
 from todo_api.context import settings
 from todo_api.purge import purge
 
@@ -19,12 +29,16 @@ def init_app(app: Flask) -> None:
 
 
 @click.command()
-@click.argument("user")
+@click.argument("user", required=False)
 @click.option("--minutes", default=60, show_default=True, help="How long it is valid.")
+@click.option("--check", is_flag=True, help="Say why the token on standard input is refused.")
 @with_appcontext
-def token(user: str, minutes: int) -> None:
-    """Print a token of USER for curl, as Better Auth would sign it."""
-    if not SUBJECT.fullmatch(user):
+def token(user: str | None, minutes: int, check: bool) -> None:
+    """Print a token of USER for curl, as Better Auth would sign it. Or check one."""
+    if check:
+        check_token(sys.stdin.read())
+        return
+    if not SUBJECT.fullmatch(user or ""):
         raise click.BadParameter("must be 1 to 255 characters and not blank", param_hint="USER")
     config = settings()
     now = int(time())
@@ -32,6 +46,46 @@ def token(user: str, minutes: int) -> None:
     claims |= {"aud": config.jwt_audience} if config.jwt_audience else {}
     claims |= {"iss": config.jwt_issuer} if config.jwt_issuer else {}
     click.echo(jwt.encode(claims, config.token_keys[0], algorithm="HS256"))
+
+
+def check_token(text: str) -> None:
+    """Print whether a token is accepted, and why not. Exit with 1 if it is refused."""
+    token = text.strip().removeprefix("Bearer ").strip()
+    try:
+        if not token:
+            raise NoToken
+        say("accepted", f"The user is {subject(token, settings())}.", describe_token(token))
+    except NoToken as error:
+        say(f"refused: {error.reason}", AUTH_FAILURES[error.reason], describe_token(token))
+        sys.exit(1)
+
+
+def say(*lines: str) -> None:
+    """Print lines. A token may contain what changes the terminal: print `?` instead."""
+    for line in filter(None, lines):
+        click.echo("".join(c if c.isprintable() else "?" for c in line))
+
+
+def describe_token(token: str) -> str:
+    """Return what a token says about itself, whether true or not."""
+    try:
+        told = jwt.decode_complete(token, options={"verify_signature": False})
+    except (jwt.InvalidTokenError, RecursionError):
+        return ""
+    claims = ", ".join(describe_claim(*claim) for claim in told["payload"].items())
+    return f"It says: alg {told['header'].get('alg')}, {claims}. It is {utc(time())} now."
+
+
+def describe_claim(name: str, value: object) -> str:
+    """Return the name of a claim, and its value where a token is often refused for it."""
+    if name in NUMERIC_DATES and is_numeric_date(value):
+        with suppress(ValueError, OverflowError, OSError):  # a year that no calendar has
+            return f"{name} {utc(float(str(value)))}"
+    return f"{name} {value!r}" if name in ("aud", "iss") else name
+
+
+def utc(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 tasks = AppGroup("tasks", help="Look after the stored tasks.")
