@@ -11,6 +11,7 @@ import jwt
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
+from config import Config, ConfigError
 from todo_api.auth import (
     AUTH_FAILURES,
     NUMERIC_DATES,
@@ -21,6 +22,37 @@ from todo_api.auth import (
 )
 from todo_api.context import settings
 from todo_api.purge import purge
+
+NO_RESTART = 4
+"""The exit code after which gunicorn does not start a worker again."""
+
+
+def read_config() -> Config:
+    """Return the settings of the environment: those of migrations for `flask db`, or else all.
+
+    Print a line for each invalid setting, and exit. Under gunicorn, gunicorn.conf.py has already
+    done so in the form of the log.
+    """
+    command = command_name()
+    try:
+        return Config.for_migrations() if command == "db" else Config.from_env()
+    except ConfigError as error:
+        click.echo(error, err=True)
+        sys.exit(1 if command else NO_RESTART)
+
+
+def command_name() -> str:
+    """Return the `flask` command of this process, or an empty string under another server.
+
+    While `flask` looks for a command of the application, it does not say which.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return ""
+    if context.parent:
+        return str(context.info_name)
+    _, words, _ = context.command.make_parser(context).parse_args(sys.argv[1:])
+    return [*words, "help"][0]
 
 
 def init_app(app: Flask) -> None:

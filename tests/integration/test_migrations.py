@@ -134,7 +134,7 @@ def test_migrating_through_a_pooler_logs_a_warning(
     logger = logging.getLogger("alembic.env")
     logger.addHandler(caplog.handler)
     try:
-        with app.app_context(), pytest.raises(sa.exc.OperationalError):
+        with app.app_context(), pytest.raises(SystemExit):
             flask_migrate.upgrade()
     finally:
         logger.removeHandler(caplog.handler)
@@ -146,7 +146,7 @@ def test_migration_times_out_waiting_for_a_lock(empty: Flask) -> None:
     engine = empty.extensions["engine"]
     with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
         connection.exec_driver_sql("LOCK TABLE tasks IN ACCESS SHARE MODE")
-        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+        with pytest.raises(SystemExit):
             flask_migrate.downgrade(revision="base")
     assert "tasks" in tables(empty)
 
