@@ -58,6 +58,7 @@ def command_name() -> str:
 def init_app(app: Flask) -> None:
     app.cli.add_command(token)
     app.cli.add_command(tasks)
+    app.cli.add_command(doctor)
 
 
 @click.command()
@@ -118,6 +119,15 @@ def describe_claim(name: str, value: object) -> str:
 
 def utc(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@click.command()
+@with_appcontext
+def doctor() -> None:
+    """Check the settings, the database and the rights of its role."""
+    from todo_api.doctor import examine  # a process that serves does not need it
+
+    sys.exit(not examine())
 
 
 tasks = AppGroup("tasks", help="Look after the stored tasks.")

@@ -1,9 +1,11 @@
 """The probes of an orchestrator: is the process alive, and can it serve."""
 
 import logging
+from collections.abc import Sequence
+from typing import Any
 
 from flask import request
-from sqlalchemy import ARRAY, Text, bindparam, text
+from sqlalchemy import ARRAY, Row, Text, bindparam, text
 from werkzeug.exceptions import ServiceUnavailable
 
 from todo_api import db
@@ -54,15 +56,15 @@ def get_ready() -> dict[str, str]:
         raise ServiceUnavailable("This instance is shutting down. Send requests to another one.")
     unusable = db.execute(UNUSABLE_COLUMNS).all()
     if unusable:
-        logger.error("not ready: %s", schema_advice([tuple(row) for row in unusable]))
+        logger.error("not ready: %s", schema_advice(unusable))
         raise ServiceUnavailable("The database is not ready for this version. The log says why.")
     return {"status": "ok"}
 
 
-def schema_advice(unusable: list[tuple[str, bool]]) -> str:
+def schema_advice(unusable: Sequence[Row[Any]]) -> str:
     """Say what is wrong with the rows of `UNUSABLE_COLUMNS`, and which command fixes it."""
-    missing = [name for name, present in unusable if not present]
+    missing = [row.name for row in unusable if not row.present]
     if missing:
         others = f" and {len(missing) - 1} more columns" if missing[1:] else ""
         return f"the database has no {missing[0]}{others}. Run: flask db upgrade"
-    return f"the role of DATABASE_URL may not read {unusable[0][0]}. Run: flask doctor"
+    return f"the role of DATABASE_URL may not read {unusable[0].name}. Run: flask doctor"
