@@ -1,12 +1,19 @@
 """Which browsers may call the API, and what they may send and read."""
 
-from flask import Flask
+import logging
+
+from flask import Flask, request
 from flask_cors import CORS
+from werkzeug.wrappers import Response
 
 from config import Config
 
+MAX_ORIGIN = 200  # characters of an origin in the log
+logger = logging.getLogger(__name__)
+
 
 def init_app(app: Flask, config: Config) -> None:
+    app.after_request(warn_of_refused_origin)  # first: it runs after flask-cors
     CORS(
         app,
         origins=list(config.frontend_origins),
@@ -32,3 +39,15 @@ def init_app(app: Flask, config: Config) -> None:
         max_age=600,
         always_send=False,
     )
+
+
+def warn_of_refused_origin(response: Response) -> Response:
+    """Log an origin that gets no CORS headers: its page only sees "Failed to fetch"."""
+    origin = request.environ.get("HTTP_ORIGIN", "")
+    refused = origin and "Access-Control-Allow-Origin" not in response.headers
+    if refused and origin.partition("://")[2] != request.host:  # a page of this host needs none
+        logger.warning(
+            "origin refused: if it is yours, add it to FRONTEND_URL",
+            extra={"origin": ascii(origin[:MAX_ORIGIN])[1:-1]},
+        )
+    return response
