@@ -1,6 +1,9 @@
 """The `flask` commands of this service."""
 
+import errno
+import logging
 import re
+import socket
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,8 +13,10 @@ import click
 import jwt
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
+from werkzeug.serving import is_running_from_reloader
 
 from config import Config, ConfigError
+from todo_api import db
 from todo_api.auth import (
     AUTH_FAILURES,
     NUMERIC_DATES,
@@ -25,6 +30,20 @@ from todo_api.purge import purge
 
 NO_RESTART = 4
 """The exit code after which gunicorn does not start a worker again."""
+
+
+GREETING = """{press}
+
+  API    {address}/api/tasks
+  docs   {address}/docs
+  token  {program} token demo
+  data   {place}
+
+  Create a task from another terminal. The token in this line is valid for an hour:
+
+curl {address}/api/tasks -H 'Content-Type: application/json' -d '{{"title": "Buy milk"}}' \
+-H 'Authorization: Bearer {token}'
+"""
 
 
 def read_config() -> Config:
@@ -59,6 +78,40 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(token)
     app.cli.add_command(tasks)
     app.cli.add_command(doctor)
+    context = click.get_current_context(silent=True)
+    if context and context.info_name == "run" and not is_running_from_reloader():
+        host, port = context.params["host"], context.params["port"]
+        check_port(host, port)
+        greet(app, f"http://localhost:{port}")
+
+
+def check_port(host: str, port: int) -> None:
+    """Exit with one line if another program listens on the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            click.echo(f"Port {port} is in use. Set FLASK_RUN_PORT to another one.", err=True)
+            sys.exit(1)
+
+
+def greet(app: Flask, address: str) -> None:
+    """Print what a developer needs next, after the last line that `flask run` prints."""
+
+    def add_greeting(record: logging.LogRecord) -> bool:
+        if "Press CTRL+C to quit" in str(record.msg):
+            config = app.extensions["settings"]
+            record.msg = GREETING.format(
+                press=record.msg,
+                address=address,
+                program=sys.argv[0],
+                token=sign_token("demo", 60, config),
+                place=db.describe_place(config.database_url),
+            )
+        return True
+
+    logging.getLogger("werkzeug").addFilter(add_greeting)
 
 
 @click.command()
@@ -73,12 +126,15 @@ def token(user: str | None, minutes: int, check: bool) -> None:
         return
     if not SUBJECT.fullmatch(user or ""):
         raise click.BadParameter("must be 1 to 255 characters and not blank", param_hint="USER")
-    config = settings()
+    click.echo(sign_token(str(user), minutes, settings()))
+
+
+def sign_token(user: str, minutes: int, config: Config) -> str:
     now = int(time())
     claims = {"sub": user, "iat": now, "exp": now + minutes * 60}
     claims |= {"aud": config.jwt_audience} if config.jwt_audience else {}
     claims |= {"iss": config.jwt_issuer} if config.jwt_issuer else {}
-    click.echo(jwt.encode(claims, config.token_keys[0], algorithm="HS256"))
+    return jwt.encode(claims, config.token_keys[0], algorithm="HS256")
 
 
 def check_token(text: str) -> None:

@@ -135,6 +135,16 @@ def resolve_url(value: str) -> URL:
     return url.set(drivername="postgresql+psycopg2", query=CONNECTION_DEFAULTS | dict(url.query))
 
 
+def describe_place(value: str) -> str:
+    """Return where the data is kept, for people."""
+    if value == EMBEDDED:
+        return (
+            f"{embedded.own_folder(EMBEDDED_FOLDER)}, by a PostgreSQL that stops with this server"
+        )
+    url = parse_url(value)
+    return f"database {url.database} on {url.host or url.query.get('host')}"
+
+
 def parse_url(value: str) -> URL:
     """Return the URL. Several hosts become parameters, because SQLAlchemy's URL has one host.
 

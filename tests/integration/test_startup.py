@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import flask_migrate
@@ -11,10 +14,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from tests import ROOT
+from tests import ROOT, SECRET
 from tests.support.postgres import NewDatabase
 from tests.support.roles import role_with
-from tests.support.serving import GUNICORN, Server
+from tests.support.serving import GUNICORN, Server, free_port
+from tests.support.waiting import wait_until
+from todo_api import db, embedded
 
 FLASK = [sys.executable, "-m", "flask", "--app"]
 BAD = {
@@ -129,3 +134,66 @@ def test_database_that_is_newer_than_the_code_is_named(tmp_path: Path, empty: Fl
         "Error: Can't locate revision identified by '9999'. The database is newer than this code:"
         " deploy the newer code, or go back with its flask db downgrade."
     )
+
+
+def test_flask_run_ends_with_a_curl_line_that_works(tmp_path: Path, database_url: str) -> None:
+    port = free_port()
+    log = tmp_path / "log"
+    environ = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
+    environ |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "FLASK_RUN_PORT": str(port)}
+    environ |= {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": plain(database_url)}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*FLASK, "wsgi", "run"], cwd=tmp_path, env=environ, stdout=output, stderr=output
+        )
+    try:
+        wait_until(lambda: "Bearer" in log.read_text(), "nothing is printed")
+        printed = log.read_text()
+        assert f"  docs   http://localhost:{port}/docs\n" in printed
+        assert f"  data   database {sa.make_url(database_url).database} on /" in printed
+        line = printed.strip().splitlines()[-1]
+        assert line.startswith("curl ")
+        created = subprocess.run(
+            ["sh", "-c", line], capture_output=True, text=True, timeout=30, check=True
+        )
+        assert json.loads(created.stdout)["title"] == "Buy milk"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def test_embedded_data_is_named_by_its_folder() -> None:
+    place = db.describe_place("embedded")
+    assert place.startswith(f"{embedded.own_folder(db.EMBEDDED_FOLDER)}, ")
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that another program listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_flask_run_on_a_port_in_use_is_one_line(tmp_path: Path, taken: int) -> None:
+    settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://host/db"}
+    ran = run([*FLASK, "wsgi", "run"], tmp_path, FLASK_RUN_PORT=str(taken), **settings)
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        f"Port {taken} is in use. Set FLASK_RUN_PORT to another one.\n",
+    )
+
+
+def test_flask_run_on_an_address_of_another_machine_fails(tmp_path: Path) -> None:
+    settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://host/db"}
+    ran = run([*FLASK, "wsgi", "run", "--host", "203.0.113.1"], tmp_path, **settings)
+    assert ran.returncode == 1
+    assert "Cannot assign requested address" in ran.stderr
+
+
+def test_gunicorn_on_a_port_in_use_is_one_line(tmp_path: Path, taken: int) -> None:
+    server = Server(tmp_path / "log", "postgresql://host/db", 0, taken)
+    assert server.process.wait(20) == 1
+    logged = [line["event"] for line in server.lines() if line["level"] != "INFO"]
+    assert logged == [
+        f"('127.0.0.1', {taken}) is in use. Set PORT to another port, or --bind to another address."
+    ]
