@@ -8,11 +8,6 @@ help: ## List the commands.
 
 run: .venv/installed .env ## Serve the API on http://localhost:8000 with its own database.
 	@$(BIN)/flask db upgrade
-	@echo
-	@echo '  API    http://localhost:'$${FLASK_RUN_PORT:-8000}'/api/tasks'
-	@echo '  docs   http://localhost:'$${FLASK_RUN_PORT:-8000}'/docs'
-	@echo '  token  $(BIN)/flask token demo'
-	@echo
 	@exec $(BIN)/flask run
 
 demo: .venv/installed .env ## Serve the API and the front end of examples/nextjs (http://localhost:3000).

@@ -3,9 +3,14 @@
 import hmac
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from secrets import token_hex
+from urllib.parse import parse_qsl
+
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import make_dsn
 
 EMBEDDED = "embedded"
 """The `DATABASE_URL` that asks for the PostgreSQL of development."""
@@ -16,10 +21,33 @@ POOL_SIZE = 10
 MAX_BODY_BYTES = 128 * 1024
 
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key at least as long as the hash
+MAKE_SECRET = "make one: openssl rand -base64 32"  # noqa: S105 -- a command
 
-# Better Auth's default and the placeholders of guides.
-PUBLIC_SECRET = re.compile(
-    r"better-auth-secret(-\d+)?|(your|change|replace|example|development|my)[-_ ].*", re.I
+# Secrets that anyone can read: Better Auth's default, and placeholders of guides and templates.
+# Shorter ones are refused for their length.
+PUBLISHED_SECRETS = frozenset(
+    {
+        "better-auth-secret-12345678901234567890",
+        "better-auth-secret-123456789012345678901234567890",
+        "change-me-change-me-change-me-change-me",
+        "change-me-min-32-chars-cryptorandom-string",
+        "change-me-to-a-long-random-string",
+        "change-me-to-a-random-string-at-least-32-chars",
+        "change-this-to-a-random-32-plus-char-string",
+        "replace-this-with-a-random-secret-at-least-32-characters",
+        "replace-with-a-long-random-secret",
+        "replace-with-a-long-random-string",
+        "replace-with-a-strong-random-secret",
+        "replace-with-at-least-32-random-characters",
+        "your-existing-or-generated-secret-at-least-32-characters",
+        "your-secret-key-at-least-32-characters",
+        "your-secret-key-at-least-32-characters-long",
+        "your-secret-key-min-32-characters",
+        "your-secret-key-min-32-characters-long",
+        "your-super-secret-key-at-least-32-characters-long",
+        "your-super-secret-key-min-32-characters-long",
+        "your-super-secure-secret-key-minimum-32-characters",
+    }
 )
 # PyJWT rejects these as HMAC keys, but only at the first request.
 ASYMMETRIC_KEY = re.compile(r"-----BEGIN |(ssh|ecdsa|sk)-")
@@ -34,7 +62,11 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class ConfigError(ValueError):
-    """An invalid setting. The message names the variable, never its value."""
+    """Invalid settings, one line each. A line names the variable, never its value."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
 
 
 @dataclass(frozen=True)
@@ -55,16 +87,20 @@ class Config:
     statement_timeout: float = 5
 
     def __post_init__(self) -> None:
-        check_secret("BETTER_AUTH_SECRET", self.better_auth_secret)
+        if problems := [problem for problem in self.find_problems() if problem]:
+            raise ConfigError(problems)
+
+    def find_problems(self) -> Iterator[str | None]:
+        """Check each setting."""
+        yield secret_problem("BETTER_AUTH_SECRET", self.better_auth_secret)
         if self.better_auth_secret_previous is not None:
-            check_secret("BETTER_AUTH_SECRET_PREVIOUS", self.better_auth_secret_previous)
-        check_database_url("DATABASE_URL", self.database_url)
+            yield secret_problem("BETTER_AUTH_SECRET_PREVIOUS", self.better_auth_secret_previous)
+        yield url_problem("DATABASE_URL", self.database_url)
         if self.database_url_unpooled is not None:
-            check_database_url("DATABASE_URL_UNPOOLED", self.database_url_unpooled)
-        for origin in self.frontend_origins:
-            check_origin(origin)
+            yield url_problem("DATABASE_URL_UNPOOLED", self.database_url_unpooled)
+        yield next(filter(None, map(origin_problem, self.frontend_origins)), None)
         if self.log_level not in LOG_LEVELS:
-            raise ConfigError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+            yield f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -86,6 +122,16 @@ class Config:
             log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
         )
 
+    @classmethod
+    def for_migrations(cls, environ: Mapping[str, str] = os.environ) -> "Config":
+        """Read only the URL that migrations use: the direct one, or else the service's."""
+        names = ("DATABASE_URL_UNPOOLED", "DATABASE_URL")
+        name = next((name for name in names if environ.get(name)), "DATABASE_URL")
+        url = environ.get(name, "")
+        if problem := url_problem(name, url):
+            raise ConfigError([problem])
+        return cls(better_auth_secret=token_hex(), database_url=url)  # migrations sign nothing
+
     @cached_property
     def token_keys(self) -> tuple[bytes, ...]:
         """The HMAC keys a token may be signed with, the current one first."""
@@ -105,47 +151,65 @@ def derive_key(key: bytes, use: str) -> bytes:
     return hmac.digest(key, f"todo_api {use}".encode(), "sha256")
 
 
-def check_secret(name: str, secret: str) -> None:
+def secret_problem(name: str, secret: str) -> str | None:
+    """Return what is wrong with a secret. Only a published one is quoted."""
     if not secret:
-        raise ConfigError(f"{name} is not set; set it to the secret of your Better Auth server")
+        return f"{name} is not set; set it to the secret of your Better Auth server"
     if secret != secret.strip():
-        raise ConfigError(
-            f"{name} starts or ends with white space; remove it here and in Better Auth"
-        )
+        return f"{name} starts or ends with white space; remove it here and in Better Auth"
     if len(secret.encode(errors="surrogateescape")) < MIN_SECRET_BYTES:
-        raise ConfigError(
-            f"{name} is shorter than {MIN_SECRET_BYTES} bytes; make one: openssl rand -base64 32"
-        )
-    if PUBLIC_SECRET.fullmatch(secret):
-        raise ConfigError(
-            f"{name} is a published default or placeholder; make one: openssl rand -base64 32"
-        )
+        return f"{name} is shorter than {MIN_SECRET_BYTES} bytes; {MAKE_SECRET}"
+    if secret.lower() in PUBLISHED_SECRETS:
+        return f'{name} is the published placeholder "{secret}"; {MAKE_SECRET}'
     if ASYMMETRIC_KEY.match(secret) or not secret.isprintable():
-        raise ConfigError(f"{name} must be plain text, not a PEM or SSH key")
+        return f"{name} must be plain text, not a PEM or SSH key"
+    return None
 
 
-def check_origin(origin: str) -> None:
+def origin_problem(origin: str) -> str | None:
     found = ORIGIN.fullmatch(origin)
     if not found or int((found[1] or ":0")[1:]) > MAX_PORT:
-        raise ConfigError(
+        return (
             "FRONTEND_URL must be origins such as https://app.example.com, separated by commas: a "
             "scheme, a host and a port if there is one; no path, no *"
         )
     if DEFAULT_PORT.fullmatch(origin):
-        raise ConfigError("FRONTEND_URL has a default port; leave out :80 and :443, as browsers do")
+        return "FRONTEND_URL has a default port; leave out :80 and :443, as browsers do"
+    return None
 
 
-def check_database_url(name: str, url: str) -> None:
+def url_problem(name: str, url: str) -> str | None:
     if url == EMBEDDED:
-        return
+        return None
+    if not url:
+        return f"{name} is not set; set it to a postgresql:// URL"
     if url != "".join(url.split()):
-        raise ConfigError(f"{name} contains white space; percent-encode or remove it")
+        return f"{name} contains white space; percent-encode or remove it"
     if not POSTGRES_SCHEME.match(url):
-        raise ConfigError(f"{name} must be set to a postgresql:// URL")
+        return f"{name} must be set to a postgresql:// URL"
     parts = DATABASE_URL.fullmatch(url)
     hosts = [DATABASE_HOST.fullmatch(host) for host in parts[2].split(",")] if parts else [None]
     if not all(host and 0 < int(host[3] or 1) <= MAX_PORT for host in hosts):
-        raise ConfigError(
+        return (
             f"{name} is not a valid URL: postgresql://user:password@host:port/database, "
             "with the special characters of user and password percent-encoded"
         )
+    return parameter_problem(name, parse_qsl(url.partition("?")[2], keep_blank_values=True))
+
+
+def parameter_problem(name: str, parameters: list[tuple[str, str]]) -> str | None:
+    """Return which parameter is unknown to libpq or is repeated."""
+    once = dict(parameters)
+    if len(once) < len(parameters):
+        return f"{name} has a duplicate parameter"
+    if once.get("client_encoding", "utf8").lower() not in ("utf8", "utf-8"):
+        return f"{name} has a parameter client_encoding that is not utf8: remove it"
+    try:
+        make_dsn(**once)
+    except ProgrammingError as error:
+        return f"{name} has a parameter that libpq rejects: {one_line(error)}"
+    return None
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -3,10 +3,21 @@
 import gc
 import signal
 import socket
+import sys
 from typing import Any
 
-from config import MAX_BODY_BYTES, POOL_SIZE
+from config import MAX_BODY_BYTES, POOL_SIZE, Config, ConfigError
 from http_server.worker import JsonLogger, Worker, affordable_connections, stopping
+
+
+def on_starting(server: Any) -> None:
+    """Log a line for each invalid setting, and exit before a worker starts."""
+    try:
+        Config.from_env()
+    except ConfigError as error:
+        for problem in error.problems:
+            server.log.error(problem)
+        sys.exit(1)
 
 
 def pre_request(_worker: Any, request: Any) -> None:

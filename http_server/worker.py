@@ -46,6 +46,8 @@ class JsonLogger(Logger):
     A `logconfig_dict` would do too, but turns on an access log, query strings and all.
     """
 
+    in_use = False
+
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         formatter = JsonFormatter(
@@ -61,6 +63,17 @@ class JsonLogger(Logger):
         if msg.startswith("Invalid request from "):
             msg = msg.partition(": ")[0]
         super().warning(msg, *args, **kwargs)
+
+    def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log an address in use once, with its setting. gunicorn logs it eleven times."""
+        if msg == "Connection in use: %s":
+            if self.in_use:
+                return
+            self.in_use = True
+            msg = "%s is in use. Set PORT to another port, or --bind to another address."
+        elif self.in_use and msg.startswith(("connection to ", "Can't connect to ")):
+            return
+        super().error(msg, *args, **kwargs)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """Leave out a client that was too slow: it is no failure of the service."""

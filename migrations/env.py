@@ -7,11 +7,14 @@ from time import monotonic, sleep
 from typing import Any
 
 from alembic import context
+from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 
 from todo_api.context import settings
 from todo_api.db import resolve_url
+from todo_api.logs import failure_reason
 from todo_api.models import metadata
 
 LOCK_TIMEOUT = "5s"  # requests queue behind a migration that waits for a table lock
@@ -37,7 +40,42 @@ HOLDER = text(
 logger = logging.getLogger("alembic.env")
 
 
+# What to do about a failed statement, by its SQLSTATE. Without one, connecting failed.
+ADVICE = {
+    None: "Check DATABASE_URL_UNPOOLED, or DATABASE_URL if it is not set.",
+    "42501": "Set DATABASE_URL_UNPOOLED to the URL of the role that owns the tables.",
+    "55P03": "End the transactions that use the tables for long, then run flask db upgrade again.",
+}
+OTHER_ADVICE = "The migrations before it are done. Fix the cause, then run flask db upgrade again."
+NEWER = (
+    "The database is newer than this code: deploy the newer code, or go back with its"
+    " flask db downgrade."
+)
+
+
 def main() -> None:
+    """Migrate. A failure is one line with its cause and what to do."""
+    try:
+        run()
+    except DBAPIError as error:
+        code = getattr(error.orig, "pgcode", None)
+        cause = failure_cause(error)
+        raise CommandError(f"{cause}. {ADVICE.get(code, OTHER_ADVICE)}") from None
+    except CommandError as error:
+        if isinstance(error.__cause__, ResolutionError):
+            raise CommandError(f"{error}. {NEWER}") from None
+        raise
+
+
+def failure_cause(error: DBAPIError) -> str:
+    """Return the SQLSTATE and the words of the server, without the detail: it may quote a row."""
+    code = getattr(error.orig, "pgcode", None)
+    if code is None or code.startswith("22"):  # the words about a value quote it
+        return failure_reason(error).rstrip("?.")
+    return f"{code} {error.orig.diag.message_primary}"  # type: ignore[union-attr]
+
+
+def run() -> None:
     config = settings()
     url = resolve_url(config.database_url_unpooled or config.database_url)
     if context.is_offline_mode():

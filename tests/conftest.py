@@ -1,5 +1,6 @@
 """One PostgreSQL for each run, one migrated database for each worker, one user for each test."""
 
+import logging
 import os
 import re
 import uuid
@@ -24,9 +25,11 @@ from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
     pytest_xdist_auto_num_workers,
 )
 from tests.support.client import Client, MakeApp, MakeClient, Token
+from tests.support.log import Lines
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
 from todo_api import create_app, db, embedded
+from todo_api.logs import JsonFormatter
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +121,18 @@ def app(config: Config) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def lines() -> Iterator[Lines]:
+    """The log of the service while the test runs."""
+    stream = Lines()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("todo_api")
+    logger.addHandler(handler)
+    yield stream
+    logger.removeHandler(handler)
+
+
+@pytest.fixture
 def folder() -> Iterator[Path]:
     with reachable_folder() as path:
         yield path
@@ -133,12 +148,18 @@ def token() -> Token:
     """Sign a token for ``user``. A claim of None is left out."""
 
     def sign(
-        user: object, /, *, key: str = SECRET, algorithm: str = "HS256", **claims: object
+        user: object,
+        /,
+        *,
+        key: str = SECRET,
+        algorithm: str = "HS256",
+        headers: dict[str, Any] | None = None,
+        **claims: object,
     ) -> str:
         now = int(time())
         claims = {"sub": user, "iat": now, "exp": now + 900} | claims
         present = {name: claim for name, claim in claims.items() if claim is not None}
-        return jwt.encode(present, key, algorithm=algorithm)
+        return jwt.encode(present, key, algorithm, headers)
 
     return sign
 

@@ -24,12 +24,13 @@ from todo_api import (
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
-def create_app(config: Config) -> Flask:
-    """Make the WSGI application.
+def create_app(config: Config | None = None) -> Flask:
+    """Make the WSGI application. Without ``config``, read the settings from the environment.
 
     It connects to no database before a request needs one. It starts the embedded PostgreSQL if
     `DATABASE_URL` asks for it.
     """
+    config = config or cli.read_config()
     app = context.App(__name__, static_folder=None)
     context.init_app(app, config)
     logs.init_app(app, config)  # first: it starts the clock, and logs when all else is done

@@ -23,6 +23,31 @@ LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one
 SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID_LENGTH}}}", re.DOTALL)
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)  # RFC 7515, section 3.1
 NUMERIC_DATES = ("exp", "iat", "nbf")
+AUTH_FAILURES = {
+    "missing": "There is no `Authorization: Bearer` header. Usual cause: the page sends no token, "
+    "because nobody is signed in.",
+    "malformed": "It is not a JWT. Usual cause: a session token of Better Auth's `bearer()` "
+    "plugin, or the text `undefined`.",
+    "wrong_algorithm": "It is not signed with HS256. Usual cause: Better Auth's `jwt()` plugin "
+    "without a `sign` function.",
+    "wrong_signature": "It is signed with another secret. Usual cause: `BETTER_AUTH_SECRET` "
+    "differs from that of the Better Auth server.",
+    "wrong_type": "The `typ` in its header is not `JWT`. Usual cause: a token for another purpose.",
+    "claim_missing": "`sub`, `iat` or `exp` is missing, or `aud` or `iss` where `JWT_AUDIENCE` or "
+    "`JWT_ISSUER` is set. Usual cause: `sign` leaves it out.",
+    "invalid_subject": f"`sub` is not a text of 1 to {MAX_USER_ID_LENGTH} characters that is not "
+    "blank. Usual cause: `sign` puts something else than the user's id there.",
+    "invalid_time": "`exp`, `iat` or `nbf` is not a number of seconds. Usual cause: `sign` makes "
+    "it a text.",
+    "expired": "`exp` is in the past. Usual cause: the page keeps the token instead of asking for "
+    "a new one. Better Auth's tokens are valid for 15 minutes.",
+    "not_yet_valid": f"`iat` or `nbf` is more than {LEEWAY} seconds in the future. Usual cause: "
+    "the clock of this machine or of the Better Auth server is wrong.",
+    "wrong_audience": "`aud` does not contain `JWT_AUDIENCE`. Usual cause: the token is for "
+    "another service.",
+    "wrong_issuer": "`iss` is not `JWT_ISSUER`. Usual cause: the base URL of Better Auth changed.",
+}
+"""Why a token is refused: the names in the log's `auth_failure`, and what each one means."""
 
 
 class NoToken(Unauthorized):
@@ -64,21 +89,21 @@ def bearer_token() -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise NoToken
-    if not COMPACT.fullmatch(token.strip(" ")):  # PyJWT's base64 skips invalid characters
-        raise InvalidToken("malformed")
     return token.strip(" ")
 
 
 def subject(token: str, config: Config) -> str:
     """Return the user of a valid token. Raise `InvalidToken` for any other."""
+    if not COMPACT.fullmatch(token):  # PyJWT's base64 skips invalid characters
+        raise InvalidToken("malformed")
     try:
         claims = decode(token, config)
         if int(claims["exp"]) <= time() - LEEWAY:  # the claims may come from the cache
             raise jwt.ExpiredSignatureError
     except jwt.ExpiredSignatureError:
-        raise InvalidToken("ExpiredSignatureError", "Token expired") from None
+        raise InvalidToken("expired", "Token expired") from None
     except (jwt.InvalidTokenError, RecursionError) as error:
-        raise InvalidToken(type(error).__name__) from None
+        raise InvalidToken(REASONS.get(type(error), "malformed")) from None
     user: str = claims["sub"]
     return user
 
@@ -128,8 +153,9 @@ class StrictJWT(jwt.PyJWT):
             raise jwt.DecodeError from error
         if not isinstance(claims, dict):
             raise jwt.DecodeError
-        if not SUBJECT.fullmatch(str(claims.get("sub", ""))):
-            raise InvalidSubjectError  # PyJWT itself checks that it is a string
+        # PyJWT itself checks that it is there, and a string.
+        if "sub" in claims and not SUBJECT.fullmatch(str(claims["sub"])):
+            raise InvalidSubjectError
         # PyJWT calls int() on these, which accepts "9999999999" and true as well.
         if not all(is_numeric_date(claims.get(name, 0)) for name in NUMERIC_DATES):
             raise InvalidDateError
@@ -142,6 +168,19 @@ class InvalidTypeError(jwt.InvalidTokenError):
 
 class InvalidDateError(jwt.InvalidTokenError):
     """A time is not a finite JSON number."""
+
+
+REASONS: dict[type[Exception], str] = {
+    jwt.InvalidAlgorithmError: "wrong_algorithm",
+    jwt.InvalidSignatureError: "wrong_signature",
+    InvalidTypeError: "wrong_type",
+    jwt.MissingRequiredClaimError: "claim_missing",
+    InvalidSubjectError: "invalid_subject",
+    InvalidDateError: "invalid_time",
+    jwt.ImmatureSignatureError: "not_yet_valid",
+    jwt.InvalidAudienceError: "wrong_audience",
+    jwt.InvalidIssuerError: "wrong_issuer",
+}
 
 
 def is_numeric_date(value: object) -> bool:

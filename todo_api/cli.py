@@ -1,37 +1,189 @@
 """The `flask` commands of this service."""
 
+import errno
+import logging
 import re
+import socket
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
 from time import time
 
 import click
 import jwt
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
+from werkzeug.serving import is_running_from_reloader
 
-from todo_api.auth import SUBJECT
+from config import Config, ConfigError
+from todo_api import db
+from todo_api.auth import (
+    AUTH_FAILURES,
+    NUMERIC_DATES,
+    SUBJECT,
+    NoToken,
+    is_numeric_date,
+    subject,
+)
 from todo_api.context import settings
 from todo_api.purge import purge
+
+NO_RESTART = 4
+"""The exit code after which gunicorn does not start a worker again."""
+
+
+GREETING = """{press}
+
+  API    {address}/api/tasks
+  docs   {address}/docs
+  token  {program} token demo
+  data   {place}
+
+  Create a task from another terminal. The token in this line is valid for an hour:
+
+curl {address}/api/tasks -H 'Content-Type: application/json' -d '{{"title": "Buy milk"}}' \
+-H 'Authorization: Bearer {token}'
+"""
+
+
+def read_config() -> Config:
+    """Return the settings of the environment: those of migrations for `flask db`, or else all.
+
+    Print a line for each invalid setting, and exit. Under gunicorn, gunicorn.conf.py has already
+    done so in the form of the log.
+    """
+    command = command_name()
+    try:
+        return Config.for_migrations() if command == "db" else Config.from_env()
+    except ConfigError as error:
+        click.echo(error, err=True)
+        sys.exit(1 if command else NO_RESTART)
+
+
+def command_name() -> str:
+    """Return the `flask` command of this process, or an empty string under another server.
+
+    While `flask` looks for a command of the application, it does not say which.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return ""
+    if context.parent:
+        return str(context.info_name)
+    _, words, _ = context.command.make_parser(context).parse_args(sys.argv[1:])
+    return [*words, "help"][0]
 
 
 def init_app(app: Flask) -> None:
     app.cli.add_command(token)
     app.cli.add_command(tasks)
+    app.cli.add_command(doctor)
+    context = click.get_current_context(silent=True)
+    if context and context.info_name == "run" and not is_running_from_reloader():
+        host, port = context.params["host"], context.params["port"]
+        check_port(host, port)
+        greet(app, f"http://localhost:{port}")
+
+
+def check_port(host: str, port: int) -> None:
+    """Exit with one line if another program listens on the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            click.echo(f"Port {port} is in use. Set FLASK_RUN_PORT to another one.", err=True)
+            sys.exit(1)
+
+
+def greet(app: Flask, address: str) -> None:
+    """Print what a developer needs next, after the last line that `flask run` prints."""
+
+    def add_greeting(record: logging.LogRecord) -> bool:
+        if "Press CTRL+C to quit" in str(record.msg):
+            config = app.extensions["settings"]
+            record.msg = GREETING.format(
+                press=record.msg,
+                address=address,
+                program=sys.argv[0],
+                token=sign_token("demo", 60, config),
+                place=db.describe_place(config.database_url),
+            )
+        return True
+
+    logging.getLogger("werkzeug").addFilter(add_greeting)
 
 
 @click.command()
-@click.argument("user")
+@click.argument("user", required=False)
 @click.option("--minutes", default=60, show_default=True, help="How long it is valid.")
+@click.option("--check", is_flag=True, help="Say why the token on standard input is refused.")
 @with_appcontext
-def token(user: str, minutes: int) -> None:
-    """Print a token of USER for curl, as Better Auth would sign it."""
-    if not SUBJECT.fullmatch(user):
+def token(user: str | None, minutes: int, check: bool) -> None:
+    """Print a token of USER for curl, as Better Auth would sign it. Or check one."""
+    if check:
+        check_token(sys.stdin.read())
+        return
+    if not SUBJECT.fullmatch(user or ""):
         raise click.BadParameter("must be 1 to 255 characters and not blank", param_hint="USER")
-    config = settings()
+    click.echo(sign_token(str(user), minutes, settings()))
+
+
+def sign_token(user: str, minutes: int, config: Config) -> str:
     now = int(time())
     claims = {"sub": user, "iat": now, "exp": now + minutes * 60}
     claims |= {"aud": config.jwt_audience} if config.jwt_audience else {}
     claims |= {"iss": config.jwt_issuer} if config.jwt_issuer else {}
-    click.echo(jwt.encode(claims, config.token_keys[0], algorithm="HS256"))
+    return jwt.encode(claims, config.token_keys[0], algorithm="HS256")
+
+
+def check_token(text: str) -> None:
+    """Print whether a token is accepted, and why not. Exit with 1 if it is refused."""
+    token = text.strip().removeprefix("Bearer ").strip()
+    try:
+        if not token:
+            raise NoToken
+        say("accepted", f"The user is {subject(token, settings())}.", describe_token(token))
+    except NoToken as error:
+        say(f"refused: {error.reason}", AUTH_FAILURES[error.reason], describe_token(token))
+        sys.exit(1)
+
+
+def say(*lines: str) -> None:
+    """Print lines. A token may contain what changes the terminal: print `?` instead."""
+    for line in filter(None, lines):
+        click.echo("".join(c if c.isprintable() else "?" for c in line))
+
+
+def describe_token(token: str) -> str:
+    """Return what a token says about itself, whether true or not."""
+    try:
+        told = jwt.decode_complete(token, options={"verify_signature": False})
+    except (jwt.InvalidTokenError, RecursionError):
+        return ""
+    claims = ", ".join(describe_claim(*claim) for claim in told["payload"].items())
+    return f"It says: alg {told['header'].get('alg')}, {claims}. It is {utc(time())} now."
+
+
+def describe_claim(name: str, value: object) -> str:
+    """Return the name of a claim, and its value where a token is often refused for it."""
+    if name in NUMERIC_DATES and is_numeric_date(value):
+        with suppress(ValueError, OverflowError, OSError):  # a year that no calendar has
+            return f"{name} {utc(float(str(value)))}"
+    return f"{name} {value!r}" if name in ("aud", "iss") else name
+
+
+def utc(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@click.command()
+@with_appcontext
+def doctor() -> None:
+    """Check the settings, the database and the rights of its role."""
+    from todo_api.doctor import examine  # a process that serves does not need it
+
+    sys.exit(not examine())
 
 
 tasks = AppGroup("tasks", help="Look after the stored tasks.")

@@ -1,6 +1,7 @@
 """The engine, the session of a request, and the translation of database failures."""
 
 from pathlib import Path
+from time import monotonic
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -29,13 +30,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
 
-from config import DATABASE_HOST, DATABASE_URL, EMBEDDED, Config, ConfigError
+from config import DATABASE_HOST, DATABASE_URL, EMBEDDED, Config
 from todo_api import embedded
 from todo_api.context import g
 from todo_api.dialect import DRIVER, limited_cursor, read_timestamps_as_utc
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
+from todo_api.logs import failure_reason
 
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "instance" / "postgres"
+SECONDS_BETWEEN_TRACEBACKS = 60
 PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 # For libpq, unless DATABASE_URL says otherwise.
@@ -51,10 +54,8 @@ CONNECTION_DEFAULTS = {
 
 
 def init_app(app: Flask, config: Config) -> None:
-    check_parameters("DATABASE_URL", config.database_url)
-    if config.database_url_unpooled:
-        check_parameters("DATABASE_URL_UNPOOLED", config.database_url_unpooled)
     app.extensions["engine"] = make_engine(config)
+    app.extensions["traceback_due"] = 0.0
     app.teardown_appcontext(close_session)
 
 
@@ -69,9 +70,21 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
     except PROGRAMMING_ERRORS:
         raise
     except (DBAPIError, PoolTimeout) as error:
-        current_app.logger.error("database unavailable", exc_info=error)
+        log_failure(error)
         raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error
     return cast("CursorResult[Any]", result)
+
+
+def log_failure(error: DBAPIError | PoolTimeout) -> None:
+    """Log in one line why the database cannot answer. Once a minute, add the traceback."""
+    in_use = "all connections are in use"
+    reason = failure_reason(error) if isinstance(error, DBAPIError) else in_use
+    due = monotonic() >= current_app.extensions["traceback_due"]
+    if due:
+        current_app.extensions["traceback_due"] = monotonic() + SECONDS_BETWEEN_TRACEBACKS
+    current_app.logger.error(
+        "database unavailable", extra={"reason": reason}, exc_info=error if due else None
+    )
 
 
 def session() -> Session:
@@ -113,20 +126,6 @@ def discard_read_only(context: ExceptionContext) -> None:
         context.invalidate_pool_on_disconnect = False
 
 
-def check_parameters(name: str, value: str) -> None:
-    """Raise `ConfigError` for a parameter that is unknown to libpq or is repeated."""
-    query = {} if value == EMBEDDED else parse_url(value).query
-    once = {key: given for key, given in query.items() if isinstance(given, str)}
-    if len(once) < len(query):
-        raise ConfigError(f"{name} has a duplicate parameter")
-    if once.get("client_encoding", "utf8").lower() not in ("utf8", "utf-8"):
-        raise ConfigError(f"{name} has a parameter client_encoding that is not utf8: remove it")
-    try:
-        psycopg2.extensions.make_dsn(**once)
-    except psycopg2.ProgrammingError as error:
-        raise ConfigError(f"{name} has a parameter that libpq rejects: {error}") from None
-
-
 def resolve_url(value: str) -> URL:
     """Return the URL to connect to. Start the embedded PostgreSQL if the setting asks for it.
 
@@ -134,6 +133,16 @@ def resolve_url(value: str) -> URL:
     """
     url = parse_url(embedded.start(EMBEDDED_FOLDER) if value == EMBEDDED else value)
     return url.set(drivername="postgresql+psycopg2", query=CONNECTION_DEFAULTS | dict(url.query))
+
+
+def describe_place(value: str) -> str:
+    """Return where the data is kept, for people."""
+    if value == EMBEDDED:
+        return (
+            f"{embedded.own_folder(EMBEDDED_FOLDER)}, by a PostgreSQL that stops with this server"
+        )
+    url = parse_url(value)
+    return f"database {url.database} on {url.host or url.query.get('host')}"
 
 
 def parse_url(value: str) -> URL:

@@ -39,6 +39,7 @@ INPUT_ERROR_TYPES = {
     UNKNOWN_MESSAGE: "unknown",
     UNKNOWN_PARAMETER_MESSAGE: "unknown",
 }
+INPUT_ERROR_TYPE_NAMES = ("missing", "unknown", "null", "invalid")
 MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
 NO_TASK_MESSAGE = "Task not found"
@@ -73,7 +74,7 @@ class InputError(Schema):
     msg = fields.String(required=True, metadata={"examples": ["Missing data for required field."]})
     type = fields.String(
         required=True,
-        validate=OneOf(("missing", "unknown", "null", "invalid")),
+        validate=OneOf(INPUT_ERROR_TYPE_NAMES),
         metadata={"examples": ["missing"]},
     )
 
@@ -86,7 +87,9 @@ class Error(Schema):
     )
     status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
     error_type = fields.String(
-        required=True, metadata={"description": "The type of the error, for programs."}
+        required=True,
+        validate=OneOf(ERROR_TYPES.values()),
+        metadata={"description": "The type of the error, for programs."},
     )
     errors = fields.List(
         fields.Nested(InputError),

@@ -24,6 +24,9 @@ from todo_api.context import g, settings
 logger = logging.getLogger(__name__)
 
 METHODS = frozenset(HTTPMethod)
+# Classes of SQLSTATE: connections, transactions, authorization, resources, operators, the system.
+SERVER_CONDITIONS = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
+MAX_REASON = 300  # characters
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STDERR = 2
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({})))
@@ -133,9 +136,19 @@ class JsonFormatter(logging.Formatter):
 
 
 def describe(error: BaseException) -> str:
-    """Name an exception. For the database's add the SQLSTATE, or why connecting failed."""
+    """Name an exception, and for the database's say why it happened."""
     name = f"{type(error).__module__}.{type(error).__qualname__}"
-    if isinstance(error, DBAPIError):
-        no_statement = error.statement is None
-        return f"{name}: {error.orig if no_statement else getattr(error.orig, 'pgcode', None)}\n"
-    return f"{name}\n"
+    return f"{name}: {failure_reason(error)}\n" if isinstance(error, DBAPIError) else f"{name}\n"
+
+
+def failure_reason(error: DBAPIError) -> str:
+    """Return why the database failed, in one line that quotes no row.
+
+    That is the SQLSTATE, with the server's words where they are about the server. Without a
+    SQLSTATE the words are libpq's, about the connection.
+    """
+    code = getattr(error.orig, "pgcode", None)
+    if code and code[:2] not in SERVER_CONDITIONS:
+        return str(code)
+    words = error.orig.diag.message_primary if code else error.orig  # type: ignore[union-attr]
+    return " ".join(f"{code or ''} {words}".split())[:MAX_REASON]

@@ -9,7 +9,8 @@ from typing import Any
 
 import flask_swagger_ui
 from apispec import APISpec, BasePlugin
-from flask import Blueprint, Flask, Response, request
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Blueprint, Flask, Response, redirect, request
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 
@@ -17,6 +18,7 @@ from todo_api.api import Api, TaskIdConverter
 from todo_api.errors import (
     ERROR_TYPES,
     EXPIRED_TOKEN_MESSAGE,
+    INPUT_ERROR_TYPE_NAMES,
     INTERNAL_MESSAGE,
     NO_LENGTH_MESSAGE,
     NO_TASK_MESSAGE,
@@ -30,8 +32,9 @@ from todo_api.errors import (
     Error,
 )
 from todo_api.examples import EXAMPLES, named
-from todo_api.limits import MAX_ID
+from todo_api.limits import MAX_ID, PRIORITIES, STATUSES
 from todo_api.openapi_headers import add_headers, header_errors
+from todo_api.paging import SORTS
 
 DOCUMENT = {
     "API_TITLE": "Todo API",
@@ -81,6 +84,14 @@ BEARER = {
     "bearerFormat": "JWT",
     "description": "An HS256 token signed with the secret of Better Auth. `sub` is the user.",
 }
+# The choices that have a schema of their own: then a misspelt one does not compile in a client.
+CHOICES = {
+    "Status": tuple(STATUSES),
+    "Priority": PRIORITIES,
+    "Sort": SORTS,
+    "ErrorType": tuple(ERROR_TYPES.values()),
+    "InputErrorType": INPUT_ERROR_TYPE_NAMES,
+}
 TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
 
 
@@ -89,11 +100,20 @@ def init_app(app: Flask) -> Api:
     api = Api(app, spec_kwargs={"extra_plugins": [Conventions()]})
     api.register_converter(TaskIdConverter, lambda _: TASK_ID)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
-    app.register_blueprint(
-        Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
-    )
+    docs = Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
+    docs.add_url_rule("/", "root", lambda: redirect("/docs"))
+    app.register_blueprint(docs)
     app.after_request(restrict_page)
     return api
+
+
+def refer_to_choices(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[str, Any]:
+    """Replace the values of named choices by a reference to their schema."""
+    for name, choices in CHOICES.items():
+        if ret.get("enum") == list(choices):
+            del ret["type"], ret["enum"]
+            return {"$ref": f"#/components/schemas/{name}"}
+    return {}
 
 
 def restrict_page(response: Response) -> Response:
@@ -110,6 +130,10 @@ class Conventions(BasePlugin):
 
     def init_spec(self, spec: APISpec) -> None:
         super().init_spec(spec)
+        (marshmallow,) = (each for each in spec.plugins if isinstance(each, MarshmallowPlugin))
+        marshmallow.converter.add_attribute_function(refer_to_choices)  # type: ignore[union-attr]
+        for name, choices in CHOICES.items():
+            spec.components.schema(name, {"type": "string", "enum": list(choices)})
         spec.components.security_scheme("bearer", BEARER)
         for status, detail in ERRORS.items():
             spec.components.response(error_name(status), describe_error(status, detail))

@@ -109,6 +109,24 @@ def assert_times_out(
             cursor.execute("SELECT pg_sleep(5.5)")
 
 
+def test_outage_behind_the_pooler_is_logged_with_a_reason_and_one_traceback(
+    cluster: Cluster, pooled: Server, token: Token
+) -> None:
+    connection = pooled.connect()
+    assert ask(connection, "GET", "/api/tasks", token("ann"))[0].status == 200
+    cluster.stop("immediate")
+    for _ in range(20):
+        assert ask(connection, "GET", "/api/tasks", token("ann"))[0].status == 503
+    connection.close()
+    cluster.start()
+    failures = [line for line in pooled.lines() if line["event"] == "database unavailable"]
+    assert len(failures) == 20
+    assert {line["reason"].partition(" This")[0] for line in failures} == {
+        "server closed the connection unexpectedly"
+    }
+    assert sum("exc_info" in line for line in failures) == 1
+
+
 def test_migrations_use_the_direct_url(cluster: Cluster, pooler: Pooler) -> None:
     app = create_app(
         Config(SECRET, pooler.url(cluster.url), database_url_unpooled=str(cluster.url))

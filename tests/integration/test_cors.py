@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.client import Client, MakeApp
+from tests.support.log import Lines
 
 ORIGIN = "http://localhost:3000"
 PREFLIGHT = {
@@ -64,6 +65,34 @@ def test_other_origin_gets_no_cors_headers(client: Client, origin: str) -> None:
         client.get("/api/tasks", headers={"Origin": origin}),
     ):
         assert not [name for name, _ in response.headers if name.startswith("Access-Control-")]
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET", "POST"])
+@pytest.mark.parametrize("origin", ["https://app.example.com", "null", "http://["])
+def test_refused_origin_is_logged_as_a_warning(
+    client: Client, lines: Lines, method: str, origin: str
+) -> None:
+    client.open("/api/tasks", method=method, headers=PREFLIGHT | {"Origin": origin})
+    warning, request = lines.parsed()
+    assert (warning["level"], warning["origin"]) == ("WARNING", origin)
+    assert warning["event"] == "origin refused: if it is yours, add it to FRONTEND_URL"
+    assert warning["request_id"] == request["request_id"]
+
+
+def test_hostile_origin_is_one_short_line(client: Client, lines: Lines) -> None:
+    origin = 'https://x"\x85\t\x1b[2J' + "y" * 9_000
+    client.get("/api/tasks", headers={"Origin": origin})
+    warning, _ = lines.parsed()
+    assert warning["origin"].startswith('https://x"\\x85\\t\\x1b[2Jyyy')
+    assert len(lines.getvalue().splitlines()[0]) < 600
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": ORIGIN}, {"Origin": "http://localhost"}])
+def test_other_requests_log_no_warning(
+    client: Client, lines: Lines, headers: dict[str, str]
+) -> None:
+    client.post("/api/tasks", json={"title": "x"}, headers=headers)
+    assert lines.events("WARNING") == []
 
 
 def test_request_without_an_origin_gets_no_cors_headers(client: Client) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from flask import Flask
 from tests import ROOT
 from tests.support.client import Client, MakeApp, Token
 from tests.support.postgres import NewDatabase
+from tests.support.roles import role_with
 from todo_api.models import metadata, tasks
 
 
@@ -115,33 +115,15 @@ def test_migrations_use_the_unpooled_url(new_database: NewDatabase, make_app: Ma
             assert sa.inspect(connection).has_table("tasks")
 
 
-def test_role_with_only_row_privileges_can_serve(
-    empty: Flask, make_app: MakeApp, token: Token
-) -> None:
+def test_role_with_only_row_privileges_can_serve(empty: Flask, token: Token) -> None:
     flask_migrate.upgrade()
-    engine = empty.extensions["engine"]
-    role = f"role_{uuid.uuid4().hex}"
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
-        connection.exec_driver_sql(
-            f"GRANT SELECT, INSERT, UPDATE, DELETE ON tasks, accounts TO {role}"
-        )
-    try:
-        url = engine.url.set(drivername="postgresql", username=role, password=role)
-        app = make_app(
-            database_url=url.render_as_string(hide_password=False), database_url_unpooled=None
-        )
+    with role_with(empty, "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts") as app:
         client = Client(app, token("ann"))
         task = client.post("/api/tasks", json={"title": "x"}).headers["Location"]
         assert client.patch(f"{task}/complete").json["completed"] is True
         assert len(client.get("/api/tasks").json) == 1
         assert client.delete(task).status_code == 204
         assert client.get("/ready").status_code == 200
-        app.extensions["engine"].dispose()
-    finally:
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"DROP OWNED BY {role}")
-            connection.exec_driver_sql(f"DROP ROLE {role}")
 
 
 def test_migrating_through_a_pooler_logs_a_warning(
@@ -152,7 +134,7 @@ def test_migrating_through_a_pooler_logs_a_warning(
     logger = logging.getLogger("alembic.env")
     logger.addHandler(caplog.handler)
     try:
-        with app.app_context(), pytest.raises(sa.exc.OperationalError):
+        with app.app_context(), pytest.raises(SystemExit):
             flask_migrate.upgrade()
     finally:
         logger.removeHandler(caplog.handler)
@@ -164,7 +146,7 @@ def test_migration_times_out_waiting_for_a_lock(empty: Flask) -> None:
     engine = empty.extensions["engine"]
     with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
         connection.exec_driver_sql("LOCK TABLE tasks IN ACCESS SHARE MODE")
-        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+        with pytest.raises(SystemExit):
             flask_migrate.downgrade(revision="base")
     assert "tasks" in tables(empty)
 

@@ -9,7 +9,9 @@ from flask import Flask
 
 from tests import ROOT
 from tests.support.client import Client
+from todo_api.errors import ERROR_TYPES, INPUT_ERROR_TYPES
 from todo_api.models import PUBLIC
+from todo_api.openapi import CHOICES
 from todo_api.paging import SORTS
 
 OPERATIONS = {
@@ -113,22 +115,18 @@ def test_schemas_have_the_limits_of_the_validators(anonymous: Client) -> None:
 
 
 FILTERS: dict[str, Any] = {
-    "status": {
-        "type": "string",
-        "enum": ["all", "active", "pending", "completed", "deleted"],
-        "default": "all",
-    },
+    "status": {"$ref": "#/components/schemas/Status", "default": "all"},
     "q": {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000]*$"},
     "priority": {
         "type": "array",
-        "items": {"type": "string", "enum": ["low", "medium", "high"], "examples": ["high"]},
+        "items": {"$ref": "#/components/schemas/Priority", "examples": ["high"]},
         "maxItems": 10,
     },
     "due_before": {"type": "string", "format": "date"},
     "due_after": {"type": "string", "format": "date"},
 }
 PAGE = FILTERS | {
-    "sort": {"type": "string", "enum": list(SORTS), "default": "-created_at"},
+    "sort": {"$ref": "#/components/schemas/Sort", "default": "-created_at"},
     "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
     "cursor": {"type": "string"},
 }
@@ -150,6 +148,29 @@ def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) ->
         assert found == expected
 
 
+def test_choices_are_named_schemas_and_no_other_schema_repeats_them(anonymous: Client) -> None:
+    built = document(anonymous)
+    schemas = built["components"]["schemas"]
+    assert {name: set(schemas[name]["enum"]) for name in CHOICES} == {
+        "Status": {"all", "active", "pending", "completed", "deleted"},
+        "Priority": {"low", "medium", "high"},
+        "Sort": set(SORTS),
+        "ErrorType": set(ERROR_TYPES.values()),
+        "InputErrorType": {*INPUT_ERROR_TYPES.values(), "invalid"},
+    }
+    assert json.dumps(built).count(json.dumps(schemas["Priority"]["enum"])) == 1
+    error = schemas["Error"]["properties"]["error_type"]
+    assert error["$ref"] == "#/components/schemas/ErrorType"
+    kind = schemas["InputError"]["properties"]["type"]
+    assert kind["$ref"] == "#/components/schemas/InputErrorType"
+
+
+def test_root_leads_to_the_docs_page(anonymous: Client) -> None:
+    response = anonymous.get("/")
+    assert (response.status_code, response.headers["Location"]) == (302, "/docs")
+    assert anonymous.get("/", follow_redirects=True).text == anonymous.get("/docs").text
+
+
 def test_task_has_the_columns_of_its_table(anonymous: Client) -> None:
     schema = document(anonymous)["components"]["schemas"]["Task"]
     assert list(schema["properties"]) == [column.name for column in PUBLIC], (
@@ -157,7 +178,7 @@ def test_task_has_the_columns_of_its_table(anonymous: Client) -> None:
     )
     assert sorted(schema["required"]) == sorted(schema["properties"])
     for column in PUBLIC:
-        assert ("null" in schema["properties"][column.name]["type"]) is column.nullable
+        assert ("null" in schema["properties"][column.name].get("type", "")) is column.nullable
 
 
 def test_toggle_needs_no_body(anonymous: Client) -> None:

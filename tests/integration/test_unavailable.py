@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support.client import Client, JsonResponse, MakeApp
+from tests.support.log import Lines
 from todo_api import db
 
 UNAVAILABLE_MESSAGE = {
@@ -33,6 +34,24 @@ def with_client(make_app: MakeApp, client: Client) -> Callable[..., Client]:
     return make
 
 
+def test_traceback_of_an_outage_is_logged_once_a_minute(
+    with_client: Callable[..., Client], lines: Lines
+) -> None:
+    client = with_client(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
+
+    def outage() -> dict[str, Any]:
+        client.get("/api/tasks")
+        line, _ = lines.parsed()[-2:]
+        assert line["reason"].startswith('connection to server at "127.0.0.1", port 1 failed')
+        return line
+
+    assert "exc_info" in outage()
+    assert "exc_info" not in outage()
+    client.application.extensions["traceback_due"] -= db.SECONDS_BETWEEN_TRACEBACKS
+    assert "exc_info" in outage()
+    assert "exc_info" not in outage()
+
+
 def test_absent_database_is_unavailable(with_client: Callable[..., Client]) -> None:
     client = with_client(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
     assert_unavailable(client.get("/api/tasks"))
@@ -40,7 +59,7 @@ def test_absent_database_is_unavailable(with_client: Callable[..., Client]) -> N
     assert client.get("/health").json == {"status": "ok"}
 
 
-def test_slow_statement_is_unavailable(with_client: Callable[..., Client]) -> None:
+def test_slow_statement_is_unavailable(with_client: Callable[..., Client], lines: Lines) -> None:
     client = with_client(statement_timeout=0.05)
 
     @client.application.get("/slow")
@@ -49,14 +68,16 @@ def test_slow_statement_is_unavailable(with_client: Callable[..., Client]) -> No
         return "never"
 
     assert_unavailable(client.get("/slow"))
+    assert lines.parsed()[-2]["reason"] == "57014 canceling statement due to statement timeout"
     assert client.get("/ready").status_code == 200
 
 
-def test_exhausted_pool_is_unavailable(with_client: Callable[..., Client]) -> None:
+def test_exhausted_pool_is_unavailable(with_client: Callable[..., Client], lines: Lines) -> None:
     client = with_client(pool_size=1, pool_timeout=0.05)
     engine = client.application.extensions["engine"]
     with engine.connect():
         assert_unavailable(client.get("/api/tasks"))
+        assert lines.parsed()[-2]["reason"] == "all connections are in use"
         assert client.get("/health").status_code == 200
     assert client.get("/api/tasks").status_code == 200
 

@@ -64,6 +64,7 @@ def wired(
         ("DELETE", "/api/tasks/{}", None, 204, "WITH bump"),
         ("GET", f"/api/tasks/{2**62}", None, 404, "SELECT"),
         ("DELETE", f"/api/tasks/{2**62}", None, 404, "WITH bump"),
+        ("GET", "/ready", None, 200, "SELECT"),
     ],
 )
 def test_request_is_one_statement_in_one_message(

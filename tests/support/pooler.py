@@ -27,13 +27,14 @@ pool_mode = transaction
 default_pool_size = {size}
 max_client_conn = 500
 logfile = {folder}/log
+{more}
 """
 
 
 class Pooler:
     """A PgBouncer in front of a server while a `with` lasts, with ``size`` connections."""
 
-    def __init__(self, server: str, folder: Path, size: int = 20) -> None:
+    def __init__(self, server: str, folder: Path, size: int = 20, more: str = "") -> None:
         url = sa.make_url(server)
         target = {"host": url.query.get("host") or url.host, "port": url.port or 5432}
         target |= {"user": url.username, "password": url.password}
@@ -45,6 +46,7 @@ class Pooler:
                 port=self.port,
                 size=size,
                 folder=folder,
+                more=more,
             )
         )
         embedded.chown_to_server_user(folder)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config import Config, ConfigError
+from config import PUBLISHED_SECRETS, Config, ConfigError
 
 SECRET = "0123456789abcdefghijklmnopqrstuv"
 ENVIRON = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://u:p@host/db"}
@@ -16,10 +16,6 @@ PEM = "-----BEGIN PUBLIC KEY-----MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"
         SECRET[:-1],
         f" {SECRET}",
         f"{SECRET}\n",
-        "better-auth-secret-12345678901234567890",
-        "better-auth-secret-123456789012345678901234567890",
-        "your-secret-key-goes-here-0123456789",
-        "change-me-change-me-change-me-change-me",
         PEM,
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl",
         f"{SECRET}\udcff",
@@ -29,6 +25,72 @@ def test_unsafe_secret_is_rejected_without_its_value(name: str, secret: str) -> 
     with pytest.raises(ConfigError, match=rf"^{name} ") as error:
         Config.from_env({**ENVIRON, name: secret})
     assert secret.strip() not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "secret", [*sorted(PUBLISHED_SECRETS), "CHANGE-ME-TO-A-LONG-RANDOM-STRING"]
+)
+def test_published_secret_is_rejected_and_named(secret: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Config.from_env({**ENVIRON, "BETTER_AUTH_SECRET": secret})
+    assert str(error.value) == (
+        f'BETTER_AUTH_SECRET is the published placeholder "{secret}";'
+        " make one: openssl rand -base64 32"
+    )
+
+
+@pytest.mark.parametrize("start", ["my", "your", "change", "example", "development"])
+def test_secret_may_start_as_a_placeholder_does(start: str) -> None:
+    secret = f"{start}-own-existing-app-secret-{SECRET}"
+    assert Config.from_env({**ENVIRON, "BETTER_AUTH_SECRET": secret}).better_auth_secret == secret
+
+
+def test_every_published_secret_is_long_enough_to_need_its_place() -> None:
+    assert {secret for secret in PUBLISHED_SECRETS if len(secret) < 32} == set()
+
+
+def test_all_invalid_settings_are_reported_at_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        Config.from_env(
+            {
+                "BETTER_AUTH_SECRET_PREVIOUS": "short",
+                "DATABASE_URL_UNPOOLED": "postgresql://u:p@host/db?pgbouncer=true",
+                "FRONTEND_URL": "*,nonsense",
+                "LOG_LEVEL": "loud",
+            }
+        )
+    named = [problem.partition(" ")[0] for problem in error.value.problems]
+    assert named == [
+        "BETTER_AUTH_SECRET",
+        "BETTER_AUTH_SECRET_PREVIOUS",
+        "DATABASE_URL",
+        "DATABASE_URL_UNPOOLED",
+        "FRONTEND_URL",
+        "LOG_LEVEL",
+    ]
+    assert "\n" not in "".join(error.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({"DATABASE_URL": "postgresql://u@a/db"}, "postgresql://u@a/db"),
+        (
+            {"DATABASE_URL": "nonsense", "DATABASE_URL_UNPOOLED": "postgresql://u@b/db"},
+            "postgresql://u@b/db",
+        ),
+    ],
+)
+def test_migrations_need_only_the_url_that_they_use(environ: dict[str, str], url: str) -> None:
+    config = Config.for_migrations(environ | {"LOG_LEVEL": "loud", "FRONTEND_URL": "*"})
+    assert config.database_url == url
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_URL_UNPOOLED"])
+def test_migrations_name_the_url_that_is_invalid(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} ") as error:
+        Config.for_migrations({name: "nonsense"})
+    assert len(error.value.problems) == 1
 
 
 @pytest.mark.parametrize("name", ["BETTER_AUTH_SECRET", "DATABASE_URL"])

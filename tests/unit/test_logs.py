@@ -1,36 +1,16 @@
 """What a log line contains, and what it must not."""
 
-import json
 import logging
 import re
-from collections.abc import Iterator
-from io import StringIO
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from tests.support.client import Client, MakeApp, MakeClient
+from tests.support.log import Lines
 from todo_api import db
-from todo_api.logs import JsonFormatter, is_no_access_line
+from todo_api.logs import is_no_access_line
 from todo_api.models import tasks
-
-
-class Lines(StringIO):
-    def parsed(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.getvalue().splitlines()]
-
-
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    """The log of the service while the test runs."""
-    stream = Lines()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter())
-    logger = logging.getLogger("todo_api")
-    logger.addHandler(handler)
-    yield stream
-    logger.removeHandler(handler)
 
 
 def test_request_is_one_line(lines: Lines, client: Client, user: str) -> None:
@@ -101,6 +81,7 @@ def test_unreachable_database_is_logged_with_its_reason(make_app: MakeApp, lines
     assert Client(app).get("/ready").status_code == 503
     error, request = lines.parsed()
     assert "Connection refused" in error["exc_info"]
+    assert "Connection refused Is the server running" in error["reason"]
     assert error["event"] == "database unavailable"
     assert (request["status"], request["error_type"]) == (503, "service_unavailable_error")
     assert "hunter2" not in lines.getvalue()

@@ -1,0 +1,283 @@
+"""`flask doctor`: one line for each thing it checks, and exit code 1 if the service cannot work."""
+
+import re
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from time import time
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from flask import Flask
+
+from config import EMBEDDED, Config
+from tests import SECRET
+from tests.support.client import MakeApp
+from tests.support.pooler import PGBOUNCER, Pooler
+from tests.support.roles import role_with
+from todo_api import create_app, doctor, embedded
+
+ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts"
+needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
+
+
+def run_doctor(app: Flask) -> Result:
+    with app.app_context():  # not that of another application in the test
+        return app.test_cli_runner().invoke(args=["doctor"])
+
+
+def examine(app: Flask) -> tuple[int, dict[str, str]]:
+    """Return the exit code, and the line for each thing without its name."""
+    ran = run_doctor(app)
+    assert isinstance(ran.exception, SystemExit | None), ran.exc_info
+    lines = [
+        re.fullmatch(r"(ok  |warn|fail)  (\w+) +(\S.*)", line) for line in ran.output.splitlines()
+    ]
+    return ran.exit_code, {found[2]: f"{found[1].strip()} {found[3]}" for found in lines if found}
+
+
+def test_sound_service_is_healthy_and_no_secret_is_printed(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    with role_with(empty, ALL_RIGHTS) as app:
+        output = run_doctor(app).output
+        code, lines = examine(app)
+        password = sa.make_url(app.extensions["settings"].database_url).password
+    assert code == 0
+    assert [line.partition(" ")[0] for line in lines.values()] == ["ok"] * len(lines)
+    checked = "settings connection tls server encoding schema rights pooler clock"
+    assert list(lines) == checked.split()
+    assert lines["encoding"] == "ok UTF8, locale C.UTF-8"
+    assert lines["schema"] == "ok every column is there (the role may not read the revision)"
+    assert lines["rights"] == "ok SELECT, INSERT, UPDATE, DELETE; the role owns nothing"
+    assert lines["pooler"] == "ok none: the connection is direct"
+    assert re.fullmatch(r"ok this machine is 0\.\d s (behind|ahead)", lines["clock"])
+    assert SECRET not in output
+    assert f":{password}" not in output
+
+
+def test_absent_database_fails_with_the_reason(make_app: MakeApp) -> None:
+    app = make_app(database_url="postgresql://u:hunter2@127.0.0.1:1/db", database_url_unpooled=None)
+    code, lines = examine(app)
+    assert code == 1
+    assert lines["connection"].startswith('fail connection to server at "127.0.0.1", port 1 failed')
+    assert lines["connection"].endswith("Check DATABASE_URL.")
+
+
+def test_missing_rights_fail_with_the_statement_that_grants_them(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    with role_with(empty, "SELECT, INSERT, UPDATE ON tasks, accounts") as app:
+        code, lines = examine(app)
+        role = sa.make_url(app.extensions["settings"].database_url).username
+    assert code == 1
+    assert lines["rights"] == (
+        "fail no DELETE on accounts, DELETE on tasks. As the owner:"
+        f" GRANT SELECT, INSERT, UPDATE, DELETE ON accounts, tasks TO {role}"
+    )
+
+
+@pytest.mark.parametrize("option", ["CREATEDB", "CREATEROLE", "BYPASSRLS"])
+def test_powerful_role_is_a_warning(empty: Flask, option: str) -> None:
+    flask_migrate.upgrade()
+    with role_with(empty, ALL_RIGHTS, option) as app:
+        code, lines = examine(app)
+    assert (code, lines["rights"].partition(".")[0]) == (
+        0,
+        "warn the role may create roles or databases",
+    )
+
+
+def test_owner_of_the_tables_is_a_warning(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    code, lines = examine(empty)
+    assert (code, lines["rights"].partition(".")[0]) == (0, "warn the role owns the tables")
+
+
+def test_rights_of_the_embedded_database_are_fine(
+    empty: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flask_migrate.upgrade()
+    url = sa.make_url(empty.extensions["settings"].database_url).set(drivername="postgresql")
+    monkeypatch.setattr(embedded, "start", lambda _: url.render_as_string(hide_password=False))
+    app = create_app(Config(SECRET, EMBEDDED))
+    assert examine(app)[1]["rights"] == "ok all, because this PostgreSQL is for development"
+    app.extensions["engine"].dispose()
+
+
+@pytest.mark.parametrize(
+    ("revision", "line"),
+    [
+        ("base", "fail the database has no accounts.user_id and 18 more columns."),
+        ("0008", "fail revision 0008. This version needs 0009."),
+    ],
+)
+def test_old_schema_fails_and_names_the_command(empty: Flask, revision: str, line: str) -> None:
+    if revision != "base":
+        flask_migrate.upgrade(revision=revision)
+    code, lines = examine(empty)
+    assert (code, lines["schema"]) == (1, f"{line} Run: flask db upgrade")
+
+
+def test_newer_schema_is_fine(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    assert examine(empty)[1]["schema"] == "ok revision 0009"
+    with empty.extensions["engine"].connect() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    code, lines = examine(empty)
+    assert (code, lines["schema"]) == (
+        0,
+        "ok revision 9999, newer than 0009 of this version, which works",
+    )
+
+
+@pytest.fixture
+def database(empty: Flask, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The service with a database that is created with the options of the test."""
+    url = empty.extensions["engine"].url.set(drivername="postgresql+psycopg2")
+    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    name = f"test_{uuid.uuid4().hex}"
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0 {request.param}")
+    url = url.set(drivername="postgresql", database=name)
+    app = create_app(Config(SECRET, url.render_as_string(hide_password=False)))
+    yield app
+    app.extensions["engine"].dispose()
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize(
+    ("database", "line"),
+    [
+        ("ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'", "fail LATIN1. Create a database"),
+        ("ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'", "warn UTF8, locale C. Search and"),
+    ],
+    indirect=["database"],
+)
+def test_encoding_and_locale_are_checked(database: Flask, line: str) -> None:
+    assert examine(database)[1]["encoding"].startswith(line)
+
+
+def test_old_server_is_a_warning(empty: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "OLDEST_TESTED", 99)
+    assert re.fullmatch(
+        r"warn PostgreSQL [\d.]+\. .* Upgrade the server\.", examine(empty)[1]["server"]
+    )
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(-20, "behind"), (20, "ahead")])
+def test_wrong_clock_fails(
+    empty: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, word: str
+) -> None:
+    monkeypatch.setattr(doctor, "time", lambda: time() + seconds)
+    code, lines = examine(empty)
+    assert code == 1
+    assert re.match(rf"fail this machine is (19|20)\.\d s {word}\. Set the clocks", lines["clock"])
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize(
+    ("direct", "line"),
+    [
+        (None, "warn a pooler or proxy is in between. For flask db upgrade, set"),
+        ("direct", "ok a pooler or proxy is in between"),
+    ],
+)
+def test_pooler_is_found(
+    server: str, folder: Path, empty: Flask, direct: str | None, line: str
+) -> None:
+    url = empty.extensions["settings"].database_url
+    with Pooler(server, folder) as pooler:
+        app = create_app(
+            Config(SECRET, pooler.url(url), database_url_unpooled=url if direct else None)
+        )
+        assert examine(app)[1]["pooler"].startswith(line)
+        app.extensions["engine"].dispose()
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize(
+    ("host", "sslmode", "line"),
+    [
+        ("db.example.com", "disable", "warn none. If others can listen, add to DATABASE_URL: ssl"),
+        ("127.0.0.1", "disable", "ok none, and none is needed on one machine"),
+        ("db.example.com", "require", "warn TLSv1.3, but nothing verifies the server."),
+        ("db.example.com", "verify-full", "ok TLSv1.3, with a verified certificate"),
+    ],
+)
+def test_tls_is_checked(
+    server: str, folder: Path, empty: Flask, host: str, sslmode: str, line: str
+) -> None:
+    make_certificate(folder, "db.example.com")
+    more = f"client_tls_sslmode = allow\nclient_tls_key_file = {folder}/key.pem\n"
+    more += f"client_tls_cert_file = {folder}/certificate.pem"
+    with Pooler(server, folder, more=more) as pooler:
+        url = sa.make_url(pooler.url(empty.extensions["settings"].database_url))
+        query = {"hostaddr": "127.0.0.1", "sslmode": sslmode}
+        query |= {"sslrootcert": f"{folder}/certificate.pem"} if "verify" in sslmode else {}
+        url = url.set(drivername="postgresql", host=host, query=query)
+        app = create_app(Config(SECRET, url.render_as_string(hide_password=False)))
+        assert examine(app)[1]["tls"].startswith(line)
+        app.extensions["engine"].dispose()
+
+
+def make_certificate(folder: Path, host: str) -> None:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
+            *("-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"),
+            *("-keyout", folder / "key.pem", "-out", folder / "certificate.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+
+
+def with_direct(app: Flask, direct: str) -> tuple[int, str]:
+    """Return the exit code and what is said about the direct URL."""
+    url = app.extensions["settings"].database_url
+    both = create_app(Config(SECRET, url, database_url_unpooled=direct))
+    code, lines = examine(both)
+    both.extensions["engine"].dispose()
+    return code, lines["migrations"]
+
+
+def test_direct_url_of_the_owner_is_fine(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    code, line = with_direct(empty, empty.extensions["settings"].database_url)
+    assert code == 0
+    assert line.startswith("ok role ")
+
+
+def test_absent_direct_host_fails(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    code, line = with_direct(empty, "postgresql://u:hunter2@127.0.0.1:1/db")
+    assert code == 1
+    assert line.startswith("fail connection to server at")
+    assert line.endswith("Check DATABASE_URL_UNPOOLED.")
+
+
+def test_direct_url_of_a_role_that_owns_nothing_fails(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    with role_with(empty, ALL_RIGHTS) as limited:
+        code, line = with_direct(empty, limited.extensions["settings"].database_url)
+    assert code == 1
+    assert line.endswith("Set DATABASE_URL_UNPOOLED to the URL of their owner.")
+
+
+@needs_pgbouncer
+def test_direct_url_that_names_a_pooler_is_a_warning(
+    server: str, folder: Path, empty: Flask
+) -> None:
+    flask_migrate.upgrade()
+    with Pooler(server, folder) as pooler:
+        url = sa.make_url(pooler.url(empty.extensions["settings"].database_url))
+        query = {"hostaddr": "127.0.0.1", "sslmode": "disable"}
+        url = url.set(drivername="postgresql", host="ep-x-pooler.invalid", query=query)
+        code, line = with_direct(empty, url.render_as_string(hide_password=False))
+    assert (code, line) == (
+        0,
+        "warn ep-x-pooler.invalid is a pooler. Set DATABASE_URL_UNPOOLED to the direct URL.",
+    )

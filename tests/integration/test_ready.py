@@ -1,0 +1,69 @@
+"""`/ready`: whether the database has what this version needs, whatever its revision."""
+
+import flask_migrate
+import sqlalchemy as sa
+from flask import Flask
+
+from tests.support.client import Client, JsonResponse
+from tests.support.log import Lines
+from tests.support.roles import role_with
+
+
+def ask(app: Flask) -> JsonResponse:
+    return Client(app).get("/ready")
+
+
+def change(app: Flask, statement: str) -> None:
+    with app.extensions["engine"].connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_database_without_the_schema_is_not_ready(empty: Flask, lines: Lines) -> None:
+    response = ask(empty)
+    assert (response.status_code, response.json["error_type"]) == (503, "service_unavailable_error")
+    assert lines.events("ERROR") == [
+        "not ready: the database has no accounts.user_id and 18 more columns. Run: flask db upgrade"
+    ]
+
+
+def test_older_schema_is_not_ready(empty: Flask, lines: Lines) -> None:
+    flask_migrate.upgrade(revision="0005")
+    assert ask(empty).status_code == 503
+    assert "Run: flask db upgrade" in lines.events("ERROR")[-1]
+    flask_migrate.upgrade()
+    assert ask(empty).status_code == 200
+
+
+def test_newer_schema_is_ready_while_it_has_the_columns(empty: Flask, lines: Lines) -> None:
+    flask_migrate.upgrade()
+    change(empty, "UPDATE alembic_version SET version_num = '9999'")
+    change(empty, "ALTER TABLE tasks ADD COLUMN color text")
+    assert ask(empty).status_code == 200
+    change(empty, "ALTER TABLE tasks DROP COLUMN tags")
+    assert ask(empty).status_code == 503
+    assert lines.events("ERROR") == [
+        "not ready: the database has no tasks.tags. Run: flask db upgrade",
+    ]
+
+
+def test_role_that_may_not_read_is_not_ready(empty: Flask, lines: Lines) -> None:
+    flask_migrate.upgrade()
+    with role_with(empty, "SELECT ON accounts") as app:
+        assert ask(app).status_code == 503
+    assert lines.events("ERROR") == [
+        "not ready: the role of DATABASE_URL may not read tasks.id. Run: flask doctor"
+    ]
+
+
+def test_role_needs_no_right_on_the_revision(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    with role_with(empty, "SELECT ON tasks, accounts") as app:
+        assert ask(app).status_code == 200
+
+
+def test_locked_table_is_ready(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    engine = sa.create_engine(empty.extensions["engine"].url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE tasks, accounts")
+        assert ask(empty).status_code == 200

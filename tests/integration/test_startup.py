@@ -1,0 +1,199 @@
+"""An invalid setting stops startup with one line for each, and no traceback."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from tests import ROOT, SECRET
+from tests.support.postgres import NewDatabase
+from tests.support.roles import role_with
+from tests.support.serving import GUNICORN, Server, free_port
+from tests.support.waiting import wait_until
+from todo_api import db, embedded
+
+FLASK = [sys.executable, "-m", "flask", "--app"]
+BAD = {
+    "BETTER_AUTH_SECRET": "hush-hush",
+    "DATABASE_URL": "postgresql://u:hush-hush@host/db?pgbouncer=true",
+    "FRONTEND_URL": "*",
+}
+PROBLEMS = [
+    "BETTER_AUTH_SECRET is shorter than 32 bytes; make one: openssl rand -base64 32",
+    "DATABASE_URL has a parameter that libpq rejects: invalid dsn: invalid connection option"
+    ' "pgbouncer"',
+    "FRONTEND_URL must be origins such as https://app.example.com, separated by commas: a scheme,"
+    " a host and a port if there is one; no path, no *",
+]
+
+
+def run(command: list[str], folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder without .env and .flaskenv."""
+    passed = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
+    passed |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=folder, env=passed | environ, capture_output=True, text=True, timeout=30
+    )
+
+
+@pytest.mark.parametrize("app", ["wsgi", "todo_api"])
+@pytest.mark.parametrize("command", [["run"], ["token", "ann"], ["routes"], ["--help"]])
+def test_flask_prints_each_invalid_setting(tmp_path: Path, app: str, command: list[str]) -> None:
+    ran = run([*FLASK, app, *command], tmp_path, **BAD)
+    assert (ran.returncode, ran.stdout, ran.stderr.splitlines()) == (1, "", PROBLEMS)
+
+
+def test_gunicorn_logs_each_invalid_setting(tmp_path: Path) -> None:
+    server = Server(tmp_path / "log", "", **BAD)
+    assert server.process.wait(20) == 1
+    logged = [line for line in server.lines() if line["level"] != "INFO"]
+    assert [line["event"] for line in logged] == PROBLEMS
+    assert {line["level"] for line in logged} == {"ERROR"}
+
+
+def test_gunicorn_with_another_configuration_stops_too(tmp_path: Path) -> None:
+    ran = run([*GUNICORN, "--no-control-socket", "--bind", "127.0.0.1:0"], tmp_path, **BAD)
+    assert ran.returncode == 4
+    assert [line for line in ran.stderr.splitlines() if not line.startswith("[")] == PROBLEMS
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_URL_UNPOOLED"])
+def test_upgrade_needs_only_the_url_that_it_uses(
+    tmp_path: Path, new_database: NewDatabase, name: str
+) -> None:
+    with new_database() as url:
+        ran = run([*FLASK, "wsgi", "db", "upgrade"], tmp_path, **BAD | {name: plain(url)})
+        assert ran.returncode == 0, ran.stderr
+        shown = run([*FLASK, "wsgi", "db", "current"], tmp_path, **{name: plain(url)})
+    assert "(head)" in shown.stdout
+
+
+def plain(url: str) -> str:
+    return url.replace("+psycopg2", "")
+
+
+def last_event(ran: subprocess.CompletedProcess[str]) -> str:
+    """Return what the last line of the log says, after a command that failed."""
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    event: str = json.loads(ran.stderr.splitlines()[-1])["event"]
+    return event
+
+
+def test_upgrade_of_an_absent_database_ends_with_the_cause(tmp_path: Path) -> None:
+    url = "postgresql://u:hush-hush@127.0.0.1:1/db"
+    ran = run([*FLASK, "wsgi", "db", "upgrade"], tmp_path, DATABASE_URL=url)
+    assert last_event(ran).startswith(
+        'Error: connection to server at "127.0.0.1", port 1 failed: Connection refused'
+    )
+    assert last_event(ran).endswith(
+        "Check DATABASE_URL_UNPOOLED, or DATABASE_URL if it is not set."
+    )
+    assert "hush" not in ran.stderr
+
+
+def test_upgrade_without_the_rights_names_the_setting(tmp_path: Path, empty: Flask) -> None:
+    with role_with(empty, "CONNECT ON DATABASE postgres") as app:
+        url = app.extensions["settings"].database_url
+        ran = run([*FLASK, "wsgi", "db", "upgrade"], tmp_path, DATABASE_URL=url)
+    assert last_event(ran) == (
+        "Error: 42501 permission denied for schema public."
+        " Set DATABASE_URL_UNPOOLED to the URL of the role that owns the tables."
+    )
+
+
+def test_upgrade_that_waits_for_a_lock_says_what_to_end(tmp_path: Path, empty: Flask) -> None:
+    url = empty.extensions["settings"].database_url
+    upgrade = [*FLASK, "wsgi", "db", "upgrade"]
+    assert run([*upgrade, "0005"], tmp_path, DATABASE_URL=plain(url)).returncode == 0
+    with sa.create_engine(url, poolclass=sa.NullPool).begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE tasks IN ACCESS SHARE MODE")
+        ran = run(upgrade, tmp_path, DATABASE_URL=plain(url))
+    assert last_event(ran) == (
+        "Error: 55P03 canceling statement due to lock timeout. End the transactions that use the"
+        " tables for long, then run flask db upgrade again."
+    )
+
+
+def test_database_that_is_newer_than_the_code_is_named(tmp_path: Path, empty: Flask) -> None:
+    flask_migrate.upgrade()
+    with empty.extensions["engine"].connect() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    url = empty.extensions["settings"].database_url
+    ran = run([*FLASK, "wsgi", "db", "upgrade"], tmp_path, DATABASE_URL=plain(url))
+    assert last_event(ran) == (
+        "Error: Can't locate revision identified by '9999'. The database is newer than this code:"
+        " deploy the newer code, or go back with its flask db downgrade."
+    )
+
+
+def test_flask_run_ends_with_a_curl_line_that_works(tmp_path: Path, database_url: str) -> None:
+    port = free_port()
+    log = tmp_path / "log"
+    environ = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
+    environ |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "FLASK_RUN_PORT": str(port)}
+    environ |= {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": plain(database_url)}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*FLASK, "wsgi", "run"], cwd=tmp_path, env=environ, stdout=output, stderr=output
+        )
+    try:
+        wait_until(lambda: "Bearer" in log.read_text(), "nothing is printed")
+        printed = log.read_text()
+        assert f"  docs   http://localhost:{port}/docs\n" in printed
+        assert f"  data   database {sa.make_url(database_url).database} on /" in printed
+        line = printed.strip().splitlines()[-1]
+        assert line.startswith("curl ")
+        created = subprocess.run(
+            ["sh", "-c", line], capture_output=True, text=True, timeout=30, check=True
+        )
+        assert json.loads(created.stdout)["title"] == "Buy milk"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def test_embedded_data_is_named_by_its_folder() -> None:
+    place = db.describe_place("embedded")
+    assert place.startswith(f"{embedded.own_folder(db.EMBEDDED_FOLDER)}, ")
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that another program listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_flask_run_on_a_port_in_use_is_one_line(tmp_path: Path, taken: int) -> None:
+    settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://host/db"}
+    ran = run([*FLASK, "wsgi", "run"], tmp_path, FLASK_RUN_PORT=str(taken), **settings)
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        f"Port {taken} is in use. Set FLASK_RUN_PORT to another one.\n",
+    )
+
+
+def test_flask_run_on_an_address_of_another_machine_fails(tmp_path: Path) -> None:
+    settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://host/db"}
+    ran = run([*FLASK, "wsgi", "run", "--host", "203.0.113.1"], tmp_path, **settings)
+    assert ran.returncode == 1
+    assert "Cannot assign requested address" in ran.stderr
+
+
+def test_gunicorn_on_a_port_in_use_is_one_line(tmp_path: Path, taken: int) -> None:
+    server = Server(tmp_path / "log", "postgresql://host/db", 0, taken)
+    assert server.process.wait(20) == 1
+    logged = [line["event"] for line in server.lines() if line["level"] != "INFO"]
+    assert logged == [
+        f"('127.0.0.1', {taken}) is in use. Set PORT to another port, or --bind to another address."
+    ]
