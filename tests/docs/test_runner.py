@@ -61,7 +61,7 @@ def test_block_that_neither_runs_nor_says_why_is_refused(
 ) -> None:
     monkeypatch.setattr("tests.docs.markdown.ROOT", folder)
     page = write_page(folder, f"```{language}\n1\n```\n")
-    with pytest.raises(AssertionError, match="page.md:1"):
+    with pytest.raises(AssertionError, match=r"page\.md:1"):
         steps(page)
 
 
