@@ -1,5 +1,6 @@
 """The tables of the documentation are complete, and every name in them exists."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -222,3 +223,27 @@ def test_architecture_lists_every_module() -> None:
         if path.name != "__init__.py" or "create_app" in path.read_text()
     ]
     assert sorted(first_code(rows(ARCHITECTURE, "module"))) == sorted(modules)
+
+
+def test_diagram_of_the_parts_has_the_imports_of_the_code() -> None:
+    part_of = {module.strip("`"): part for module, part, *_ in rows(ARCHITECTURE, "module")}
+    imports = {
+        (part_of[module], part_of[imported])
+        for module in part_of
+        for imported in imported_modules(module)
+    }
+    (diagram,) = (b.text for b in blocks(ARCHITECTURE) if b.text.startswith("flowchart"))
+    arrows = {(a, b) for a, b in re.findall(r"(\w+) --> (\w+)", diagram)}
+    assert {(a, b) for a, b in imports if a != b and b != "base"} == arrows
+    assert not [a for a, b in imports if b != "base" and a == "base"]
+
+
+def imported_modules(module: str) -> Iterator[str]:
+    """Return the modules of this repository that a module imports."""
+    for node in ast.walk(ast.parse((ROOT / module).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            paths = [ROOT / name.replace(".", "/") for name in names]
+            files = [path.with_suffix(".py") for path in paths if path.with_suffix(".py").exists()]
+            packages = [path / "__init__.py" for path in paths[:1] if "create_app" in names[-1]]
+            yield from (str(path.relative_to(ROOT)) for path in files or packages)
