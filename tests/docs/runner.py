@@ -123,7 +123,8 @@ def command(block: Block) -> str:
     if block.language == "sql":
         return with_input('psql -X -q -v ON_ERROR_STOP=1 "$DATABASE_URL"', block.text)
     if block.language == "diff":
-        return with_input("patch --quiet -p1", block.text)
+        file = re.search(r"^\+\+\+ b/(.*\*.*)$", block.text, re.MULTILINE)
+        return with_input(f"patch --quiet {file[1] if file else '-p1'}", block.text)
     if block.mark == "exits":
         return f"set +e\n{block.text}\n[ $? = {block.value} ] || exit 1\nset -e"
     return block.text
