@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from config import Config
 from tests import ROOT, SECRET
 from tests.docs import markdown
-from tests.docs.markdown import PAGES, Block, Step, name_of, not_run
+from tests.docs.markdown import PAGES, Block, Step, first_code, name_of, not_run, rows
 from tests.docs.runner import (
     as_documented,
     copy_checkout,
@@ -39,6 +39,8 @@ DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
 OPERATIONS = {
     (method, path) for path, item in DOCUMENT["paths"].items() for method in item.keys() & METHODS
 }
+OPERATIONS_PAGE = ROOT / "docs/operations.md"
+LOG_FIELDS = set(first_code(rows(OPERATIONS_PAGE, "log field")))
 UPDATE = "UPDATE_DOCS" in os.environ
 MISSING = [tool for tool in ("curl", "jq", "patch") if shutil.which(tool) is None]
 INSTALLED = (Path(sys.prefix) / "installed").exists()
@@ -90,11 +92,18 @@ def test_blocks_print_what_the_page_shows(
     for step, printed in run_page(page, checkout, new_database):
         if step.shown is not None and not shows(step.shown, printed):
             wrong.append((step.shown, printed))
+    unknown = logged_fields(checkout / "service.log") - LOG_FIELDS
+    assert not unknown, f"not in the table of {OPERATIONS_PAGE.name}: {unknown}"
     if UPDATE:
         for shown, printed in sorted(wrong, key=lambda item: -item[0].line):
             write_output(shown, printed)
     else:
         assert not wrong, "\n".join(difference(*item) for item in wrong)
+
+
+def logged_fields(log: Path) -> set[str]:
+    lines = log.read_text().splitlines() if log.exists() else []
+    return {name for line in lines if line.startswith("{") for name in json.loads(line)}
 
 
 def test_api_page_requests_every_operation(checkout: Path, new_database: NewDatabase) -> None:

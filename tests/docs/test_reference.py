@@ -20,6 +20,7 @@ from tests.docs.markdown import (
     prose,
     rows,
 )
+from todo_api.auth import AUTH_FAILURES
 from todo_api.errors import ERROR_TYPES, InputError
 
 README = ROOT / "README.md"
@@ -152,6 +153,10 @@ def test_api_page_lists_every_error_type() -> None:
     assert listed == {name: status for status, name in ERROR_TYPES.items()}
 
 
+def test_auth_page_lists_every_reason_to_refuse_a_token() -> None:
+    assert first_code(rows(AUTH, "`auth_failure`")) == list(AUTH_FAILURES)
+
+
 def test_api_page_lists_every_type_of_input_error() -> None:
     (types,) = InputError().fields["type"].validators
     assert set(first_code(rows(API, "type"))) == set(types.choices)  # type: ignore[attr-defined]
@@ -159,7 +164,7 @@ def test_api_page_lists_every_type_of_input_error() -> None:
 
 def commands(program: str) -> list[tuple[str, str]]:
     """Return the subcommands of a program in the code of all pages, with the place of each."""
-    pattern = re.compile(rf"(?:^|[ /(&;|]){program} ([a-z][a-z0-9-]*)", re.MULTILINE)
+    pattern = re.compile(rf"(?:^|[ /(&;|]){program} ([a-z][a-z0-9-]*)(?![.\w])", re.MULTILINE)
     code = [
         (str(page.relative_to(ROOT)), text)
         for page in PAGES
@@ -172,7 +177,7 @@ def commands(program: str) -> list[tuple[str, str]]:
 
 
 def test_every_make_command_is_a_target() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
     assert [found for found in commands("make") if found[1] not in targets] == []
 
 
