@@ -43,18 +43,23 @@ PARAMETERS = [
 MAKEFILE = (ROOT / "Makefile").read_text()
 SOURCES = [
     path.read_text()
-    for folder, pattern in {
-        ".": "*.py",
-        "todo_api": "*.py",
-        "http_server": "*.py",
-        "tests": "**/*.py",
-        "examples/nextjs": "*.*s",
-        "examples/nextjs/lib": "*.ts",
-        "deploy": "**/*.*",
-    }.items()
-    for path in ROOT.glob(f"{folder}/{pattern}")
-    if path.suffix != ".md"
-] + [MAKEFILE, *((ROOT / name).read_text() for name in (".env.example", ".flaskenv", "Dockerfile"))]
+    for pattern in (
+        "*.py",
+        "todo_api/*.py",
+        "http_server/*.py",
+        "tests/**/*.py",
+        "examples/nextjs/*.py",
+        "examples/nextjs/lib/*.ts",
+        "deploy/**/*.y*ml",
+        "**/.env.example",
+        ".flaskenv",
+        "Dockerfile",
+        "Makefile",
+    )
+    for path in ROOT.glob(pattern)
+    if "node_modules" not in path.parts
+]
+"""Where the variables that the documentation names must be used."""
 
 
 class RecordingEnviron(Mapping[str, str]):
