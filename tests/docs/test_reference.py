@@ -1,0 +1,259 @@
+"""The tables of the documentation are complete, and every name in them exists."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+import pytest
+from flask import Flask
+
+from config import Config
+from tests import ROOT, SECRET
+from tests.docs.markdown import (
+    CODE,
+    COMMANDS,
+    HEADING,
+    PAGES,
+    blocks,
+    first_code,
+    prose,
+    rows,
+)
+from todo_api.auth import AUTH_FAILURES
+from todo_api.errors import ERROR_TYPES, InputError
+
+README = ROOT / "README.md"
+API = ROOT / "docs/api.md"
+ARCHITECTURE = ROOT / "docs/architecture.md"
+AUTH = ROOT / "docs/auth.md"
+CONFIGURATION = ROOT / "docs/configuration.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+OPERATIONS = ROOT / "docs/operations.md"
+
+GUNICORN_SETTINGS = {"PORT", "WEB_CONCURRENCY"}  # gunicorn reads them by itself
+URL = "postgresql://host/database"
+DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
+PARAMETERS = [
+    parameter
+    for item in DOCUMENT["paths"].values()
+    for name, operation in item.items()
+    for parameter in (operation if name == "parameters" else operation.get("parameters", []))
+]
+MAKEFILE = (ROOT / "Makefile").read_text()
+SOURCES = [
+    path.read_text()
+    for pattern in (
+        "*.py",
+        "todo_api/*.py",
+        "http_server/*.py",
+        "tests/**/*.py",
+        "examples/nextjs/*.py",
+        "examples/nextjs/lib/*.ts",
+        "deploy/**/*.y*ml",
+        "**/.env.example",
+        ".flaskenv",
+        "Dockerfile",
+        "Makefile",
+    )
+    for path in ROOT.glob(pattern)
+    if "node_modules" not in path.parts
+]
+"""Where the variables that the documentation names must be used."""
+
+
+class RecordingEnviron(Mapping[str, str]):
+    """An environment that records which variables are read."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.environ = environ
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return self.environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.environ)
+
+    def __len__(self) -> int:
+        return len(self.environ)
+
+
+@pytest.fixture(scope="module")
+def settings() -> set[str]:
+    """The variables that the service reads."""
+    environ = RecordingEnviron({"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": URL})
+    Config.from_env(environ)
+    return environ.names
+
+
+def test_configuration_lists_every_setting(settings: set[str]) -> None:
+    listed = first_code(rows(CONFIGURATION, "variable"))
+    assert sorted(listed) == sorted(settings | GUNICORN_SETTINGS)
+
+
+def test_env_example_has_every_setting_of_the_service(settings: set[str]) -> None:
+    example = (ROOT / ".env.example").read_text()
+    assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == settings
+
+
+def test_required_settings_are_in_the_readme(settings: set[str]) -> None:
+    required = {
+        name
+        for row in rows(CONFIGURATION, "variable")
+        for name in CODE.findall(row[0])
+        if row[1] == "required"
+    }
+    assert required == {"BETTER_AUTH_SECRET", "DATABASE_URL"}
+    assert required <= set(first_code(rows(README, "variable"))) <= settings
+
+
+def test_defaults_of_the_configuration_page_are_those_of_the_service() -> None:
+    config = Config(SECRET, URL)
+    defaults = {
+        name: default
+        for row in rows(CONFIGURATION, "variable")
+        for name, default in zip(CODE.findall(row[0]), CODE.findall(row[1]), strict=False)
+    }
+    assert defaults == {
+        "FRONTEND_URL": ",".join(config.frontend_origins),
+        "LOG_LEVEL": config.log_level,
+        "PORT": "8000",
+        "WEB_CONCURRENCY": "1",
+    }
+
+
+def operations() -> set[str]:
+    return {
+        f"{method.upper()} {path.replace('{task_id}', '{id}')}"
+        for path, item in DOCUMENT["paths"].items()
+        for method in item.keys() - {"parameters"}
+    }
+
+
+def test_readme_lists_every_endpoint() -> None:
+    assert sorted(first_code(rows(README, "request"))) == sorted(operations())
+
+
+def test_api_page_has_a_heading_for_every_endpoint() -> None:
+    headings = " ".join(HEADING.findall(prose(API)))
+    assert sorted(re.findall(r"`([A-Z]+ /[^`]*)`", headings)) == sorted(operations())
+
+
+def test_api_page_lists_every_field_of_a_task() -> None:
+    listed = first_code(rows(API, "field"))
+    assert listed == list(DOCUMENT["components"]["schemas"]["Task"]["properties"])
+
+
+@pytest.mark.parametrize("place", ["query", "header"])
+def test_api_page_lists_every_parameter(place: str) -> None:
+    header = {"query": "parameter", "header": "header"}[place]
+    listed = first_code(rows(API, header))
+    assert set(listed) >= {each["name"] for each in PARAMETERS if each["in"] == place}
+
+
+def test_api_page_lists_every_error_type() -> None:
+    listed = {row[1].strip("`"): int(row[0]) for row in rows(API, "status")}
+    assert listed == {name: status for status, name in ERROR_TYPES.items()}
+
+
+def test_auth_page_lists_every_reason_to_refuse_a_token() -> None:
+    assert first_code(rows(AUTH, "`auth_failure`")) == list(AUTH_FAILURES)
+
+
+def test_api_page_lists_every_type_of_input_error() -> None:
+    (types,) = InputError().fields["type"].validators
+    assert set(first_code(rows(API, "type"))) == set(types.choices)  # type: ignore[attr-defined]
+
+
+def commands(program: str) -> list[tuple[str, str]]:
+    """Return the subcommands of a program in the code of all pages, with the place of each."""
+    pattern = re.compile(rf"(?:^|[ /(&;|]){program} ([a-z][a-z0-9-]*)(?![.\w])", re.MULTILINE)
+    code = [
+        (str(page.relative_to(ROOT)), text)
+        for page in PAGES
+        for text in [
+            *CODE.findall(prose(page)),
+            *(block.text for block in blocks(page) if block.language in COMMANDS),
+        ]
+    ]
+    return [(place, name) for place, text in code for name in pattern.findall(text)]
+
+
+def test_every_make_command_is_a_target() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
+    assert [found for found in commands("make") if found[1] not in targets] == []
+
+
+def test_contributing_lists_every_make_target() -> None:
+    described = re.findall(r"^([a-z0-9-]+):.*##", MAKEFILE, re.MULTILINE)
+    listed = [name.split()[1] for name in first_code(rows(CONTRIBUTING, "command"))]
+    assert sorted(listed) == sorted(described)
+
+
+def test_every_flask_command_exists(app: Flask) -> None:
+    known = {"run", "routes", "shell", *app.cli.commands}
+    assert [found for found in commands("flask") if found[1] not in known] == []
+
+
+def test_every_command_of_the_service_is_documented(app: Flask) -> None:
+    own = {"db", *(name for name in app.cli.commands if is_ours(app, name))}
+    assert own - {name for _, name in commands("flask")} == set()
+
+
+def is_ours(app: Flask, name: str) -> bool:
+    command = app.cli.commands[name]
+    callbacks = [each.callback for each in getattr(command, "commands", {"": command}).values()]
+    return any(str(getattr(each, "__module__", "")) == "todo_api.cli" for each in callbacks)
+
+
+def test_every_variable_is_used_by_the_code() -> None:
+    names = {
+        (str(page.relative_to(ROOT)), name)
+        for page in PAGES
+        for name in CODE.findall(prose(page))
+        if re.fullmatch(r"[A-Z][A-Z_]*_[A-Z_]+", name)
+    }
+    assert [found for found in sorted(names) if not any(found[1] in text for text in SOURCES)] == []
+
+
+def test_operations_page_lists_no_unknown_field_of_the_log() -> None:
+    listed = first_code(rows(OPERATIONS, "log field"))
+    unknown = [name for name in listed if not any(f'"{name}"' in text for text in SOURCES)]
+    assert unknown == []
+    assert len(listed) == len(set(listed))
+
+
+def test_architecture_lists_every_module() -> None:
+    modules = [
+        str(path.relative_to(ROOT))
+        for pattern in ("*.py", "todo_api/*.py", "http_server/*.py")
+        for path in ROOT.glob(pattern)
+        if path.name != "__init__.py" or "create_app" in path.read_text()
+    ]
+    assert sorted(first_code(rows(ARCHITECTURE, "module"))) == sorted(modules)
+
+
+def test_diagram_of_the_parts_has_the_imports_of_the_code() -> None:
+    part_of = {module.strip("`"): part for module, part, *_ in rows(ARCHITECTURE, "module")}
+    imports = {
+        (part_of[module], part_of[imported])
+        for module in part_of
+        for imported in imported_modules(module)
+    }
+    (diagram,) = (b.text for b in blocks(ARCHITECTURE) if b.text.startswith("flowchart"))
+    arrows = {(a, b) for a, b in re.findall(r"(\w+) --> (\w+)", diagram)}
+    assert {(a, b) for a, b in imports if a != b and b != "base"} == arrows
+    assert not [a for a, b in imports if b != "base" and a == "base"]
+
+
+def imported_modules(module: str) -> Iterator[str]:
+    """Return the modules of this repository that a module imports."""
+    for node in ast.walk(ast.parse((ROOT / module).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            paths = [ROOT / name.replace(".", "/") for name in names]
+            files = [path.with_suffix(".py") for path in paths if path.with_suffix(".py").exists()]
+            packages = [path / "__init__.py" for path in paths[:1] if "create_app" in names[-1]]
+            yield from (str(path.relative_to(ROOT)) for path in files or packages)
