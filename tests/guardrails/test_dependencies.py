@@ -15,10 +15,10 @@ from tests import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = PROJECT["dependencies"]
 DEVELOPMENT = RUNTIME + PROJECT["optional-dependencies"]["dev"]
-PEER = (ROOT / "benchmarks/requirements.in").read_text().splitlines()
+PEERS = (ROOT / "benchmarks/requirements.in").read_text().splitlines()
 OUR_OWN = {file.parent.name for file in ROOT.glob("*/*.py")}
 OUR_OWN |= {file.stem for file in ROOT.glob("*.py")}
-DISTRIBUTIONS = packages_distributions()
+DISTRIBUTIONS = {"ninja": ["django-ninja"], **packages_distributions()}
 
 
 def names(requirements: Iterable[str]) -> set[str]:
@@ -55,17 +55,17 @@ def python_files(*patterns: str) -> list[Path]:
 
 SERVICE = python_files("*.py", "todo_api/**/*.py", "http_server/**/*.py", "migrations/**/*.py")
 TOOLS = python_files("tests/**/*.py", "benchmarks/*.py", "examples/*/*.py")
-PEER_FILE = ROOT / "benchmarks/peer.py"
+PEER_FILES = python_files("benchmarks/peers/**/*.py")
 
 
 @pytest.mark.parametrize(
     ("files", "requirements", "place"),
     [
         (SERVICE, RUNTIME, "dependencies of pyproject.toml"),
-        (sorted(set(TOOLS) - {PEER_FILE}), DEVELOPMENT, "the dev dependencies of pyproject.toml"),
-        ([PEER_FILE], PEER, "benchmarks/requirements.in"),
+        (TOOLS, DEVELOPMENT, "the dev dependencies of pyproject.toml"),
+        (PEER_FILES, PEERS, "benchmarks/requirements.in"),
     ],
-    ids=["service", "tools", "peer"],
+    ids=["service", "tools", "peers"],
 )
 def test_imported_packages_are_named(
     files: list[Path], requirements: list[str], place: str
