@@ -74,13 +74,12 @@ def count_round_trips(served: Served, proxy: Proxy, numbers: Numbers, operation:
     first = numbers.reserve(operation, 100)
     body = operation.body.encode() if operation.body else None
     with closing(served.connect()) as connection:
-        for number in range(100):
-            if number == 50:
+        for number in range(first, first + 100):
+            if number == first + 50:
                 before = proxy.round_trips
-            path = operation.path.replace("#", str(first + number))
+            path = operation.path.replace("#", str(number))
             headers = {
-                name: value.replace("#", str(first + number))
-                for name, value in operation.headers.items()
+                name: value.replace("#", str(number)) for name, value in operation.headers.items()
             }
             user = operation.users[number % len(operation.users)]
             response, _ = ask(connection, operation.method, path, token(user), body, **headers)

@@ -119,9 +119,11 @@ def comparison(near: list[Served], far: list[Served]) -> Iterator[str]:
 def charts(near: list[Served], far: list[Served]) -> dict[str, str]:
     """Return the charts by the names of their files."""
     return {
-        "cpu.svg": chart("Processor time per request, in microseconds", near, "cpu", "{:.0f}"),
+        "cpu.svg": chart(
+            "Processor time per request in microseconds (less is better)", near, "cpu", "{:.0f}"
+        ),
         "latency.svg": chart(
-            "Median response time with the database 5 ms away, in milliseconds",
+            "Median response time in milliseconds, database 5 ms away (less is better)",
             far,
             "p50",
             "{:.1f}",

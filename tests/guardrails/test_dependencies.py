@@ -1,6 +1,7 @@
 """Every package that is imported is named where its environment is installed from."""
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -83,3 +84,11 @@ def test_pinned_packages_name_no_package_index(file: str) -> None:
     assert text.count("--hash=") > 20
     found = re.findall(r"^.*(?:://|--index|--extra-index|--find-links|-i ).*$", text, re.MULTILINE)
     assert not found, f"remove the package index from {file}: {found}"
+
+
+@pytest.mark.parametrize("folder", ["examples/nextjs", "benchmarks/peers/fastify"])
+def test_locked_packages_of_node_name_no_registry(folder: str) -> None:
+    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+    assert len(packages) > 20
+    found = [name for name, package in packages.items() if "resolved" in package]
+    assert not found, f"npm install in {folder} again, with its .npmrc: {found}"

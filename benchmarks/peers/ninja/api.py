@@ -75,7 +75,7 @@ def find(request: Any, task_id: int) -> Task:
     return task
 
 
-def save(task: Task, was_completed: bool = False) -> Task:
+def save(task: Task, was_completed: bool) -> Task:
     if task.completed != was_completed:
         task.completed_at = timezone.now() if task.completed else None
     task.save()
@@ -111,7 +111,8 @@ def list_tasks(
 
 @api.post("/tasks", response={201: TaskOut})
 def create_task(request: Any, response: HttpResponse, new: NewTask) -> tuple[int, Task]:
-    task = save(Task(user_id=request.auth, **new.dict()))
+    completed_at = timezone.now() if new.completed else None
+    task = Task.objects.create(user_id=request.auth, completed_at=completed_at, **new.dict())
     response["Location"] = f"/api/tasks/{task.id}"
     return 201, task
 
