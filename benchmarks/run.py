@@ -38,7 +38,7 @@ class Numbers:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.unused = 0
-        self.read: dict[str, int] = {}
+        self.readable: dict[tuple[str, ...], int] = {}
 
     def reserve(self, operation: Operation, count: int = FRESH) -> int:
         if "#" not in operation.path:
@@ -46,9 +46,9 @@ class Numbers:
             return self.unused
         if operation.method != "GET":
             return self.fresh_tasks(operation, count)
-        if operation.name not in self.read:  # a task can be read in every round
-            self.read[operation.name] = self.fresh_tasks(operation, 3 * FRESH)
-        return self.read[operation.name]
+        if operation.users not in self.readable:  # a task can be read in every round
+            self.readable[operation.users] = self.fresh_tasks(operation, 3 * FRESH)
+        return self.readable[operation.users]
 
     def fresh_tasks(self, operation: Operation, count: int) -> int:
         return self.database.fresh_tasks(operation.users, count, trashed=operation.trashed)
@@ -115,7 +115,7 @@ def measure_pages(
     for _ in range(rounds):
         for name, (user, path) in pages.items():
             page = Operation(name, "GET", path, users=(user,))
-            found.setdefault(name, []).append(load(served, page, clients=1, seconds=1)["p50"])
+            found.setdefault(name, []).append(load(served, page, clients=1)["p50"])
     return {name: median(times) for name, times in found.items()}
 
 
