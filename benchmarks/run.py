@@ -25,7 +25,7 @@ from tests.support.wire import Proxy
 
 DISTANCE = 0.005  # seconds of a round trip to a database elsewhere
 ROUNDS = 5
-GROWTH_ROUNDS = 3
+GROWTH_ROUNDS = 2
 OWN_ROUNDS = 3
 DISTANT_ROUNDS = 2
 DISTANT_FRESH = 3_000
