@@ -37,7 +37,7 @@ ENGINE ?= $(firstword $(foreach each,docker podman,$(shell command -v $(each))))
 faults: .venv/installed ## Break the database, the processes and migrations, and run the model for long.
 	@MODEL_ROUNDS=300 $(BIN)/pytest -n0 tests/faults tests/model
 
-bench-scaling: .venv/installed ## Measure what grows: processes, tasks, the table. Needs wrk.
+bench-scaling: .venv/installed benchmarks/service/.venv/installed ## Measure what grows: processes, tasks, the table. Needs wrk.
 	@$(BIN)/python -m benchmarks.scaling
 
 bench-indexes: .venv/installed ## Measure what each index costs writes and saves sorted pages.
@@ -86,9 +86,12 @@ LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hash
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# The service runs with the packages of production alone, the peers with theirs.
+benchmarks/service/.venv/installed: requirements.txt
 benchmarks/.venv/installed: benchmarks/requirements.txt
-	@$(PYTHON) -m venv benchmarks/.venv
-	@benchmarks/.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+benchmarks/service/.venv/installed benchmarks/.venv/installed:
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 .env:

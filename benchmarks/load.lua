@@ -1,6 +1,6 @@
 -- One kind of request, over and over: <method> <path> <body or -> <number> <tokens> [header value]...
 -- A # in the path and in header values is the number, which counts up with each request. The tokens
--- are separated by commas and take turns.
+-- are separated by commas. The number modulo their count chooses one.
 local method, path, body, number, tokens, headers
 
 function init(args)
@@ -17,7 +17,10 @@ end
 
 function request()
   local counted = string.format("%d", number)
-  local sent = { ["Authorization"] = tokens[number % #tokens + 1], ["Content-Type"] = "application/json" }
+  local sent = { ["Authorization"] = tokens[number % #tokens + 1] }
+  if body then
+    sent["Content-Type"] = "application/json"
+  end
   for name, value in pairs(headers) do
     sent[name] = value:gsub("#", counted)
   end

@@ -97,7 +97,7 @@ def growth(database: Database) -> str:
             ]
             rows.append([f"{count:,}"])
             for operation in (*reads, *writes):
-                first = database.fresh_tasks(*own) if "#" in operation.path else 0
+                first = database.fresh_tasks(own) if "#" in operation.path else 0
                 sample = load(served, operation, first, clients=1, seconds=3)
                 rows[-1].append(f"{sample['p50']:.2f}")
     headings = ("tasks of the user", *paths, "POST", "PATCH")

@@ -1,9 +1,8 @@
-"""The two services under measure, and their load."""
+"""The services under measure, and their load."""
 
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,17 @@ from tests import ROOT, SECRET
 from tests.support.serving import ask, free_port
 
 HERE = Path(__file__).parent
+OURS = "todo_api"
+NODE_PEER = "Fastify"
+COMMANDS = {
+    OURS: "benchmarks/service/.venv/bin/gunicorn --bind 127.0.0.1:{port}",
+    "FastAPI": "benchmarks/.venv/bin/uvicorn benchmarks.peers.fastapi.app:app"
+    " --port {port} --workers {workers}",
+    "Django Ninja": "benchmarks/.venv/bin/gunicorn --bind 127.0.0.1:{port}"
+    " --config benchmarks/peers/ninja/gunicorn.conf.py",
+    NODE_PEER: "node benchmarks/peers/fastify/server.js",
+}
+"""How each service starts, in the folder of the checkout."""
 PROCESSES = 2
 CLIENTS = 16
 SECONDS = 2
@@ -30,7 +40,7 @@ Sample = dict[str, float]
 
 @dataclass
 class Served:
-    """One of the two under measure, on a URL of the database."""
+    """One of the services under measure, on a URL of the database."""
 
     name: str
     url: str
@@ -41,23 +51,17 @@ class Served:
     found: dict[str, list[Sample]] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
 
-    def command(self) -> list[str | Path]:
-        if self.name == "todo_api":
-            return [Path(sys.executable).with_name("gunicorn"), "--bind", f"127.0.0.1:{self.port}"]
-        served = ["peer:app", "--port", str(self.port), "--workers", str(self.workers)]
-        return [HERE / ".venv/bin/uvicorn", "--app-dir", HERE, *served]
-
     @contextmanager
     def running(self) -> Iterator["Served"]:
-        address = sa.make_url(self.url)
-        if self.name == "peer":
-            address = address.set(drivername="postgresql+asyncpg")
+        driver = "postgresql+asyncpg" if self.name == "FastAPI" else "postgresql"
+        address = sa.make_url(self.url).set(drivername=driver)
         settings = {"DATABASE_URL": address.render_as_string(False), "BETTER_AUTH_SECRET": SECRET}
+        settings |= {"WEB_CONCURRENCY": str(self.workers), "PORT": str(self.port)}
         started = time.monotonic()
         process = subprocess.Popen(
-            self.command(),
+            COMMANDS[self.name].format(port=self.port, workers=self.workers).split(),
             cwd=ROOT,
-            env=settings | {"PATH": os.environ["PATH"], "WEB_CONCURRENCY": str(self.workers)},
+            env=settings | {"PATH": os.environ["PATH"]},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

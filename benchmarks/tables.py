@@ -3,40 +3,51 @@
 import os
 import platform
 import re
+import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
+from benchmarks.charts import bar_chart
 from benchmarks.database import ROWS, Database
 from benchmarks.operations import OPERATIONS, Operation
-from benchmarks.served import CLIENTS, PROCESSES, SECONDS, Served
+from benchmarks.served import CLIENTS, NODE_PEER, OURS, PROCESSES, SECONDS, Served
 
-ROUNDS = 9
 DISTANT_CLIENTS = 4
 
-Columns = tuple[list[str], list[str], list[str]]
+NAMES = [operation.name for operation in OPERATIONS]
 
 
 def middle(served: Served, operation: str, figure: str) -> float:
     return median(sample[figure] for sample in served.found[operation])
 
 
-def compare(pair: list[Served], figure: str, show: str, *, more_is_better: bool = False) -> Columns:
-    """Return the columns of a figure: ours, the peer's, and how many times better ours is.
+def compare(
+    heading: str,
+    services: Sequence[Served],
+    figure: str,
+    show: str,
+    *,
+    more_is_better: bool = False,
+) -> str:
+    """Return the table of a figure. A peer's cells add how many times better ours is.
 
-    That is the median of the rounds, of which each measured the two one after the other.
+    That is the median of the rounds' ratios: each round measured all services, one after another.
     """
-    ours, peer = ([middle(served, each.name, figure) for each in OPERATIONS] for served in pair)
-    better = []
-    for operation in OPERATIONS:
-        rounds = zip(*(served.found[operation.name] for served in pair), strict=True)
-        ratios = [peers[figure] / mine[figure] for mine, peers in rounds]
-        better.append(median(1 / ratio if more_is_better else ratio for ratio in ratios))
-    return (
-        [show.format(value) for value in ours],
-        [show.format(value) for value in peer],
-        [f"{value:.2f}" for value in better],
-    )
+    ours, *peers = services
+    columns = [
+        (heading, NAMES),
+        (OURS, [show.format(middle(ours, name, figure)) for name in NAMES]),
+    ]
+    for peer in peers:
+        cells = []
+        for name in NAMES:
+            rounds = zip(ours.found[name], peer.found[name], strict=True)
+            ratios = [theirs[figure] / mine[figure] for mine, theirs in rounds]
+            better = median(1 / ratio if more_is_better else ratio for ratio in ratios)
+            cells.append(f"{show.format(middle(peer, name, figure))} ({better:.2f})")
+        columns.append((peer.name, cells))
+    return table(*columns)
 
 
 def table(*columns: tuple[str, Iterable[str]]) -> str:
@@ -46,14 +57,17 @@ def table(*columns: tuple[str, Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
-def machine(database: Database) -> str:
+def machine(database: Database, services: Sequence[Served], rounds: int) -> str:
     with database.engine.connect() as connection:
         postgres = connection.exec_driver_sql("SHOW server_version").scalar_one()
     models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    programs = f"Python {platform.python_version()}, PostgreSQL {postgres}"
+    if services[-1].name == NODE_PEER:
+        node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+        programs += f", Node {node.stdout.strip().lstrip('v')}"
     return (
-        f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}, Python "
-        f"{platform.python_version()}, PostgreSQL {postgres}.\n"
-        f"Each service has {PROCESSES} processes. The load is {CLIENTS} clients in {ROUNDS} rounds "
+        f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}, {programs}.\n"
+        f"Each service has {PROCESSES} processes. The load is {CLIENTS} clients in {rounds} rounds "
         f"of {SECONDS} s. At 5 ms it is {DISTANT_CLIENTS} clients.\n"
     )
 
@@ -91,30 +105,32 @@ def report(
 
 
 def comparison(near: list[Served], far: list[Served]) -> Iterator[str]:
-    names = "request", [operation.name for operation in OPERATIONS]
-    counted = [[f"{served.round_trips[name]:g}" for name in names[1]] for served in far]
-    latency = compare(far, "p50", "{:.1f} ms")
     yield table(
-        names,
-        ("round trips", counted[0]),
-        ("peer", counted[1]),
-        ("p50 at 5 ms", latency[0]),
-        ("peer", latency[1]),
-        ("peer / ours", latency[2]),
+        ("round trips", NAMES),
+        *((each.name, [f"{each.round_trips[name]:g}" for name in NAMES]) for each in far),
     )
-    cpu = compare(near, "cpu", "{:.0f} us")
-    rate = compare(near, "rate", "{:.0f}", more_is_better=True)
-    yield table(
-        names,
-        ("CPU per request", cpu[0]),
-        ("peer", cpu[1]),
-        ("peer / ours", cpu[2]),
-        ("requests/s", rate[0]),
-        ("peer", rate[1]),
-        ("ours / peer", rate[2]),
-    )
-    typical = compare(near, "p50", "{:.1f} ms")
-    worst = compare(near, "p99", "{:.1f} ms")
-    yield table(
-        names, ("p50", typical[0]), ("peer", typical[1]), ("p99", worst[0]), ("peer", worst[1])
-    )
+    yield compare("p50 at 5 ms", far, "p50", "{:.1f} ms")
+    yield compare("CPU per request", near, "cpu", "{:.0f} us")
+    yield compare("requests/s", near, "rate", "{:.0f}", more_is_better=True)
+    yield compare("p50", near, "p50", "{:.1f} ms")
+    yield compare("p99", near, "p99", "{:.1f} ms")
+
+
+def charts(near: list[Served], far: list[Served]) -> dict[str, str]:
+    """Return the charts by the names of their files."""
+    return {
+        "cpu.svg": chart(
+            "Processor time per request in microseconds (less is better)", near, "cpu", "{:.0f}"
+        ),
+        "latency.svg": chart(
+            "Median response time in milliseconds, database 5 ms away (less is better)",
+            far,
+            "p50",
+            "{:.1f}",
+        ),
+    }
+
+
+def chart(title: str, services: Sequence[Served], figure: str, show: str) -> str:
+    values = {each.name: [middle(each, name, figure) for name in NAMES] for each in services}
+    return bar_chart(title, show, values, NAMES)

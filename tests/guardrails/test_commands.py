@@ -22,6 +22,22 @@ def test_help_of_the_benchmark_starts_nothing() -> None:
     assert ran.stdout.startswith("usage: python -m benchmarks.run")
 
 
+def test_benchmark_leaves_out_the_peer_in_node_and_says_why() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", "from benchmarks import run; print(*run.find_services()[0])"],
+        cwd=ROOT,
+        env={"PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ran.stdout.splitlines() == [
+        "Fastify was skipped: Node 20.9 or newer and npm are required. Install them first.",
+        "",
+        "todo_api FastAPI Django Ninja",
+    ]
+
+
 def make(target: str, cwd: Path, *variables: str) -> subprocess.CompletedProcess[str]:
     """Run a target of the Makefile in ``cwd`` with the packages of this interpreter."""
     return subprocess.run(

@@ -1,6 +1,7 @@
 """Every package that is imported is named where its environment is installed from."""
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -15,10 +16,10 @@ from tests import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = PROJECT["dependencies"]
 DEVELOPMENT = RUNTIME + PROJECT["optional-dependencies"]["dev"]
-PEER = (ROOT / "benchmarks/requirements.in").read_text().splitlines()
+PEERS = (ROOT / "benchmarks/requirements.in").read_text().splitlines()
 OUR_OWN = {file.parent.name for file in ROOT.glob("*/*.py")}
 OUR_OWN |= {file.stem for file in ROOT.glob("*.py")}
-DISTRIBUTIONS = packages_distributions()
+DISTRIBUTIONS = {"ninja": ["django-ninja"], **packages_distributions()}
 
 
 def names(requirements: Iterable[str]) -> set[str]:
@@ -55,17 +56,17 @@ def python_files(*patterns: str) -> list[Path]:
 
 SERVICE = python_files("*.py", "todo_api/**/*.py", "http_server/**/*.py", "migrations/**/*.py")
 TOOLS = python_files("tests/**/*.py", "benchmarks/*.py", "examples/*/*.py")
-PEER_FILE = ROOT / "benchmarks/peer.py"
+PEER_FILES = python_files("benchmarks/peers/**/*.py")
 
 
 @pytest.mark.parametrize(
     ("files", "requirements", "place"),
     [
         (SERVICE, RUNTIME, "dependencies of pyproject.toml"),
-        (sorted(set(TOOLS) - {PEER_FILE}), DEVELOPMENT, "the dev dependencies of pyproject.toml"),
-        ([PEER_FILE], PEER, "benchmarks/requirements.in"),
+        (TOOLS, DEVELOPMENT, "the dev dependencies of pyproject.toml"),
+        (PEER_FILES, PEERS, "benchmarks/requirements.in"),
     ],
-    ids=["service", "tools", "peer"],
+    ids=["service", "tools", "peers"],
 )
 def test_imported_packages_are_named(
     files: list[Path], requirements: list[str], place: str
@@ -83,3 +84,11 @@ def test_pinned_packages_name_no_package_index(file: str) -> None:
     assert text.count("--hash=") > 20
     found = re.findall(r"^.*(?:://|--index|--extra-index|--find-links|-i ).*$", text, re.MULTILINE)
     assert not found, f"remove the package index from {file}: {found}"
+
+
+@pytest.mark.parametrize("folder", ["examples/nextjs", "benchmarks/peers/fastify"])
+def test_locked_packages_of_node_name_no_registry(folder: str) -> None:
+    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+    assert len(packages) > 20
+    found = [name for name, package in packages.items() if "resolved" in package]
+    assert not found, f"npm install in {folder} again, with its .npmrc: {found}"

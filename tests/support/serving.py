@@ -118,7 +118,9 @@ def ask(
     body: bytes | None = None,
     **headers: str,
 ) -> tuple[HTTPResponse, Any]:
-    headers |= {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers |= {"Authorization": f"Bearer {token}"}
+    if body is not None:
+        headers |= {"Content-Type": "application/json"}
     connection.request(method, path, body, headers)
     response = connection.getresponse()
     return response, read_json(response)
@@ -127,5 +129,5 @@ def ask(
 def read_json(response: HTTPResponse) -> Any:
     """Return the JSON of a response; nothing for another body, such as a balancer's error."""
     text = response.read()
-    is_json = response.headers["Content-Type"] == "application/json"
+    is_json = response.headers.get_content_type() == "application/json"
     return json.loads(text) if text and is_json else None

@@ -1,26 +1,31 @@
-"""What the service is measured against: FastAPI, SQLModel and asyncpg, as they are usually put.
-
-The same table, tokens, owner filter, paging and answers, and the same validation of tasks; of the
-filter_values of a list it has `status` alone, and one order.
-"""
+"""The same tasks with FastAPI, SQLModel and asyncpg, as their documentation recommends."""
 
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import jwt
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, StringConstraints
-from pydantic import Field as Limits
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ARRAY, BigInteger, Column, DateTime, FetchedValue, Identity, Text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlmodel import Field, SQLModel, col, select
 
-SECRET = os.environ["BETTER_AUTH_SECRET"]
+from benchmarks.peers.shared import (
+    MAX_ID,
+    Description,
+    DueDate,
+    Priority,
+    Status,
+    Tags,
+    Title,
+    read_cursor,
+    subject,
+    write_cursor,
+)
 
 engine = create_async_engine(
     os.environ["DATABASE_URL"],
@@ -56,7 +61,7 @@ class Task(SQLModel, table=True):  # type: ignore[call-arg] # mypy runs without 
         default=None,
         sa_column=Column(BigInteger, Identity(always=True), FetchedValue(), primary_key=True),
     )
-    user_id: str
+    user_id: str = Field(primary_key=True)
     title: str
     description: str | None = None
     completed: bool = False
@@ -66,30 +71,6 @@ class Task(SQLModel, table=True):  # type: ignore[call-arg] # mypy runs without 
     priority: str = "medium"
     due_date: date | None = None
     tags: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
-
-
-def storable(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must hold no NUL character")
-    return text
-
-
-Title = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(storable),
-]
-Description = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(storable)]
-Priority = Literal["low", "medium", "high"]
-DueDate = Annotated[date, Strict(False)]
-Tag = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=50),
-    AfterValidator(storable),
-]
-Tags = Annotated[
-    list[Tag], Limits(max_length=10), AfterValidator(lambda tags: list(dict.fromkeys(tags)))
-]
 
 
 class NewTask(BaseModel):
@@ -103,15 +84,8 @@ class NewTask(BaseModel):
     tags: Tags = []
 
 
-class TaskChanges(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class TaskChanges(NewTask):
     title: Title = ""
-    description: Description | None = None
-    completed: bool = False
-    priority: Priority = "medium"
-    due_date: DueDate | None = None
-    tags: Tags = []
 
 
 class TaskOut(BaseModel):
@@ -137,22 +111,14 @@ async def get_user(
     credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())],
 ) -> str:
     try:
-        claims = jwt.decode(
-            credentials.credentials,
-            SECRET,
-            algorithms=["HS256"],
-            leeway=10,
-            options={"require": ["sub", "exp", "iat"], "verify_aud": False},
-        )
+        return subject(credentials.credentials)
     except jwt.InvalidTokenError:
         raise HTTPException(401, "A valid bearer token is required") from None
-    user: str = claims["sub"]
-    return user
 
 
 Session = Annotated[AsyncSession, Depends(get_session)]
 User = Annotated[str, Depends(get_user)]
-TaskId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+TaskId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 async def find(task_id: int, session: AsyncSession, user: str) -> Task:
@@ -178,7 +144,7 @@ async def list_tasks(
     response: Response,
     session: Session,
     user: User,
-    status: Literal["all", "active", "pending", "completed"] = "all",
+    status: Status = "all",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: str | None = None,
 ) -> Any:
@@ -187,19 +153,16 @@ async def list_tasks(
         tasks = tasks.where(Task.completed == (status == "completed"))
     if cursor:
         try:
-            created_at, id_ = urlsafe_b64decode(cursor).decode().split(" ")
-            place = datetime.fromisoformat(created_at), int(id_)
+            position = read_cursor(cursor)
         except ValueError:
             raise HTTPException(422, "Not a cursor") from None
-        tasks = tasks.where(tuple_(Task.created_at, Task.id) < place)
+        tasks = tasks.where(tuple_(Task.created_at, Task.id) < position)
     tasks = tasks.order_by(col(Task.created_at).desc(), col(Task.id).desc()).limit(limit + 1)
     rows = (await session.execute(tasks)).scalars().all()
     if len(rows) > limit:
-        last = rows[limit - 1]
-        following = f"{last.created_at.isoformat()} {last.id}".encode()
+        following = write_cursor(rows[limit - 1].created_at, rows[limit - 1].id)
         response.headers["Link"] = (
-            f"</api/tasks?status={status}&limit={limit}"
-            f'&cursor={urlsafe_b64encode(following).decode()}>; rel="next"'
+            f'</api/tasks?status={status}&limit={limit}&cursor={following}>; rel="next"'
         )
     return rows[:limit]
 
