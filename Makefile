@@ -26,8 +26,11 @@ pooled: .venv/installed ## Run the service's tests through PgBouncer, if it is i
 	    TEST_POOLED=1 $(BIN)/pytest tests/integration tests/isolation; \
 	else echo 'skipped: pgbouncer is not installed'; fi
 
-e2e: .venv/installed ## Test the front end of examples/nextjs in Chromium, if Node is installed.
+e2e: .venv/installed ## Check the front end of examples/nextjs and test it in Chromium, if Node is installed.
 	@$(BIN)/python examples/nextjs/run.py e2e
+
+screenshots: .venv/installed ## Take the pictures of the front end again.
+	@$(BIN)/python examples/nextjs/run.py screenshots
 
 fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
 	@$(BIN)/pytest -n0 tests/fuzz
@@ -97,4 +100,4 @@ benchmarks/.venv/installed: benchmarks/requirements.txt
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'created .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run demo test pooled e2e fuzz image faults check audit bench bench-scaling format migration openapi lock
+.PHONY: help run demo test pooled e2e screenshots fuzz image faults check audit bench bench-scaling format migration openapi lock
