@@ -59,7 +59,9 @@ export function Frame({ user, title, store, state, onUndo, children }: Props) {
         {children}
       </main>
       <div className="notice" data-seen={notice?.seen ?? false}>
-        <span role="status">{notice?.text}</span>
+        <p role="status">
+          <span>{notice?.text}</span>
+        </p>
         {notice?.undo && (
           <button type="button" onClick={onUndo}>
             Undo
