@@ -6,6 +6,18 @@ import { serve } from "./server.mjs";
 
 after(() => browser.close());
 
+test("a person creates an account on the first page, and sees their list", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.press("Sign out");
+  ada.email = `new-${ada.email}`;
+  await ada.press("Create an account");
+  await ada.page.getByLabel("Name").fill("Ada the second");
+  await ada.submit("Create account");
+  await ada.page.getByText("No tasks yet.").waitFor();
+  await ada.page.locator(".who", { hasText: "Ada the second" }).waitFor();
+  await ada.leave();
+});
+
 test("two users never see each other's tasks, even in one browser", async () => {
   const ada = await Person.signUp("Ada");
   const { id } = await (await ada.add("Ada's secret")).json();
@@ -204,7 +216,7 @@ test("the account and all its tasks are erased, also those in the trash", async 
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
   const refused = page.waitForResponse(/api.auth.sign-in/);
   await page.getByLabel("E-mail").fill(ada.email);
-  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await ada.press("Sign in");
   assert.equal((await refused).status(), 401);
   await ada.leave(400, 401);

@@ -70,7 +70,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   await ada.isAccessible("the trash");
   await page.context().clearCookies();
   await page.reload();
-  await page.getByLabel("Password").waitFor();
+  await page.getByLabel("Password", { exact: true }).waitFor();
   await ada.isAccessible("the sign-in page");
   await page.getByRole("button", { name: "Create an account" }).click();
   await ada.isAccessible("the sign-up page");

@@ -21,6 +21,8 @@ export const PASSWORD = "correct horse battery";
 const FLAGS = ["--disable-gpu", "--disable-quic", "--disable-background-networking"];
 if (process.getuid?.() === 0) FLAGS.push("--no-sandbox");
 
+const RATE_LIMIT_MS = 10_500; // Better Auth accepts three sign-ins in ten seconds
+
 let people = 0;
 
 export const browser = await chromium.launch({ executablePath: setting("BROWSER"), args: FLAGS });
@@ -64,20 +66,19 @@ export class Person {
    * @param {import("playwright-core").BrowserContextOptions} [options]
    */
   static async signUp(name, options) {
-    // An address of its own: Better Auth limits the sign-ups of one address in ten seconds.
-    const extraHTTPHeaders = { "X-Forwarded-For": `10.0.0.${(people += 1)}` };
-    const context = await browser.newContext({ ...options, extraHTTPHeaders });
+    const context = await browser.newContext(options);
     await context.addInitScript(() => {
       addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
         console.error(`The policy's ${effectiveDirective} blocks: ${blockedURI}`),
       );
     });
     const person = new Person(await context.newPage(), name);
-    const { page } = person;
-    await page.goto(PAGE);
-    await page.getByRole("button", { name: "Create an account" }).click();
-    await page.getByLabel("Name").fill(name);
-    await person.submit("Create account");
+    // From an address of its own: Better Auth accepts three sign-ups of one in ten seconds.
+    const headers = { Origin: PAGE, "X-Forwarded-For": `10.0.0.${(people += 1)}` };
+    const data = { name, email: person.email, password: PASSWORD };
+    const signedUp = await context.request.post(`${PAGE}/api/auth/sign-up/email`, { headers, data });
+    assert.equal(signedUp.status(), 200);
+    await person.page.goto(PAGE);
     await person.idle();
     return person;
   }
@@ -90,9 +91,14 @@ export class Person {
   async submit(button) {
     const { page } = this;
     await page.getByLabel("E-mail").fill(this.email);
-    await page.getByLabel("Password").fill(PASSWORD);
-    await page.getByRole("button", { name: button, exact: true }).click();
-    await page.getByLabel("Password").waitFor({ state: "detached" });
+    await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+    for (;;) {
+      const answered = page.waitForResponse(/api.auth.sign-/);
+      await page.getByRole("button", { name: button, exact: true }).click();
+      if ((await answered).status() !== 429) break;
+      await page.waitForTimeout(RATE_LIMIT_MS);
+    }
+    await page.getByLabel("Password", { exact: true }).waitFor({ state: "detached" });
   }
 
   /** Wait until the list is loaded. */
@@ -254,11 +260,11 @@ export class Person {
    */
   async leave(...statuses) {
     const seen = this.answers.map((answer) => answer.status()).filter((status) => status >= 400);
-    assert.deepEqual(new Set(seen), new Set(statuses));
+    assert.deepEqual(new Set(seen.filter((status) => status !== 429)), new Set(statuses));
     const told = /Failed to load resource: the server responded with a status of (\d+)/;
     const unexplained = this.errors.filter((error) => {
       const status = Number(told.exec(error)?.[1]);
-      return !statuses.includes(status);
+      return status !== 429 && !statuses.includes(status);
     });
     assert.deepEqual(unexplained, []);
     assert(this.requests.length > 0);
