@@ -9,7 +9,7 @@ type Props = { query: Query; onChange: (query: Query) => void };
 
 const STATUS_NAMES = { all: "All", active: "Active", completed: "Completed" };
 const MAX_SEARCH = 200;
-const FEW_TAGS = 6;
+const FEW_TAGS = 4;
 
 type SearchProps = Props & {
   ref: Ref<HTMLInputElement>;

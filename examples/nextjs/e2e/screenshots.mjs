@@ -2,7 +2,7 @@
 
 import { Person, browser } from "./person.mjs";
 
-const viewport = { width: 1180, height: 860 };
+const viewport = { width: 1180, height: 980 };
 
 /** Return a date that is some days from today. @param {number} days */
 function day(days) {
