@@ -21,8 +21,11 @@ pooled: .venv/installed ## Run the service's tests through PgBouncer, if it is i
 	    TEST_POOLED=1 $(BIN)/pytest tests/integration tests/isolation; \
 	else echo 'skipped: pgbouncer is not installed'; fi
 
-e2e: .venv/installed ## Test the front end of examples/nextjs in Chromium, if Node is installed.
+e2e: .venv/installed ## Check the front end of examples/nextjs and test it in Chromium, if Node is installed.
 	@$(BIN)/python examples/nextjs/run.py e2e
+
+screenshots: .venv/installed ## Take the pictures of the front end again.
+	@$(BIN)/python examples/nextjs/run.py screenshots
 
 fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
 	@$(BIN)/pytest -n0 tests/fuzz

@@ -1,4 +1,4 @@
-"""Start the service, a database for Better Auth and the Next.js app: `make demo`, `make e2e`."""
+"""Start the service, a database for Better Auth and the Next.js app, for `make demo` and others."""
 
 import atexit
 import json
@@ -48,6 +48,7 @@ def demo() -> None:
     service = os.environ | {"BETTER_AUTH_SECRET": secret, "FRONTEND_URL": page}
     service |= {"DATABASE_URL": database, "DATABASE_URL_UNPOOLED": "", "FLASK_RUN_PORT": api_port}
     app = page_settings(page, api, secret, auth_database(database))
+    install()
     build(app)
     subprocess.run([*FLASK, "db", "upgrade"], cwd=ROOT, env=service, check=True)
     with ExitStack() as running:
@@ -65,6 +66,17 @@ def demo() -> None:
 
 def e2e() -> None:
     """Test the app in Chromium, with gunicorn and a PostgreSQL that the tests may stop."""
+    tests = sorted(str(file.relative_to(HERE)) for file in HERE.glob("e2e/*.test.mjs"))
+    drive(["node", "--test", "--test-concurrency=1", *tests], first=["npm", "run", "check"])
+
+
+def screenshots() -> None:
+    """Take the pictures of the READMEs again."""
+    drive(["node", "e2e/screenshots.mjs"])
+
+
+def drive(command: list[str], first: list[str] | None = None) -> None:
+    """Run a command that drives Chromium, with a new database."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if reason := missing_node() or ("" if browser else "Chromium is not installed"):
         print(f"skipped: {reason}")
@@ -72,10 +84,13 @@ def e2e() -> None:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder)  # runs after the server in this folder has stopped
-    sys.exit(run_tests(str(browser), folder))
+    install()
+    if first:
+        subprocess.run(first, cwd=HERE, env=os.environ | TELEMETRY, check=True)
+    sys.exit(run_in_chromium(command, str(browser), folder))
 
 
-def run_tests(browser: str, folder: Path) -> int:
+def run_in_chromium(command: list[str], browser: str, folder: Path) -> int:
     api_port, page_port = str(free_port()), str(free_port())
     # Both on one host: cookies ignore ports, so the tests see a cookie that is sent by mistake.
     page, api = f"http://localhost:{page_port}", f"http://localhost:{api_port}"
@@ -86,8 +101,8 @@ def run_tests(browser: str, folder: Path) -> int:
     app = page_settings(page, api, secret, auth_database(database))
     control = [sys.executable, __file__, "control", str(embedded.own_folder(folder) / "data")]
     tests = app | {"BROWSER": browser, "DATABASE_CONTROL": json.dumps(control)}
-    build(app)
     subprocess.run(["npm", "run", "types", "--", "--check"], cwd=HERE, check=True)
+    build(app)
     subprocess.run([*FLASK, "db", "upgrade"], cwd=ROOT, env=service, check=True)
     with (folder / "log").open("w") as log, ExitStack() as running:
         serve = [*GUNICORN, "--bind", f"127.0.0.1:{api_port}"]
@@ -97,8 +112,7 @@ def run_tests(browser: str, folder: Path) -> int:
         ]
         wait_for(f"{api}/ready", processes)
         wait_for(f"{page}/sign-in", processes)
-        drive = ["node", "--test", "e2e/tasks.test.mjs"]
-        outcome = subprocess.run(drive, cwd=HERE, env=tests).returncode
+        outcome = subprocess.run(command, cwd=HERE, env=tests).returncode
     if outcome:
         print((folder / "log").read_text())
     return outcome
@@ -126,8 +140,8 @@ def auth_database(url: str) -> str:
 def page_settings(page: str, api: str, secret: str, database: str) -> Environment:
     """Return the environment of the app, with the settings of .env.example."""
     settings = {"BETTER_AUTH_SECRET": secret, "BETTER_AUTH_URL": page}
-    settings |= {"AUTH_DATABASE_URL": database, "API_URL": api, "NEXT_TELEMETRY_DISABLED": "1"}
-    return os.environ | settings
+    settings |= {"AUTH_DATABASE_URL": database, "API_URL": api}
+    return os.environ | TELEMETRY | settings
 
 
 def build(app: Environment) -> None:
@@ -174,7 +188,12 @@ def wait_for(url: str, processes: list[subprocess.Popen[bytes]]) -> None:
     sys.exit(f"{url} does not respond.")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"demo": demo, "e2e": e2e, "control": control}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo,
+    "e2e": e2e,
+    "screenshots": screenshots,
+    "control": control,
+}
 
 if __name__ == "__main__":
     try:

@@ -1,9 +1,11 @@
+import Link from "next/link";
+
 export default function NotFoundPage() {
   return (
     <main className="page narrow">
       <h1>Page not found</h1>
       <p>
-        <a href="/">Go to your tasks</a>
+        <Link href="/">Go to your tasks</Link>
       </p>
     </main>
   );

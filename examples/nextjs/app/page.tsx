@@ -1,18 +1,16 @@
-import { headers } from "next/headers";
 import { redirect } from "next/navigation";
 import { Suspense } from "react";
 import { Tasks } from "@/components/tasks";
-import { auth } from "@/lib/auth";
+import { signedIn } from "@/lib/session";
 import { apiUrl } from "@/lib/settings";
 
 export default async function Home() {
-  const session = await auth.api.getSession({ headers: await headers() });
-  if (!session) redirect("/sign-in");
-  const { id, name } = session.user;
+  const user = await signedIn();
+  if (!user) redirect("/sign-in");
   // The API's URL is a prop, because the build would freeze a NEXT_PUBLIC_ variable.
   return (
     <Suspense>
-      <Tasks key={id} apiUrl={apiUrl} userId={id} name={name} />
+      <Tasks key={user.id} apiUrl={apiUrl} user={user} />
     </Suspense>
   );
 }

@@ -1,5 +1,5 @@
 import { useRef, useState } from "react";
-import type { Operation } from "@/lib/use-tasks";
+import type { Operation } from "@/lib/list";
 
 type Props = {
   onAdd: (title: string) => Promise<Operation | undefined>;

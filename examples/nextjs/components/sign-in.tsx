@@ -10,7 +10,7 @@ export function SignIn() {
   return (
     <main className="page narrow">
       <h1>Tasks</h1>
-      <SignInForm key={String(isNew)} isNew={isNew} onDone={() => window.location.assign("/")} />
+      <SignInForm key={String(isNew)} isNew={isNew} onDone={() => window.location.replace("/")} />
       <p className="switch">
         {isNew ? "Already have an account? " : "New here? "}
         <button type="button" className="quiet" onClick={() => setIsNew(!isNew)}>
@@ -85,7 +85,7 @@ export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone:
         {!problem?.field && problem?.text}
       </p>
       <button type="submit" className="primary" disabled={busy}>
-        {isNew ? "Create account" : "Sign in"}
+        {busy ? "One moment…" : isNew ? "Create account" : "Sign in"}
       </button>
     </form>
   );

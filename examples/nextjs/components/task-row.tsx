@@ -1,74 +1,115 @@
-import { useEffect, useId, useRef, useState } from "react";
-import type { KeyboardEvent } from "react";
-import type { TaskChanges } from "@/lib/api";
-import type { Operation, Row } from "@/lib/use-tasks";
+import { useRef } from "react";
+import type { Task, TaskChanges } from "@/lib/api";
+import { describeDue, useToday } from "@/lib/due";
+import { useFocusWhenClosed } from "@/lib/focus";
+import type { Operation, Row } from "@/lib/list";
+import { PRIORITY_NAMES } from "@/lib/messages";
+import type { TaskStore } from "@/lib/store";
+import { Conflict } from "./conflict";
+import { EditForm } from "./edit-form";
+import { Refusal } from "./refusal";
 
 type Props = {
   row: Row;
-  onChange: (changes: TaskChanges) => void;
-  onDelete: () => void;
-  onRetry: () => void;
-  onDismiss: () => void;
+  store: TaskStore;
+  tags: string[]; // to suggest
+  isOpen: boolean;
+  onOpen: (open: boolean) => void;
+  selected?: boolean; // undefined unless several tasks are being selected
+  onSelect: (extend: boolean) => void;
 };
 
-export function TaskRow({ row, onChange, onDelete, onRetry, onDismiss }: Props) {
+export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect }: Props) {
   const { task, saving, refused } = row;
-  const [opened, setOpened] = useState(false);
   const title = useRef<HTMLButtonElement>(null);
-  const editing = opened || isForEditing(refused);
-  useFocusWhenClosed(editing, title);
+  const conflict = refused?.kind === "change" && refused.theirs ? refused : undefined;
+  const rejected = isForEditing(refused) ? refused : undefined;
+  const isEditing = !conflict && (isOpen || rejected !== undefined);
+  useFocusWhenClosed(isEditing || Boolean(conflict), title);
 
-  if (editing) {
+  function close() {
+    onOpen(false);
+    if (refused) store.dismiss(refused.key);
+  }
+
+  function save(changes: TaskChanges, seen: Task) {
+    onOpen(false);
+    if (Object.keys(changes).length > 0) void store.run({ kind: "change", task, changes, seen });
+    else if (refused) store.dismiss(refused.key);
+  }
+
+  if (conflict) {
     return (
-      <li className="row">
-        <EditForm
-          row={row}
-          onSave={(changes) => {
-            setOpened(false);
-            if (Object.keys(changes).length) onChange(changes);
-            else onDismiss();
-          }}
-          onCancel={() => {
-            setOpened(false);
-            onDismiss();
-          }}
-        />
+      <li className="row" data-key={row.key}>
+        <Conflict operation={conflict} store={store} />
+      </li>
+    );
+  }
+  if (isEditing) {
+    return (
+      <li className="row" data-key={row.key}>
+        <EditForm task={task} rejected={rejected} tags={tags} onSave={save} onCancel={close} />
       </li>
     );
   }
   const isDraft = task.id === 0;
   return (
-    <li className="row" data-completed={task.completed} data-saving={saving}>
-      <label className="tick">
-        <input
-          type="checkbox"
-          data-control="tick"
-          checked={task.completed}
-          disabled={isDraft}
-          onChange={(event) => onChange({ completed: event.target.checked })}
-          aria-label={`Completed: ${task.title}`}
-        />
+    <li
+      className="row"
+      data-key={row.key}
+      data-completed={task.completed}
+      data-selected={selected}
+      aria-busy={saving}
+    >
+      <label className="tick" data-square={selected !== undefined}>
+        {selected === undefined ? (
+          <input
+            type="checkbox"
+            data-control="tick"
+            checked={task.completed}
+            disabled={isDraft}
+            onChange={(event) => {
+              const changes = { completed: event.target.checked };
+              void store.run({ kind: "change", task, changes });
+            }}
+            aria-label={`Completed: ${task.title}`}
+          />
+        ) : (
+          <input
+            type="checkbox"
+            data-control="tick"
+            checked={selected}
+            disabled={isDraft}
+            onClick={(event) => onSelect(event.shiftKey)}
+            onChange={() => undefined} // the click has the shift key
+            aria-label={`Select ${task.title}`}
+          />
+        )}
       </label>
       <div className="text">
         <button
           ref={title}
           type="button"
           className="title"
+          data-control="title"
           disabled={isDraft}
-          onClick={() => setOpened(true)}
+          onClick={() => onOpen(true)}
           aria-label={`Edit ${task.title}`}
         >
           {task.title}
         </button>
         {task.description && <p className="notes">{task.description}</p>}
-        {refused && <Refusal refused={refused} onRetry={onRetry} onDismiss={onDismiss} />}
+        <Details task={task} />
+        {saving && <p className="later saving">Saving…</p>}
+        {refused && <Refusal operation={refused} store={store} />}
       </div>
+      <Priority priority={task.priority} />
       <button
         type="button"
         className="delete"
         data-control="delete"
         disabled={isDraft}
-        onClick={onDelete}
+        onClick={() => void store.run({ kind: "delete", task })}
         aria-label={`Delete ${task.title}`}
       >
         <svg viewBox="0 0 16 16" aria-hidden="true">
@@ -79,119 +120,44 @@ export function TaskRow({ row, onChange, onDelete, onRetry, onDismiss }: Props) 
   );
 }
 
-type RefusalProps = { refused: Operation } & Pick<Props, "onRetry" | "onDismiss">;
-
-function Refusal({ refused, onRetry, onDismiss }: RefusalProps) {
-  const what = refused.kind === "delete" ? "Not deleted." : "Not saved.";
+function Details({ task: { due_date, tags, completed } }: { task: Task }) {
+  const today = useToday();
+  const due = due_date ? describeDue(due_date, today, completed) : undefined;
+  if (!due && tags.length === 0) return null;
   return (
-    <div className="refusal">
-      <p className="problem" role="alert">
-        {what} {refused.problem?.detail}
-      </p>
-      <button type="button" onClick={onRetry}>
-        Try again
-      </button>
-      <button type="button" onClick={onDismiss}>
-        {refused.kind === "create" ? "Discard" : "Dismiss"}
-      </button>
-    </div>
+    <p className="details">
+      {due && (
+        <span className="due" data-state={due.state}>
+          {due.text}
+        </span>
+      )}
+      {tags.map((tag) => (
+        <span key={tag} className="tag">
+          #{tag}
+        </span>
+      ))}
+    </p>
   );
 }
 
-type EditProps = { row: Row; onSave: (changes: TaskChanges) => void; onCancel: () => void };
-
-function EditForm({ row: { task, refused }, onSave, onCancel }: EditProps) {
-  const typed = refused?.kind === "change" ? refused.changes : {};
-  const [title, setTitle] = useState(typed.title ?? task.title);
-  const [notes, setNotes] = useState(typed.description ?? task.description ?? "");
-  const id = useId();
-  const problems = useFieldProblems(refused);
-  const titleField = useRef<HTMLInputElement>(null);
-  const notesField = useRef<HTMLTextAreaElement>(null);
-  const misplaced = problems.notes && !problems.title;
-
-  useEffect(() => {
-    (misplaced ? notesField : titleField).current?.focus();
-  }, [misplaced]);
-
-  function save() {
-    const changes: TaskChanges = {};
-    if (title !== task.title) changes.title = title;
-    if (notes !== (task.description ?? "")) changes.description = notes || null;
-    onSave(changes);
-  }
-
-  function onKeyDown(event: KeyboardEvent) {
-    if (event.key === "Escape") onCancel();
-    if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) save();
-  }
-
+/** Bars, and a word where the priority matters. */
+function Priority({ priority }: { priority: Task["priority"] }) {
+  const bars = { low: 1, medium: 2, high: 3 }[priority];
   return (
-    <form
-      className="edit"
-      aria-label={`Edit ${task.title}`}
-      onKeyDown={onKeyDown}
-      onSubmit={(event) => {
-        event.preventDefault();
-        save();
-      }}
-    >
-      <label htmlFor={`${id}-title`}>Title</label>
-      <input
-        id={`${id}-title`}
-        ref={titleField}
-        value={title}
-        onChange={(event) => setTitle(event.target.value)}
-        autoComplete="off"
-        required
-        aria-invalid={Boolean(problems.title)}
-        aria-describedby={`${id}-title-problem`}
-      />
-      <p id={`${id}-title-problem`} className="problem" role="alert">
-        {problems.title}
-      </p>
-      <label htmlFor={`${id}-notes`}>Notes</label>
-      <textarea
-        id={`${id}-notes`}
-        ref={notesField}
-        rows={3}
-        value={notes}
-        onChange={(event) => setNotes(event.target.value)}
-        aria-invalid={Boolean(problems.notes)}
-        aria-describedby={`${id}-notes-problem`}
-      />
-      <p id={`${id}-notes-problem`} className="problem" role="alert">
-        {problems.notes}
-      </p>
-      <div className="actions">
-        <button type="submit" className="primary">
-          Save
-        </button>
-        <button type="button" className="quiet" onClick={onCancel}>
-          Cancel
-        </button>
-      </div>
-    </form>
+    <p className="priority" data-priority={priority} title={`${PRIORITY_NAMES[priority]} priority`}>
+      <span>{PRIORITY_NAMES[priority]}</span>
+      <span className="hidden"> priority</span>
+      <svg viewBox="0 0 14 12" aria-hidden="true">
+        {[1, 2, 3].map((bar) => (
+          <path key={bar} d={`M${bar * 5 - 4} 12v-${bar * 4}h3v${bar * 4}z`} data-on={bar <= bars} />
+        ))}
+      </svg>
+    </p>
   );
 }
 
 /** Return whether the user can fix a rejected change by editing it. */
-function isForEditing(refused: Operation | undefined): boolean {
+function isForEditing(refused: Operation | undefined): refused is Operation & { kind: "change" } {
   if (refused?.kind !== "change" || refused.changes.completed !== undefined) return false;
   return refused.problem?.status === 400 || refused.problem?.status === 413;
-}
-
-function useFieldProblems(refused: Operation | undefined): { title?: string; notes?: string } {
-  if (!isForEditing(refused) || !refused?.problem) return {};
-  const { fields, detail } = refused.problem;
-  if (fields.title || fields.description) return { title: fields.title, notes: fields.description };
-  return { notes: detail }; // only the notes can make a body too large
-}
-
-function useFocusWhenClosed(editing: boolean, title: React.RefObject<HTMLButtonElement | null>) {
-  const wasEditing = useRef(false);
-  useEffect(() => {
-    if (wasEditing.current && !editing) title.current?.focus();
-    wasEditing.current = editing;
-  }, [editing, title]);
 }

@@ -100,6 +100,10 @@ function describe(status: number, error: ApiError | undefined): Problem {
   return { status, detail: error?.detail ?? `The service returned status ${status}.`, fields };
 }
 
+export function isProblem<T extends object>(outcome: T): outcome is Extract<T, { problem: Problem }> {
+  return "problem" in outcome;
+}
+
 /** Return the cursor of the page after this one, from its `Link` header. */
 export function nextCursor(response: Response): string | undefined {
   const [, next] = /<([^>]*)>; rel="next"/.exec(response.headers.get("Link") ?? "") ?? [];

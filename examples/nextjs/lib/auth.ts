@@ -1,4 +1,5 @@
 import { betterAuth } from "better-auth";
+import { APIError } from "better-auth/api";
 import { jwt } from "better-auth/plugins";
 import { SignJWT } from "jose";
 import type { JWTPayload } from "jose";
@@ -23,8 +24,13 @@ async function eraseTasks({ id }: { id: string }): Promise<void> {
   const now = Math.floor(Date.now() / 1000);
   const token = await sign({ sub: id, iat: now, exp: now + 60 });
   const headers = { Authorization: `Bearer ${token}` };
-  const { ok, status } = await fetch(`${apiUrl}/api/account`, { method: "DELETE", headers });
-  if (!ok) throw new Error(`Tasks not deleted: status ${status}`);
+  const response = await fetch(`${apiUrl}/api/account`, { method: "DELETE", headers }).catch(
+    () => undefined,
+  );
+  if (response?.ok) return;
+  const error = (await response?.json().catch(() => undefined)) as { detail?: string } | undefined;
+  const why = error?.detail ?? "The service cannot be reached.";
+  throw new APIError("SERVICE_UNAVAILABLE", { message: `Your account was not deleted. ${why}` });
 }
 
 export const auth = betterAuth({

@@ -1,9 +1,8 @@
-import { headers } from "next/headers";
 import { redirect } from "next/navigation";
 import { SignIn } from "@/components/sign-in";
-import { auth } from "@/lib/auth";
+import { signedIn } from "@/lib/session";
 
 export default async function SignInPage() {
-  if (await auth.api.getSession({ headers: await headers() })) redirect("/");
+  if (await signedIn()) redirect("/");
   return <SignIn />;
 }

@@ -1,0 +1,75 @@
+import { useEffect, useId, useRef } from "react";
+import { formatDate, useToday } from "@/lib/due";
+import { FIELDS, differences } from "@/lib/list";
+import type { Field, Operation } from "@/lib/list";
+import type { Task } from "@/lib/api";
+import { FIELD_NAMES, PRIORITY_NAMES } from "@/lib/messages";
+import type { TaskStore } from "@/lib/store";
+
+type Props = { operation: Operation & { kind: "change" }; store: TaskStore };
+
+/** Both versions of a task that was changed elsewhere during an edit. The user chooses one. */
+export function Conflict({ operation, store }: Props) {
+  const { task, changes, theirs, seen = task, problem } = operation;
+  const today = useToday();
+  const id = useId();
+  const keep = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (document.activeElement === document.body) keep.current?.focus();
+  }, []);
+  if (!theirs) return null;
+  const mine = { ...theirs, ...changes };
+  const changed = new Set([...differences(mine, theirs), ...differences(seen, theirs)]);
+  return (
+    <section className="conflict" aria-labelledby={id}>
+      <div role="alert">
+        <h3 id={id}>“{theirs.title}” was changed elsewhere while you edited it</h3>
+        <p>{problem?.detail}</p>
+      </div>
+      <table>
+        <thead>
+          <tr>
+            <td />
+            <th scope="col">Your version</th>
+            <th scope="col">Other version</th>
+          </tr>
+        </thead>
+        <tbody>
+          {FIELDS.filter((field) => changed.has(field)).map((field) => (
+            <tr key={field}>
+              <th scope="row">{FIELD_NAMES[field]}</th>
+              <td>{describe(mine, field, today)}</td>
+              <td>{describe(theirs, field, today)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <div className="actions">
+        <button
+          ref={keep}
+          type="button"
+          className="primary"
+          onClick={() => void store.run({ kind: "change", task: theirs, changes, seen: theirs })}
+        >
+          Keep your version
+        </button>
+        <button type="button" className="quiet" onClick={() => store.dismiss(operation.key)}>
+          Take the other version
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function describe(task: Task, field: Field, today: string): string {
+  switch (field) {
+    case "priority":
+      return PRIORITY_NAMES[task.priority];
+    case "due_date":
+      return task.due_date ? formatDate(task.due_date, today) : "None";
+    case "tags":
+      return task.tags.map((tag) => `#${tag}`).join(" ") || "None";
+    default:
+      return task[field] ?? "None";
+  }
+}

@@ -1,0 +1,56 @@
+import type { RefObject } from "react";
+import { useState } from "react";
+import { authClient } from "@/lib/auth-client";
+import { forgetDrafts } from "@/lib/drafts";
+import { Dialog } from "./dialog";
+
+export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null> }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string>();
+
+  async function submit(form: FormData) {
+    setBusy(true);
+    setProblem(undefined);
+    const password = String(form.get("password"));
+    const { error } = await authClient
+      .deleteUser({ password })
+      .catch(() => ({ error: { message: "The app cannot be reached. Try again." } }));
+    if (!error) {
+      forgetDrafts();
+      return window.location.replace("/sign-in");
+    }
+    setProblem(error.message ?? "Your account was not deleted. Try again in a moment.");
+    setBusy(false);
+  }
+
+  return (
+    <Dialog ref={ref} title="Delete my account">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit(new FormData(event.currentTarget));
+        }}
+      >
+        <p>
+          This deletes your account and all your tasks, also those in the trash. It cannot be undone.
+        </p>
+        <label htmlFor="account-password">Your password</label>
+        <input
+          id="account-password"
+          name="password"
+          type="password"
+          autoComplete="current-password"
+          required
+          aria-invalid={Boolean(problem)}
+          aria-describedby="account-problem"
+        />
+        <p id="account-problem" className="problem" role="alert">
+          {problem}
+        </p>
+        <button type="submit" className="primary danger" disabled={busy}>
+          {busy ? "Deleting…" : "Delete my account"}
+        </button>
+      </form>
+    </Dialog>
+  );
+}

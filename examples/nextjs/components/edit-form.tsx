@@ -1,0 +1,137 @@
+import { useEffect, useId, useRef, useState } from "react";
+import type { KeyboardEvent } from "react";
+import type { Task, TaskChanges } from "@/lib/api";
+import type { Field, Operation } from "@/lib/list";
+import { PRIORITY_NAMES } from "@/lib/messages";
+import { PRIORITIES } from "@/lib/query";
+import { TagField } from "./tag-field";
+
+type Props = {
+  task: Task;
+  rejected?: Operation & { kind: "change" };
+  tags: string[];
+  onSave: (changes: TaskChanges, seen: Task) => void;
+  onCancel: () => void;
+};
+
+export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Props) {
+  // The version that the user sees, even if a newer one arrives while they edit it.
+  const [seen] = useState(rejected?.seen ?? task);
+  const typed = { ...seen, ...rejected?.changes };
+  const [title, setTitle] = useState(typed.title);
+  const [notes, setNotes] = useState(typed.description ?? "");
+  const [priority, setPriority] = useState(typed.priority);
+  const [dueDate, setDueDate] = useState(typed.due_date ?? "");
+  const [tags, setTags] = useState(typed.tags);
+  const id = useId();
+  const form = useRef<HTMLFormElement>(null);
+  const problems = describeProblems(rejected);
+  const field = (name: Field) => ({
+    id: `${id}-${name}`,
+    "aria-invalid": Boolean(problems[name]),
+    "aria-describedby": `${id}-${name}-problem`,
+  });
+  const problem = (name: Field) => (
+    <p id={`${id}-${name}-problem`} className="problem" role="alert">
+      {problems[name]}
+    </p>
+  );
+
+  useEffect(() => {
+    const invalid = form.current?.querySelector<HTMLElement>("[aria-invalid=true]");
+    (invalid ?? form.current?.querySelector("input"))?.focus();
+  }, []);
+
+  function save() {
+    const changes: TaskChanges = {};
+    if (title !== seen.title) changes.title = title;
+    if (notes !== (seen.description ?? "")) changes.description = notes || null;
+    if (priority !== seen.priority) changes.priority = priority;
+    if (dueDate !== (seen.due_date ?? "")) changes.due_date = dueDate || null;
+    if (tags.join("\n") !== seen.tags.join("\n")) changes.tags = tags;
+    onSave(changes, seen);
+  }
+
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.key === "Escape") onCancel();
+    if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) form.current?.requestSubmit();
+  }
+
+  return (
+    <form
+      ref={form}
+      className="edit"
+      aria-label={`Edit ${task.title}`}
+      onKeyDown={onKeyDown}
+      onSubmit={(event) => {
+        event.preventDefault();
+        save();
+      }}
+    >
+      <label htmlFor={`${id}-title`}>Title</label>
+      <input
+        {...field("title")}
+        value={title}
+        onChange={(event) => setTitle(event.target.value)}
+        autoComplete="off"
+        required
+      />
+      {problem("title")}
+      <label htmlFor={`${id}-description`}>Notes</label>
+      <textarea
+        {...field("description")}
+        rows={3}
+        value={notes}
+        onChange={(event) => setNotes(event.target.value)}
+      />
+      {problem("description")}
+      <div className="pair">
+        <fieldset>
+          <legend>Priority</legend>
+          <div className="choices">
+            {PRIORITIES.map((choice) => (
+              <label key={choice}>
+                <input
+                  type="radio"
+                  name={`${id}-priority`}
+                  checked={choice === priority}
+                  onChange={() => setPriority(choice)}
+                />
+                <span>{PRIORITY_NAMES[choice]}</span>
+              </label>
+            ))}
+          </div>
+          {problem("priority")}
+        </fieldset>
+        <div>
+          <label htmlFor={`${id}-due_date`}>Due date</label>
+          <input
+            {...field("due_date")}
+            type="date"
+            value={dueDate}
+            onChange={(event) => setDueDate(event.target.value)}
+          />
+          {problem("due_date")}
+        </div>
+      </div>
+      <label htmlFor={`${id}-tags`}>Tags</label>
+      <TagField field={field("tags")} tags={tags} known={known} onChange={setTags} />
+      {problem("tags")}
+      <div className="actions">
+        <button type="submit" className="primary">
+          Save
+        </button>
+        <button type="button" className="quiet" onClick={onCancel}>
+          Cancel
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** Return the problem of each field. Only the notes can make a body too large. */
+function describeProblems(rejected: Operation | undefined): Partial<Record<Field, string>> {
+  if (!rejected?.problem) return {};
+  const { fields, detail } = rejected.problem;
+  return Object.keys(fields).length > 0 ? fields : { description: detail };
+}

@@ -1,0 +1,102 @@
+import type { ReactNode } from "react";
+import { useRef, useState } from "react";
+import { authClient } from "@/lib/auth-client";
+import { forgetDrafts } from "@/lib/drafts";
+import { useInterruption } from "@/lib/focus";
+import type { Operation, State } from "@/lib/list";
+import type { User } from "@/lib/session";
+import type { TaskStore } from "@/lib/store";
+import { SignInForm } from "./sign-in";
+
+type Props = {
+  user: User;
+  title: string;
+  store: TaskStore;
+  state: State;
+  onUndo: () => void;
+  children: ReactNode;
+};
+
+/** What every page of a user has: the header, the banners and the messages. */
+export function Frame({ user, title, store, state, onUndo, children }: Props) {
+  const { notice, operations, offline } = state;
+  const isSignedOut = [state, ...operations].some(({ problem }) => problem?.status === 401);
+
+  const [leaving, setLeaving] = useState(false);
+
+  async function signOut() {
+    setLeaving(true);
+    store.say(undefined);
+    const { error } = await authClient.signOut().catch((error: Error) => ({ error }));
+    setLeaving(false);
+    if (error) return store.say({ text: "Sign-out failed. Try again.", seen: true });
+    forgetDrafts();
+    // Load a new document without a history entry, so that no data of this user stays in memory.
+    window.location.replace("/sign-in");
+  }
+
+  return (
+    <div className="page">
+      <header className="top">
+        <h1 tabIndex={-1}>{title}</h1>
+        <p className="who">
+          <span>{user.name}</span>
+          <button type="button" className="quiet" onClick={() => void signOut()}>
+            {leaving ? "Signing out…" : "Sign out"}
+          </button>
+        </p>
+      </header>
+      <main>
+        <div role="status">
+          {offline && (
+            <p className="banner">
+              The service cannot be reached. You can read what is here. Changes wait beside their
+              tasks until you try again.
+            </p>
+          )}
+        </div>
+        {isSignedOut && <SignedOut onDone={() => store.resume()} />}
+        {children}
+      </main>
+      <div className="notice" data-seen={notice?.seen ?? false}>
+        <p role="status">
+          <span>{notice?.text}</span>
+        </p>
+        {notice?.undo && (
+          <button type="button" onClick={onUndo}>
+            Undo
+          </button>
+        )}
+        {notice?.seen && (
+          <button type="button" aria-label="Close" onClick={() => store.say(undefined)}>
+            ×
+          </button>
+        )}
+      </div>
+      <Waiting operations={operations} />
+    </div>
+  );
+}
+
+/** Say what is under way if no row shows it. It appears after a moment. */
+function Waiting({ operations }: { operations: Operation[] }) {
+  const kinds = operations.filter(({ problem }) => !problem).map(({ kind }) => kind);
+  const text = kinds.includes("restore") ? "Restoring…" : kinds.includes("clear") && "Deleting…";
+  if (!text) return null;
+  return (
+    <p className="notice later" data-seen="true">
+      {text}
+    </p>
+  );
+}
+
+function SignedOut({ onDone }: { onDone: () => void }) {
+  const panel = useRef<HTMLElement>(null);
+  useInterruption(panel);
+  return (
+    <section ref={panel} className="signed-out" aria-label="Sign in">
+      <p role="alert">You are signed out. Sign in to continue. Nothing you typed is lost.</p>
+      <SignInForm onDone={onDone} />
+    </section>
+  );
+}

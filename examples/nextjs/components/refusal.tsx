@@ -1,0 +1,27 @@
+import type { Operation } from "@/lib/list";
+import { describeRefused } from "@/lib/messages";
+import type { TaskStore } from "@/lib/store";
+
+type Props = { operation: Operation; store: TaskStore; wide?: boolean };
+
+/** Why the service refused an operation, in its own words. A wide one also says which. */
+export function Refusal({ operation, store, wide = false }: Props) {
+  const { key, kind, problem } = operation;
+  if (!problem || problem.status === 401) return null;
+  return (
+    <div className={wide ? "failed" : "refusal"}>
+      <p className="problem" role="alert">
+        {wide && `${describeRefused(operation)} `}
+        {Object.values(problem.fields)[0] ?? problem.detail}
+      </p>
+      <div>
+        <button type="button" onClick={() => void store.retry(operation)}>
+          Try again
+        </button>
+        <button type="button" onClick={() => store.dismiss(key)}>
+          {kind === "create" ? "Discard" : "Dismiss"}
+        </button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,40 @@
+import type { RefObject } from "react";
+import { useShortcutSetting } from "@/lib/shortcuts";
+import { Dialog } from "./dialog";
+
+const SHORTCUTS = [
+  ["n", "Write a new task"],
+  ["/", "Search"],
+  ["j or ↓", "Go to the next task"],
+  ["k or ↑", "Go to the previous task"],
+  ["c", "Complete the task, or make it active again"],
+  ["e", "Edit the task"],
+  ["x", "Select the task"],
+  ["Shift x", "Select all tasks up to this one"],
+  ["Delete", "Delete the task"],
+  ["z", "Undo"],
+  ["Esc", "End the selection, or cancel"],
+  ["?", "Show this list"],
+];
+
+export function Shortcuts({ ref }: { ref: RefObject<HTMLDialogElement | null> }) {
+  const [on, setOn] = useShortcutSetting();
+  return (
+    <Dialog ref={ref} title="Keyboard shortcuts">
+      <dl className="shortcuts">
+        {SHORTCUTS.map(([key, text]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+      <label className="setting">
+        <input type="checkbox" checked={on} onChange={(event) => setOn(event.target.checked)} />
+        Use shortcuts of one letter
+      </label>
+    </Dialog>
+  );
+}

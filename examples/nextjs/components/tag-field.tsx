@@ -1,0 +1,66 @@
+import { useState } from "react";
+import type { KeyboardEvent } from "react";
+
+type Props = {
+  field: { id: string; "aria-invalid": boolean; "aria-describedby": string };
+  tags: string[];
+  known: string[];
+  onChange: (tags: string[]) => void;
+};
+
+/** Tags, typed with Enter or a comma. Backspace in the empty field removes the last one. */
+export function TagField({ field, tags, known, onChange }: Props) {
+  const [text, setText] = useState("");
+  const list = `${field.id}-known`;
+
+  function add(typed: string) {
+    const added = typed.split(",").map((tag) => tag.trim().toLowerCase());
+    onChange([...new Set([...tags, ...added.filter(Boolean)])]);
+    setText("");
+  }
+
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.key === "Enter" && text.trim() && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault(); // which would save the form
+      add(text);
+    }
+    if (event.key === "Backspace" && !text) onChange(tags.slice(0, -1));
+  }
+
+  return (
+    <div className="tags">
+      {tags.map((tag) => (
+        <button
+          key={tag}
+          type="button"
+          className="tag"
+          aria-label={`Remove the tag ${tag}`}
+          onClick={(event) => {
+            event.currentTarget.parentElement?.querySelector("input")?.focus();
+            onChange(tags.filter((each) => each !== tag));
+          }}
+        >
+          #{tag} <span aria-hidden="true">×</span>
+        </button>
+      ))}
+      <input
+        {...field}
+        list={list}
+        value={text}
+        placeholder={tags.length === 0 ? "home, errand" : ""}
+        autoComplete="off"
+        enterKeyHint="done"
+        onChange={({ target: { value } }) => (value.includes(",") ? add(value) : setText(value))}
+        onKeyDown={onKeyDown}
+        onBlur={() => text.trim() && add(text)}
+      />
+      <datalist id={list}>
+        {known
+          .filter((tag) => !tags.includes(tag))
+          .map((tag) => (
+            <option key={tag} value={tag} />
+          ))}
+      </datalist>
+    </div>
+  );
+}

@@ -1,0 +1,65 @@
+"use client";
+
+import Link from "next/link";
+import { useRef } from "react";
+import { formatDate, useToday } from "@/lib/due";
+import { leaveControl, useFocusInList } from "@/lib/focus";
+import { TRASH } from "@/lib/query";
+import type { User } from "@/lib/session";
+import { useTasks } from "@/lib/use-tasks";
+import { Frame } from "./frame";
+import { ListEnd } from "./list-end";
+import { Refusal } from "./refusal";
+
+export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
+  const { store, state, rows, isLoaded, others } = useTasks(apiUrl, user.id, TRASH);
+  const list = useRef<HTMLUListElement>(null);
+  const today = useToday();
+  useFocusInList(list);
+
+  function undo() {
+    leaveControl(list.current);
+    void store.undo();
+  }
+
+  return (
+    <Frame user={user} title="Trash" store={store} state={state} onUndo={undo}>
+      <p className="lead">
+        A restored task is as it was, in its old place. <Link href="/">Back to your tasks</Link>
+      </p>
+      {others.map((operation) => (
+        <Refusal key={operation.key} operation={operation} store={store} wide />
+      ))}
+      <ul
+        ref={list}
+        className="list"
+        tabIndex={-1}
+        aria-label="Deleted tasks"
+        aria-busy={!isLoaded && !state.problem}
+      >
+        {rows
+          .filter(({ task }) => task.deleted_at)
+          .map(({ key, task }) => (
+            <li key={key} className="row" data-key={key}>
+              <div className="text">
+                <p className="title">{task.title}</p>
+                <p className="details">Deleted {formatDate(task.deleted_at ?? today, today)}</p>
+              </div>
+              <button
+                type="button"
+                className="quiet"
+                data-control="restore"
+                aria-label={`Restore ${task.title}`}
+                onClick={() => void store.run({ kind: "restore", tasks: [task] })}
+              >
+                Restore
+              </button>
+            </li>
+          ))}
+      </ul>
+      <ListEnd list={list} store={store} state={state} rows={rows} isLoaded={isLoaded}>
+        <p>The trash is empty.</p>
+      </ListEnd>
+    </Frame>
+  );
+}

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { SignJWT, decodeJwt } from "jose";
+import { API, PAGE, PASSWORD, Person, SECRET, browser } from "./person.mjs";
+import { serve } from "./server.mjs";
+
+after(() => browser.close());
+
+test("a person creates an account on the first page, and sees their list", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.press("Sign out");
+  ada.email = `new-${ada.email}`;
+  await ada.press("Create an account");
+  await ada.page.getByLabel("Name").fill("Ada the second");
+  await ada.submit("Create account");
+  await ada.page.getByText("No tasks yet.").waitFor();
+  await ada.page.locator(".who", { hasText: "Ada the second" }).waitFor();
+  await ada.leave();
+});
+
+test("two users never see each other's tasks, even in one browser", async () => {
+  const ada = await Person.signUp("Ada");
+  const { id } = await (await ada.add("Ada's secret")).json();
+  const ben = await Person.signUp("Ben");
+  await ben.page.getByText("No tasks yet.").waitFor();
+  await ben.add("Ben's plan");
+  assert.deepEqual(await ben.titles(), ["Ben's plan"]);
+  assert.equal((await ben.ask("GET", `/api/tasks/${id}`)).status, 404);
+  assert.equal((await ben.ask("DELETE", `/api/tasks/${id}`)).status, 404);
+
+  await ada.press("Sign out");
+  await ada.page.waitForURL("**/sign-in");
+  ada.email = ben.email;
+  await ada.signIn();
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Ben's plan"]);
+  await ada.leave();
+  await ben.leave();
+});
+
+test("after another user signs in from another tab, the first tab shows their tasks", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.add("Ada's secret");
+  const ben = await Person.signUp("Ben");
+  await ada.page.context().addCookies(await ben.page.context().cookies());
+  await ada.page.clock.install();
+  await ada.page.clock.fastForward("15:00");
+  await ada.page.getByLabel("New task").fill("For whom?");
+  await ada.page.getByLabel("New task").press("Enter");
+  await ada.page.getByText("No tasks yet.").waitFor();
+  await ada.page.locator(".who", { hasText: "Ben" }).waitFor();
+  await ada.leave();
+  await ben.leave();
+});
+
+test("an expired token is renewed without an error", async () => {
+  const ada = await Person.signUp("Ada");
+  const { sub } = decodeJwt(ada.token);
+  const now = Math.floor(Date.now() / 1000);
+  const expired = await new SignJWT({ sub, iat: now - 960, exp: now - 60 })
+    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .sign(new TextEncoder().encode(SECRET));
+  // In the page, because Playwright's routes would answer the preflights instead of the service.
+  await ada.page.addInitScript((token) => {
+    const { fetch } = window;
+    let isFirst = true;
+    window.fetch = async (input, init) => {
+      if (!isFirst || !String(input).includes("/api/auth/token")) return fetch(input, init);
+      isFirst = false;
+      return Response.json({ token });
+    };
+  }, expired);
+  const refused = ada.answered("GET");
+  await ada.page.reload();
+  assert.equal((await refused).status(), 401);
+  assert.equal((await refused).request().headers()["authorization"], `Bearer ${expired}`);
+  ada.token = expired;
+  assert.equal((await (await ada.ask("GET", "/api/tasks")).json()).detail, "Token expired");
+  await ada.idle();
+  assert.equal((await ada.add("Goes on")).status(), 201);
+  assert.equal(await ada.page.locator("[role=alert]:not(:empty)").count(), 0);
+  assert.equal(ada.answers.filter((answer) => answer.status() === 401).length, 1);
+  await ada.leave(401);
+});
+
+test("a token is renewed before it expires", async () => {
+  const ada = await Person.signUp("Ada");
+  const before = ada.token;
+  await ada.page.clock.install();
+  await ada.add("With the first token");
+  assert.equal(ada.token, before);
+  await new Promise((resolve) => setTimeout(resolve, 1100)); // the next second gives a new iat
+  await ada.page.clock.fastForward("14:10");
+  await ada.add("With the second");
+  assert.notEqual(ada.token, before);
+  await ada.leave();
+});
+
+test("an expired session asks for a sign-in and loses nothing", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.page.context().clearCookies();
+  await ada.page.clock.install();
+  await ada.page.clock.fastForward("15:00");
+  await ada.add("Typed meanwhile");
+  await ada.page.getByText("Sign in to continue").waitFor();
+  await ada.hears("“Typed meanwhile” was not added.");
+  assert.equal(await ada.focused(), "E-mail");
+  const saved = ada.answered("POST");
+  await ada.signIn();
+  assert.equal((await saved).status(), 201);
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Typed meanwhile"]);
+  await ada.hears("Added “Typed meanwhile”.");
+  assert.equal(await ada.focused(), "New task");
+  await ada.leave(401);
+});
+
+test("after a sign-out only the sign-in page is available", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.add("Kept");
+  await ada.press("Sign out");
+  await ada.page.waitForURL("**/sign-in");
+  await ada.page.goto(PAGE);
+  assert.equal(ada.page.url(), `${PAGE}/sign-in`);
+  await ada.signIn();
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Kept"]);
+  assert(ada.requests.every((request) => request.url().startsWith(`${API}/api/tasks`)));
+  await ada.leave();
+});
+
+test("each page allows only its own scripts and the service", async () => {
+  const policies = [];
+  for (const path of ["/sign-in", "/sign-in", "/no-such-page"]) {
+    const { headers } = await fetch(PAGE + path);
+    policies.push(headers.get("content-security-policy") ?? "");
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.equal(headers.get("referrer-policy"), "same-origin");
+    assert.equal(headers.get("strict-transport-security"), null); // served over http
+  }
+  const nonces = policies.map((policy) => /'nonce-([\w-]+)'/.exec(policy)?.[1]);
+  assert.equal(new Set(nonces).size, 3);
+  assert.deepEqual(policies[0]?.replace(String(nonces[0]), "RANDOM").split("; "), [
+    "default-src 'self'",
+    "script-src 'self' 'nonce-RANDOM'",
+    "style-src 'self'",
+    `connect-src 'self' ${API}`,
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ]);
+});
+
+test("a script that is injected into the page does not run", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  const refused = ["elem", "attr"].map((kind) =>
+    page.waitForEvent("console", (message) =>
+      message.text().includes(`script-src-${kind} blocks: inline`),
+    ),
+  );
+  const ran = await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "document.title += ' script'";
+    const button = document.createElement("button");
+    button.setAttribute("onclick", "document.title += ' handler'");
+    document.body.append(script, button);
+    button.click();
+    return document.title;
+  });
+  assert.equal(ran, "Tasks");
+  await Promise.all(refused);
+  ada.errors = [];
+  await ada.leave();
+});
+
+test("an unknown URL links back to the tasks", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.page.goto(`${PAGE}/no-such-page`);
+  await ada.page.getByRole("link", { name: "Go to your tasks" }).click();
+  await ada.idle();
+  await ada.leave(404);
+});
+
+test("one build also works in another environment, over https", async () => {
+  const stage = { BETTER_AUTH_URL: "https://tasks.example", API_URL: "https://api.example/v1" };
+  const server = await serve(stage);
+  try {
+    const { headers } = await fetch(`${server.url}/sign-in`);
+    assert.equal(headers.get("strict-transport-security"), "max-age=31536000");
+    const policy = headers.get("content-security-policy") ?? "";
+    assert(policy.includes("; connect-src 'self' https://api.example; "), policy);
+  } finally {
+    await server.stop();
+  }
+});
+
+test("the account and all its tasks are erased, also those in the trash", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  await ada.add("Leave no trace");
+  await ada.add("Nor this");
+  await ada.press("Delete Nor this");
+  await ada.hears("Deleted “Nor this”.");
+  await ada.press("Delete my account");
+  await page.getByLabel("Your password").fill("a wrong password");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete my account" }).click();
+  await page.getByRole("alert").getByText("Invalid password").waitFor();
+  await page.getByLabel("Your password").fill(PASSWORD);
+  await page.getByRole("dialog").getByRole("button", { name: "Delete my account" }).click();
+  await page.waitForURL("**/sign-in");
+  for (const status of ["all", "deleted"]) {
+    assert.deepEqual(await (await ada.ask("GET", `/api/tasks?status=${status}`)).json(), []);
+  }
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  const refused = page.waitForResponse(/api.auth.sign-in/);
+  await page.getByLabel("E-mail").fill(ada.email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await ada.press("Sign in");
+  assert.equal((await refused).status(), 401);
+  await ada.leave(400, 401);
+});
+
+test("if the tasks cannot be erased, the account stays, and the person learns why", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.add("Kept");
+  const server = await serve({ API_URL: "http://localhost:9" }); // nothing listens there
+  try {
+    const cookies = await ada.page.context().cookies();
+    const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+    const response = await fetch(`${server.url}/api/auth/delete-user`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Origin: PAGE, cookie },
+      body: JSON.stringify({ password: PASSWORD }),
+    });
+    assert.equal(response.status, 503);
+    const { message } = await response.json();
+    assert.equal(message, "Your account was not deleted. The service cannot be reached.");
+  } finally {
+    await server.stop();
+  }
+  await ada.page.reload();
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Kept"]);
+  await ada.leave();
+});

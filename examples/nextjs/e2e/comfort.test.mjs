@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { PAGE, Person, browser } from "./person.mjs";
+
+after(() => browser.close());
+
+const LATE = { title: "Late", description: "Notes", priority: "high", due_date: "2026-11-01" };
+
+test("axe-core finds nothing in any state, in light and dark", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  await page.getByText("No tasks yet.").waitFor();
+  await ada.isAccessible("no tasks");
+  for (const title of ["Plain", "Done"]) await ada.add(title);
+  await ada.tick("Done").click();
+  const { id } = await (await ada.ask("POST", "/api/tasks", { ...LATE, tags: ["home"] })).json();
+  await ada.sync();
+  await page.getByRole("button", { name: "#home" }).waitFor();
+  await ada.isAccessible("tasks of every kind");
+
+  await ada.press("Edit Late");
+  await ada.isAccessible("the edit form");
+  await page.getByLabel("Title").fill("Later");
+  await ada.ask("PATCH", `/api/tasks/${id}`, { title: "Latest", tags: [] });
+  await ada.press("Save");
+  await page.getByRole("region", { name: "was changed elsewhere" }).waitFor();
+  await ada.isAccessible("a conflict");
+  await ada.press("Take the other version");
+
+  await ada.press("Edit Plain");
+  await page.getByLabel("Title").fill(" ");
+  await ada.press("Save");
+  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  await ada.isAccessible("a rejected edit");
+  await ada.press("Cancel");
+
+  await ada.press("Select");
+  await page.getByLabel("Select Plain").click();
+  await ada.isAccessible("a selection");
+  await ada.press("Select");
+  await page.getByRole("button", { name: "High 1" }).click();
+  await page.getByLabel("Search").fill("nothing");
+  await page.getByText("No tasks contain").waitFor();
+  await ada.isAccessible("nothing found");
+  await ada.press("Clear the filters");
+
+  await ada.press("Keyboard shortcuts");
+  await ada.isAccessible("the shortcuts");
+  await ada.press("Close");
+  await ada.press("Delete my account");
+  await ada.isAccessible("the deletion of the account");
+  await ada.press("Close");
+  await ada.press("Delete Plain");
+  await ada.hears("Deleted “Plain”.");
+  await ada.isAccessible("a message with Undo");
+
+  await page.context().setOffline(true);
+  await ada.tick("Done").click();
+  await ada.row("Done").getByRole("button", { name: "Try again" }).waitFor();
+  await ada.press("Clear completed");
+  await page.getByText("The completed tasks were not deleted.").waitFor();
+  await page.getByRole("link", { name: "Active" }).click();
+  await page.getByText("Your tasks could not be loaded.").waitFor();
+  await ada.isAccessible("no network");
+  await page.context().setOffline(false);
+  ada.forgiveOffline();
+
+  await page.goto(`${PAGE}/trash`);
+  await ada.shows(["Plain"]);
+  await ada.isAccessible("the trash");
+  await page.context().clearCookies();
+  await page.reload();
+  await page.getByLabel("Password", { exact: true }).waitFor();
+  await ada.isAccessible("the sign-in page");
+  await page.getByRole("button", { name: "Create an account" }).click();
+  await ada.isAccessible("the sign-up page");
+  await page.goto(`${PAGE}/no-such-page`);
+  await ada.isAccessible("an unknown page");
+  await ada.leave(400, 404, 412);
+});
+
+test("an expired session asks for a sign-in accessibly", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.page.context().clearCookies();
+  await ada.page.clock.install();
+  await ada.page.clock.fastForward("15:00");
+  await ada.type("Typed meanwhile");
+  await ada.page.getByText("Sign in to continue").waitFor();
+  await ada.isAccessible("signed out");
+  await ada.leave(401);
+});
+
+test("the first screen is there in under a second, and nothing moves", async () => {
+  const ada = await Person.signUp("Ada");
+  for (let index = 0; index < 30; index += 1) {
+    await ada.ask("POST", "/api/tasks", { ...LATE, title: `Task ${index}`, tags: ["home"] });
+  }
+  await ada.page.addInitScript(() => {
+    const seen = { row: 0, shift: 0 };
+    Object.assign(window, { seen });
+    new MutationObserver(() => {
+      if (!seen.row && document.querySelector(".row")) seen.row = performance.now();
+    }).observe(document, { childList: true, subtree: true });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) seen.shift += /** @type {any} */ (entry).value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  const times = [];
+  for (let round = 0; round < 3; round += 1) {
+    await ada.reload();
+    await ada.page.getByRole("button", { name: "#home" }).waitFor();
+    // @ts-expect-error set above
+    const { row, shift } = await ada.page.evaluate(() => window.seen);
+    times.push(row);
+    assert.equal(shift, 0);
+  }
+  assert(Math.min(...times) < 1000, `the first row came after ${times.join(", ")} ms`);
+  await ada.leave();
+});
+
+test("each shortcut works, and a list of them opens under ?", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  for (const title of ["Two", "One"]) await ada.add(title);
+  await page.getByRole("heading", { name: "Tasks" }).click();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("n");
+  assert.equal(await ada.focused(), "New task");
+  await page.getByLabel("New task").fill("");
+  await page.keyboard.type("?nothing/");
+  assert.equal(await page.getByLabel("New task").inputValue(), "?nothing/");
+  await page.getByRole("heading", { name: "Tasks" }).click();
+  await page.keyboard.press("/");
+  assert.equal(await ada.focused(), "Search");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("j");
+  assert.equal(await ada.focused(), "Edit One");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await ada.focused(), "Edit Two");
+  await page.keyboard.press("k");
+  await page.keyboard.press("c");
+  await ada.hears("“One” is completed.");
+  assert.equal(await ada.tick("One").isChecked(), true);
+  await page.keyboard.press("e");
+  await page.getByLabel("Title").waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Delete");
+  await ada.hears("Deleted “One”.");
+  assert.equal(await ada.focused(), "Edit Two");
+  await page.keyboard.press("z");
+  await ada.shows(["One", "Two"]);
+  await ada.leave();
+});
+
+test("shortcuts of one letter can be turned off", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  await ada.press("Keyboard shortcuts");
+  await page.getByLabel("Use shortcuts of one letter").uncheck();
+  await ada.press("Close");
+  await ada.reload();
+  await page.keyboard.press("n");
+  assert.equal(await ada.focused(), undefined);
+  await ada.leave();
+});
+
+test("the keyboard is enough, and the focus is never lost", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  for (const title of ["Three", "Two", "One"]) await ada.add(title);
+  await page.getByRole("button", { name: "Medium 3" }).focus();
+  await page.keyboard.press("Tab"); // the filter for low priority
+  await page.keyboard.press("Tab");
+  assert.equal(await ada.focused(), "Completed: One");
+  await page.keyboard.press("Space");
+  assert.equal(await ada.tick("One").isChecked(), true);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Title").waitFor();
+  await page.keyboard.press("Escape");
+  assert.equal(await ada.focused(), "Edit One");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await ada.tick("One").waitFor({ state: "detached" });
+  assert.equal(await ada.focused(), "Delete Two");
+  await ada.leave();
+});
+
+test("the focus stays in the list when another device deletes the focused task", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.add("Two");
+  const { id } = await (await ada.add("One")).json();
+  await ada.tick("One").focus();
+  await ada.ask("DELETE", `/api/tasks/${id}`);
+  await ada.sync();
+  await ada.tick("One").waitFor({ state: "detached" });
+  assert.equal(await ada.focused(), "Completed: Two");
+  await ada.leave();
+});
+
+test("the page fits a small phone in dark mode", async () => {
+  const viewport = { width: 320, height: 640 };
+  const ada = await Person.signUp("Ada", {
+    viewport,
+    isMobile: true,
+    hasTouch: true,
+    colorScheme: "dark",
+  });
+  await ada.add("Averylongwordthatnobodywouldwrite".repeat(4));
+  const { id } = await (await ada.add("With everything")).json();
+  const everything = { priority: "high", due_date: "2026-11-01", tags: ["some", "long tags here"] };
+  await ada.ask("PATCH", `/api/tasks/${id}`, everything);
+  await ada.sync();
+  await ada.page.getByText("#long tags here").first().waitFor();
+  await fits(ada, viewport.width);
+  await ada.press("Edit With everything");
+  await fits(ada, viewport.width);
+  await ada.press("Cancel");
+  await ada.press("Select");
+  await fits(ada, viewport.width);
+  await ada.press("Select");
+  await ada.page.context().setOffline(true);
+  await ada.tick("Averylongwordthatnobodywouldwrite".repeat(4)).click();
+  await ada.page.getByText("The service cannot be reached.").waitFor();
+  await fits(ada, viewport.width);
+  await ada.page.context().setOffline(false);
+  ada.forgiveOffline();
+  await ada.leave();
+});
+
+/**
+ * Fail if the page scrolls sideways, or if a control is too small for a finger.
+ * @param {Person} person @param {number} width
+ */
+async function fits(person, width) {
+  assert.equal(await person.page.evaluate(() => document.documentElement.scrollWidth), width);
+  for (const target of await person.page.locator("button, .tick, nav a, select").all()) {
+    const box = await target.boundingBox();
+    if (!box) continue;
+    assert(Math.min(box.width, box.height) >= 44, `${await target.innerText()} is too small`);
+  }
+}
+
+test("long notes show three lines and no part of a fourth", async () => {
+  const ada = await Person.signUp("Ada");
+  const notes = [
+    "ordinary words that go on ".repeat(40),
+    "https://example.com/a/path?with=parameters&".repeat(20),
+  ];
+  for (const description of notes) {
+    await ada.ask("POST", "/api/tasks", { title: "Read", description });
+  }
+  await ada.page.reload();
+  await ada.idle();
+  for (const width of [390, 1280]) {
+    await ada.page.setViewportSize({ width, height: 800 });
+    for (const shown of await ada.page.locator(".notes").all()) {
+      const lines = await shown.evaluate(
+        (element) => element.clientHeight / parseFloat(getComputedStyle(element).lineHeight),
+      );
+      assert(Math.abs(lines - 3) < 0.1, `${lines} lines at ${width} px`);
+    }
+  }
+  await ada.leave();
+});

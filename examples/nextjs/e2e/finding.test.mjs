@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { Person, browser } from "./person.mjs";
+
+after(() => browser.close());
+
+const TASKS = [
+  { title: "Buy milk", description: "At the market", tags: ["home"], due_date: "2026-12-03" },
+  { title: "Call Ben", priority: "high", due_date: "2026-12-01" },
+  { title: "apply for leave", priority: "low", tags: ["home", "work"], completed: true },
+];
+
+/** @param {Record<string, unknown>[]} tasks */
+async function withTasks(tasks = TASKS) {
+  const ada = await Person.signUp("Ada");
+  for (const task of tasks) await ada.ask("POST", "/api/tasks", task);
+  await ada.reload();
+  return ada;
+}
+
+test("a search shows what matches as you type, and is kept in the URL", async () => {
+  const ada = await withTasks();
+  await ada.page.getByLabel("Search").pressSequentially("market");
+  await ada.shows(["Buy milk"]);
+  await ada.page.waitForURL("**/?q=market");
+  await ada.reload();
+  assert.deepEqual(await ada.titles(), ["Buy milk"]);
+  assert.equal(await ada.page.getByLabel("Search").inputValue(), "market");
+  await ada.leave();
+});
+
+test("a search waits for the last letter, and the next letter cancels it", async () => {
+  const ada = await withTasks();
+  const { page } = ada;
+  await page.clock.install();
+  await ada.reload();
+  await page.clock.pauseAt(Date.now() + 60_000);
+  await page.evaluate(() => {
+    const { fetch } = window;
+    window.fetch = (input, init) => {
+      if (!(input instanceof Request) || !/tasks\?.*q=mil&/.test(input.url)) return fetch(input, init);
+      const { signal } = init ?? {};
+      document.title = "searches";
+      return new Promise((_, reject) => {
+        signal?.addEventListener("abort", () => {
+          document.title = "cancelled";
+          reject(signal.reason);
+        });
+      });
+    };
+  });
+  await page.getByLabel("Search").pressSequentially("mil");
+  await page.clock.runFor(200);
+  assert.equal(await page.title(), "Tasks");
+  await page.clock.runFor(100);
+  await page.waitForFunction(() => document.title === "searches");
+  await page.getByLabel("Search").pressSequentially("k");
+  await page.waitForFunction(() => document.title === "cancelled");
+  await page.clock.runFor(300);
+  await ada.shows(["Buy milk"]);
+  const searched = ada.requests.map((request) => new URL(request.url()).searchParams.get("q"));
+  assert(!searched.includes("m") && !searched.includes("mi"));
+  await ada.leave();
+});
+
+test("filters narrow the list down, and back undoes them", async () => {
+  const ada = await withTasks();
+  const { page } = ada;
+  await page.getByRole("button", { name: "#home 2" }).click();
+  await ada.shows(["apply for leave", "Buy milk"]);
+  await page.getByRole("button", { name: "Low" }).click();
+  await ada.shows(["apply for leave"]);
+  await page.getByRole("link", { name: "Completed" }).click();
+  await page.waitForURL("**/?status=completed&priority=low&tag=home");
+  await ada.shows(["apply for leave"]);
+  await page.goBack();
+  await page.goBack();
+  await page.waitForURL("**/?tag=home");
+  await ada.shows(["apply for leave", "Buy milk"]);
+  await ada.leave();
+});
+
+test("each filter says how many tasks it would show", async () => {
+  const ada = await withTasks();
+  const { page } = ada;
+  for (const name of ["All 3", "Active 2", "Completed 1"]) {
+    await page.getByRole("link", { name, exact: true }).waitFor();
+  }
+  for (const name of ["High 1", "Medium 1", "Low 1", "#home 2", "#work 1"]) {
+    await page.getByRole("button", { name, exact: true }).waitFor();
+  }
+  await page.getByRole("link", { name: "Active" }).click();
+  await page.getByRole("button", { name: "Low 0", exact: true }).waitFor();
+  await page.getByRole("link", { name: "Completed 1", exact: true }).waitFor();
+  await ada.tick("Call Ben").click();
+  await page.getByRole("link", { name: "Completed 2", exact: true }).waitFor();
+  await ada.leave();
+});
+
+test("the list is sorted in each order", async () => {
+  const ada = await withTasks();
+  const orders = {
+    "Newest first": ["apply for leave", "Call Ben", "Buy milk"],
+    "Oldest first": ["Buy milk", "Call Ben", "apply for leave"],
+    "Due first": ["Call Ben", "Buy milk", "apply for leave"],
+    "Due last": ["Buy milk", "Call Ben", "apply for leave"],
+    "High priority first": ["Call Ben", "Buy milk", "apply for leave"],
+    "Low priority first": ["apply for leave", "Buy milk", "Call Ben"],
+    "Title, A to Z": ["apply for leave", "Buy milk", "Call Ben"],
+    "Title, Z to A": ["Call Ben", "Buy milk", "apply for leave"],
+    "Last changed first": ["apply for leave", "Call Ben", "Buy milk"],
+    "Longest unchanged first": ["Buy milk", "Call Ben", "apply for leave"],
+  };
+  const sort = ada.page.getByLabel("Sort");
+  assert.deepEqual(await sort.locator("option").allTextContents(), Object.keys(orders));
+  for (const [name, titles] of Object.entries(orders)) {
+    await sort.selectOption(name);
+    await ada.shows(titles);
+  }
+  await ada.leave();
+});
+
+test("an empty result says why, and offers to clear the filters", async () => {
+  const ada = await withTasks();
+  const { page } = ada;
+  await page.getByLabel("Search").fill("nothing like it");
+  await page.getByText("No tasks contain “nothing like it”.").waitFor();
+  await page.getByRole("button", { name: "High" }).click();
+  await page.getByText("contain “nothing like it” and have high priority.").waitFor();
+  await ada.press("Clear the filters");
+  await ada.shows(["apply for leave", "Call Ben", "Buy milk"]);
+  assert.equal(await ada.focused(), "Search");
+  assert.equal(new URL(page.url()).search, "");
+  await ada.leave();
+});
+
+test("a search that the service rejects says why, in its words", async () => {
+  const ada = await withTasks([]);
+  const tags = Array.from({ length: 11 }, (_, index) => `tag=t${index}`).join("&");
+  await ada.page.goto(`${ada.page.url()}?${tags}`);
+  await ada.page.getByText("Must have at most 10 items.").waitFor();
+  await ada.leave(400);
+});

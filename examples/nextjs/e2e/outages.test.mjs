@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { database, holdWrites } from "./database.mjs";
+import { Person, browser, userOf } from "./person.mjs";
+
+after(() => browser.close());
+
+test("the network is cut in the middle of a create: a retry stores one task", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.add("Before");
+  await ada.hears("Added “Before”.");
+  const held = await holdWrites(userOf(ada));
+  await ada.type("Only once");
+  await held.waiting();
+  await ada.page.context().setOffline(true);
+  const row = ada.row("Only once");
+  await row.getByText("The service cannot be reached.").waitFor();
+  await held.release(); // the service stores the task, and nobody hears it
+  await ada.page.context().setOffline(false);
+  const replayed = ada.answered("POST");
+  await row.getByRole("button", { name: "Try again" }).click();
+  assert.equal((await replayed).headers()["idempotency-replayed"], "true");
+  await ada.hears("Added “Only once”.");
+  await ada.reload();
+  assert.deepEqual(await ada.titles(), ["Only once", "Before"]);
+  ada.forgiveOffline();
+  await ada.leave();
+});
+
+test("a reload in the middle of a create sends it again, and stores one task", async () => {
+  const ada = await Person.signUp("Ada");
+  await ada.add("Before");
+  await ada.hears("Added “Before”.");
+  const held = await holdWrites(userOf(ada));
+  await ada.type("Only once");
+  await held.waiting();
+  await ada.page.reload();
+  const sent = ada.answered("POST");
+  await held.release();
+  assert.equal((await sent).ok(), true);
+  await ada.hears("Added “Only once”.");
+  await ada.reload();
+  assert.deepEqual(await ada.titles(), ["Only once", "Before"]);
+  await ada.leave();
+});
+
+test("a create that an outage refused is sent again after a reload", async () => {
+  const ada = await Person.signUp("Ada");
+  await database("stop");
+  try {
+    assert.equal((await ada.add("Typed in the dark")).status(), 503);
+    await ada.row("Typed in the dark").getByText("The database is unavailable").waitFor();
+  } finally {
+    await database("restart");
+  }
+  const sent = ada.answered("POST");
+  await ada.page.reload();
+  assert.equal((await sent).status(), 201);
+  await ada.hears("Added “Typed in the dark”.");
+  await ada.reload();
+  assert.deepEqual(await ada.titles(), ["Typed in the dark"]);
+  assert.equal(await ada.page.evaluate(() => sessionStorage.length), 0);
+  await ada.leave(503);
+});
+
+test("without a network the list stays readable, and changes wait beside their rows", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  await ada.add("Read me");
+  await ada.hears("Added “Read me”.");
+  await page.context().setOffline(true);
+  await page.getByText("You can read what is here.").waitFor();
+  await ada.tick("Read me").click();
+  await ada.row("Read me").getByText("The service cannot be reached.").waitFor();
+  await page.getByRole("link", { name: "Active" }).click();
+  await page.getByText("Your tasks could not be loaded.").waitFor();
+  assert.deepEqual(await ada.titles(), ["Read me"]);
+
+  await page.context().setOffline(false);
+  await page.getByText("You can read what is here.").waitFor({ state: "detached" });
+  await page.getByText("Your tasks could not be loaded.").waitFor({ state: "detached" });
+  await ada.row("Read me").getByRole("button", { name: "Try again" }).click();
+  await page.getByText("All done.").waitFor();
+  ada.forgiveOffline();
+  await ada.leave();
+});
+
+test("after a database outage every change can be retried, and nothing is lost", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  await ada.add("Outlive the outage");
+  await database("stop");
+  try {
+    const refused = ada.answered("PATCH");
+    await ada.tick("Outlive the outage").click();
+    assert.equal((await refused).status(), 503);
+    await page.getByText("The database is unavailable").waitFor();
+    assert.equal(await ada.tick("Outlive the outage").isChecked(), false);
+    await ada.press("Delete Outlive the outage");
+    await ada.hears("“Outlive the outage” was not deleted.");
+    await ada.row("Outlive the outage").getByRole("button", { name: "Dismiss" }).click();
+    const again = ada.answered("PATCH");
+    await ada.tick("Outlive the outage").click();
+    assert.equal((await again).status(), 503);
+    await ada.hears("“Outlive the outage” was not saved.");
+    assert.equal((await ada.add("Typed in the dark")).status(), 503);
+    await ada.hears("“Typed in the dark” was not added.");
+    await ada.show("Active");
+    await page.getByText("Your tasks could not be loaded.").waitFor();
+  } finally {
+    await database("restart");
+  }
+  await page.locator(".failed").getByRole("button", { name: "Try again" }).click();
+  await page.locator(".failed").waitFor({ state: "detached" });
+  await ada.idle();
+  assert.notEqual(await ada.focused(), undefined);
+  for (const title of ["Outlive the outage", "Typed in the dark"]) {
+    const row = ada.row(title);
+    await row.getByRole("button", { name: "Try again" }).click();
+    await row.getByRole("button", { name: "Try again" }).waitFor({ state: "detached" });
+    assert.notEqual(await ada.focused(), undefined);
+  }
+  await page.reload();
+  await ada.idle();
+  assert.deepEqual(await ada.titles(), ["Typed in the dark"]);
+  await ada.show("Completed");
+  assert.deepEqual(await ada.titles(), ["Outlive the outage"]);
+  await ada.leave(503);
+});
+
+test("a page that fails to load can be retried", async () => {
+  const ada = await Person.signUp("Ada");
+  await database("stop");
+  try {
+    await ada.page.reload();
+    await ada.page.getByText("This page could not be loaded.").waitFor();
+  } finally {
+    await database("restart");
+  }
+  await ada.press("Try again");
+  await ada.idle();
+  // The page gets no details, and an error document without an icon may be asked for one (404).
+  const expected = /Minified React error #441|status of 404/;
+  ada.errors = ada.errors.filter((error) => !expected.test(error));
+  await ada.leave(500);
+});

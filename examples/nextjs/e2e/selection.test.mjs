@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { Person, browser } from "./person.mjs";
+
+after(() => browser.close());
+
+/** @param {Record<string, unknown>[]} tasks */
+async function withTasks(...tasks) {
+  const ada = await Person.signUp("Ada");
+  const ids = [];
+  for (const task of tasks) ids.push((await (await ada.ask("POST", "/api/tasks", task)).json()).id);
+  await ada.reload();
+  return { ada, ids };
+}
+
+const FIVE = ["Five", "Four", "Three", "Two", "One"];
+const ONE_TO_FIVE = [...FIVE].reverse().map((title) => ({ title }));
+
+test("several tasks are selected with shift-click, and changed at once", async () => {
+  const { ada } = await withTasks(...ONE_TO_FIVE);
+  const { page } = ada;
+  await ada.press("Select");
+  await page.getByLabel("Select Five").click();
+  await page.getByLabel("Select Three").click({ modifiers: ["Shift"] });
+  await page.getByText("3 selected").waitFor();
+  const changed = ada.answered("PATCH");
+  await ada.press("High priority");
+  const { ids } = (await changed).request().postDataJSON();
+  assert.equal(ids.length, 3);
+  await ada.hears("Changed 3 tasks.");
+  await ada.press("Complete");
+  await page.getByRole("link", { name: "Completed 3", exact: true }).waitFor();
+  const stored = await (await ada.ask("GET", "/api/tasks?priority=high")).json();
+  assert.deepEqual(
+    stored.map((/** @type {{ title: string, completed: boolean }} */ task) => [
+      task.title,
+      task.completed,
+    ]),
+    [["Five", true], ["Four", true], ["Three", true]],
+  );
+  await ada.leave();
+});
+
+test("the keyboard selects tasks, and Undo brings deleted ones back to their places", async () => {
+  const { ada, ids } = await withTasks(...ONE_TO_FIVE);
+  const { page } = ada;
+  await page.getByRole("heading", { name: "Tasks" }).click();
+  for (const key of ["j", "j", "x", "j", "j", "Shift+X"]) await page.keyboard.press(key);
+  await page.getByText("3 selected").waitFor();
+  await ada.press("Delete");
+  await ada.hears("Deleted 3 tasks.");
+  assert.deepEqual(await ada.titles(), ["Five", "One"]);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("z");
+  await ada.shows(FIVE);
+  const stored = await (await ada.ask("GET", "/api/tasks?sort=created_at")).json();
+  assert.deepEqual(stored.map((/** @type {{ id: number }} */ task) => task.id), ids);
+  await ada.leave();
+});
+
+test("a deleted task comes back whole, also after a reload", async () => {
+  const task = { description: "All of it", priority: "high", due_date: "2026-12-24", tags: ["a"] };
+  const { ada, ids } = await withTasks({ title: "Below" }, { title: "Lost", ...task }, { title: "Above" });
+  const before = await (await ada.ask("GET", `/api/tasks/${ids[1]}`)).json();
+  await ada.press("Delete Lost");
+  await ada.hears("Deleted “Lost”.");
+  await ada.reload();
+  assert.deepEqual(await ada.titles(), ["Above", "Below"]);
+  await ada.press("Undo");
+  await ada.hears("Restored “Lost”.");
+  await ada.shows(["Above", "Lost", "Below"]);
+  const stored = await (await ada.ask("GET", `/api/tasks/${ids[1]}`)).json();
+  assert(stored.version > before.version);
+  assert.deepEqual({ ...stored, version: 0, updated_at: "" }, { ...before, version: 0, updated_at: "" });
+  await ada.leave();
+});
+
+test("clear completed asks nothing, and Undo restores exactly what it deleted", async () => {
+  const completed = Array.from({ length: 101 }, (_, index) => ({
+    title: `Done ${index}`,
+    completed: true,
+  }));
+  const { ada } = await withTasks(...completed, { title: "Active" }, { title: "Deleted before" });
+  await ada.press("Delete Deleted before");
+  await ada.hears("Deleted “Deleted before”.");
+  await ada.press("Clear completed");
+  await ada.hears("Deleted 101 tasks.");
+  assert.deepEqual(await ada.titles(), ["Active"]);
+  await ada.press("Undo");
+  await ada.page.getByRole("link", { name: "All 102", exact: true }).waitFor();
+  const trash = await (await ada.ask("GET", "/api/tasks?status=deleted")).json();
+  assert.equal(trash.length, 1);
+  await ada.leave();
+});
+
+test("the trash shows deleted tasks, and restores them", async () => {
+  const { ada, ids } = await withTasks({ title: "Kept" }, { title: "Lost" });
+  await ada.press("Delete Lost");
+  await ada.hears("Deleted “Lost”.");
+  await ada.page.getByRole("link", { name: "Trash" }).click();
+  await ada.page.getByRole("heading", { name: "Trash" }).waitFor();
+  await ada.shows(["Lost"]);
+  const restored = ada.answered("POST");
+  await ada.press("Restore Lost");
+  assert.equal((await (await restored).json()).id, ids[1]);
+  await ada.page.getByText("The trash is empty.").waitFor();
+  assert.notEqual(await ada.focused(), undefined);
+  await ada.page.getByRole("link", { name: "Back to your tasks" }).click();
+  await ada.shows(["Lost", "Kept"]);
+  await ada.leave();
+});

@@ -1,0 +1,16 @@
+import next from "eslint-config-next/core-web-vitals";
+import typescript from "eslint-config-next/typescript";
+
+const config = [
+  ...next,
+  ...typescript,
+  { ignores: [".next/", "next-env.d.ts", "lib/api-types.ts"] },
+  {
+    rules: {
+      // A name for what is left out on purpose.
+      "@typescript-eslint/no-unused-vars": ["error", { varsIgnorePattern: "^_$" }],
+    },
+  },
+];
+
+export default config;

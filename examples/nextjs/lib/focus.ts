@@ -1,0 +1,110 @@
+/** Where the focus goes when the focused element disappears, and from row to row. */
+
+import { useEffect, useLayoutEffect, useRef } from "react";
+import type { RefObject } from "react";
+
+type List = RefObject<HTMLUListElement | null>;
+
+const ROW = "li[data-key]";
+const NEW_TASK = "#new-task";
+
+/** When a focused row leaves the list, focus the same control of the row that takes its place. */
+export function useFocusInList(list: List): void {
+  const last = useRef<{ element: Element; control: string; index: number }>(undefined);
+  useEffect(() => {
+    const remember = ({ target }: FocusEvent) => {
+      const row = target instanceof HTMLElement && target.closest(ROW);
+      if (!row || !list.current?.contains(row)) last.current = undefined;
+      else {
+        const index = [...list.current.children].indexOf(row);
+        last.current = { element: target, control: target.dataset.control ?? "tick", index };
+      }
+    };
+    document.addEventListener("focusin", remember);
+    return () => document.removeEventListener("focusin", remember);
+  }, [list]);
+  useLayoutEffect(() => {
+    if (!last.current || last.current.element.isConnected) return;
+    const { control, index } = last.current;
+    last.current = undefined;
+    const controls = list.current?.querySelectorAll<HTMLElement>(`[data-control="${control}"]`);
+    const neighbour = controls?.item(Math.min(index, controls.length - 1));
+    placeFocus(neighbour?.matches(":enabled") ? neighbour : null, document.querySelector(NEW_TASK));
+    placeFocus(list.current, document.querySelector("h1"));
+  });
+}
+
+/** After loading more, focus the first new row. Tell how many rows were loaded. */
+export function useFocusAfterLoading(
+  list: List,
+  { loading, failed, keys }: { loading: boolean; failed: boolean; keys: string[] },
+) {
+  const asked = useRef<{ last?: string; tell?: (count: number) => void }>(undefined);
+  useLayoutEffect(() => {
+    if (loading || !asked.current) return;
+    const { last, tell } = asked.current;
+    asked.current = undefined;
+    const first = keys.findIndex((key) => key === last) + 1;
+    const button = document.querySelector<HTMLElement>('[data-control="load"]');
+    if (!failed) {
+      tell?.(keys.length - first);
+      if (document.activeElement === button) button?.blur();
+    }
+    const control = list.current?.children[first]?.querySelector("input, button");
+    placeFocus(failed ? button : control, list.current, document.querySelector(NEW_TASK));
+  });
+  return (tell?: (count: number) => void) => {
+    asked.current = { last: keys.at(-1), tell };
+  };
+}
+
+/** When a form in place of an element closes, focus the element. */
+export function useFocusWhenClosed(isOpen: boolean, element: RefObject<HTMLElement | null>): void {
+  const wasOpen = useRef(false);
+  useLayoutEffect(() => {
+    if (wasOpen.current && !isOpen) element.current?.focus();
+    wasOpen.current = isOpen;
+  }, [isOpen, element]);
+}
+
+/** Focus a panel that interrupts, unless the user is typing. Return the focus when it closes. */
+export function useInterruption(panel: RefObject<HTMLElement | null>): void {
+  const before = useRef<Element>(null);
+  useEffect(() => {
+    before.current ??= document.activeElement;
+    if (!isTyping(before.current)) panel.current?.querySelector("input")?.focus();
+    return () => placeFocus(before.current, document.querySelector(NEW_TASK));
+  }, [panel]);
+}
+
+/** Move the focus by some rows. Start at the first row. */
+export function moveFocus(list: Element | null, step: 1 | -1): void {
+  const titles = [...(list?.querySelectorAll<HTMLElement>('[data-control="title"]') ?? [])];
+  const current = titles.indexOf(focusedRow()?.querySelector('[data-control="title"]') as HTMLElement);
+  const next = current < 0 ? 0 : Math.min(Math.max(current + step, 0), titles.length - 1);
+  titles[next]?.focus();
+}
+
+/** Return the row that has the focus. */
+export function focusedRow(): HTMLElement | undefined {
+  return document.activeElement?.closest<HTMLElement>(ROW) ?? undefined;
+}
+
+/** If nothing has the focus, move it to the first of these elements that accepts it. */
+export function placeFocus(...places: (Element | null | undefined)[]): void {
+  for (const place of places) {
+    if (document.activeElement !== document.body) return;
+    if (place instanceof HTMLElement) place.focus();
+  }
+}
+
+/** Leave a control that is about to disappear. */
+export function leaveControl(list: Element | null): void {
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  placeFocus(list?.firstChild ? list : null, document.querySelector(NEW_TASK), list);
+}
+
+export function isTyping(element: Element | null): boolean {
+  if (element instanceof HTMLTextAreaElement) return true;
+  return element instanceof HTMLInputElement && element.type !== "checkbox" && element.value !== "";
+}

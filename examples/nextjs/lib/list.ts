@@ -1,0 +1,232 @@
+/**
+ * The state of the list: what the service said, what is pending, and what was refused.
+ *
+ * Pure functions, so that each rule can be tested without a browser or a network.
+ */
+
+import type { NewTask, Problem, Task, TaskChanges } from "./api";
+import type { Counts } from "./counts";
+import { contains, matches } from "./query";
+import type { Query } from "./query";
+
+/**
+ * A change that the user asks for. `seen` is the task as the user saw it when the edit began. With
+ * it, the service refuses to overwrite a newer version.
+ */
+export type Intent =
+  | { kind: "create"; task: NewTask }
+  | { kind: "change"; task: Task; changes: TaskChanges; seen?: Task }
+  | { kind: "delete"; task: Task }
+  | { kind: "changeMany"; tasks: Task[]; changes: TaskChanges }
+  | { kind: "clear"; tasks: Task[] } // the completed tasks
+  | { kind: "restore"; tasks: Named[] };
+
+export type Named = Pick<Task, "id" | "title">;
+
+/**
+ * A change that the service has not accepted: still pending, or refused because of `problem`. The
+ * key of a create is its Idempotency-Key. `theirs` is the version that an edit would overwrite.
+ */
+export type Operation = Intent & { key: string; problem?: Problem; theirs?: Task };
+
+/** A task as the user should see it now. `refused` is a change to it that the service refused. */
+export type Row = { key: string; task: Task; saving?: boolean; refused?: Operation };
+
+/** A message. `seen` makes it visible, if the list does not show it. `undo` can be restored. */
+export type Notice = { text: string; seen?: boolean; undo?: Named[] };
+
+export type State = {
+  tasks: ReadonlyMap<number, Task>; // as the service returned them
+  listed?: string; // the query of the last page that was loaded
+  ids: number[]; // the order of that list
+  cursor?: string;
+  loading: boolean;
+  problem?: Problem; // of the last page that was requested
+  operations: Operation[]; // oldest first
+  counts?: Counts;
+  offline: boolean; // the last request got no response
+  notice?: Notice;
+};
+
+export type Action =
+  | { type: "loading" }
+  | { type: "loaded"; listed: string; tasks: Task[]; cursor?: string; more: boolean }
+  | { type: "failed"; problem: Problem }
+  | { type: "counted"; counts: Counts }
+  | { type: "synced"; tasks: Task[]; deleted: number[] }
+  | { type: "began"; operation: Operation }
+  | { type: "accepted"; operation: Operation; stored: Task[] }
+  | { type: "refused"; operation: Operation; problem: Problem; theirs?: Task }
+  | { type: "dismissed"; key: string }
+  | { type: "connected"; offline: boolean }
+  | { type: "said"; notice?: Notice };
+
+export const START: State = {
+  tasks: new Map(),
+  ids: [],
+  loading: true,
+  operations: [],
+  offline: false,
+};
+
+export function reduce(state: State, action: Action): State {
+  const without = (key: string) => state.operations.filter((other) => other.key !== key);
+  switch (action.type) {
+    case "loading":
+      return { ...state, loading: true, problem: undefined };
+    case "loaded": {
+      const { listed, cursor, more } = action;
+      const ids = [...(more ? state.ids : []), ...action.tasks.map(({ id }) => id)];
+      const tasks = put(state.tasks, action.tasks);
+      const page = { listed, cursor, ids: [...new Set(ids)], loading: false, problem: undefined };
+      return { ...state, tasks, ...page };
+    }
+    case "failed":
+      return { ...state, loading: false, problem: action.problem };
+    case "counted":
+      return { ...state, counts: action.counts };
+    case "synced":
+      return { ...state, tasks: bury(put(state.tasks, action.tasks), action.deleted) };
+    case "began": {
+      const { operation } = action;
+      const others = without(operation.key).filter(
+        (other) => !other.problem || !overlaps(other, operation),
+      );
+      return { ...state, operations: [...others, operation] };
+    }
+    case "accepted": {
+      const { operation, stored } = action;
+      const kept = new Set(stored.map(({ id }) => id));
+      const gone = operation.kind === "restore" ? [] : targets(operation);
+      const tasks = bury(put(state.tasks, stored), gone.filter((id) => !kept.has(id)));
+      const created = operation.kind === "create" ? [...kept] : [];
+      const ids = [...new Set([...created, ...state.ids])];
+      return { ...state, tasks, ids, operations: without(operation.key) };
+    }
+    case "refused": {
+      const { operation, problem, theirs } = action;
+      const tasks = put(state.tasks, theirs ? [theirs] : []);
+      const refused = { ...operation, problem, theirs };
+      return { ...state, tasks, operations: [...without(refused.key), refused] };
+    }
+    case "dismissed":
+      return { ...state, operations: without(action.key) };
+    case "connected":
+      return action.offline === state.offline ? state : { ...state, offline: action.offline };
+    case "said":
+      return { ...state, notice: action.notice };
+  }
+}
+
+/** Store tasks. A response that is older than what is known changes nothing. */
+function put(known: State["tasks"], tasks: Task[]): State["tasks"] {
+  const next = new Map(known);
+  for (const task of tasks) {
+    const held = next.get(task.id);
+    if (!held || task.version >= held.version) next.set(task.id, task);
+  }
+  return next;
+}
+
+/** Mark tasks as deleted. They keep their place for when they are restored. */
+function bury(known: State["tasks"], ids: number[]): State["tasks"] {
+  const next = new Map(known);
+  for (const id of ids) {
+    const held = next.get(id);
+    if (held) next.set(id, { ...held, deleted_at: held.deleted_at ?? new Date().toISOString() });
+  }
+  return next;
+}
+
+/** Return the ids of the tasks that an operation changes. A new task has none. */
+export function targets(operation: Intent): number[] {
+  switch (operation.kind) {
+    case "create":
+      return [];
+    case "change":
+    case "delete":
+      return [operation.task.id];
+    default:
+      return operation.tasks.map(({ id }) => id);
+  }
+}
+
+function overlaps(one: Intent, other: Intent): boolean {
+  const ids = new Set(targets(one));
+  return targets(other).some((id) => ids.has(id));
+}
+
+/** Apply pending operations to the stored tasks. Skip refused ones, which rolls them back. */
+export function toRows(state: State, query: Query, listed: string): Row[] {
+  const rows = new Map<number, Row>();
+  for (const id of state.ids) {
+    const task = state.tasks.get(id);
+    if (task) rows.set(id, { key: `${id}`, task });
+  }
+  const drafts: Row[] = [];
+  for (const operation of state.operations) {
+    if (operation.kind === "create") drafts.unshift(draft(operation));
+    else if (operation.problem) showRefusal(rows, operation);
+    else apply(rows, operation, query);
+  }
+  const isShown = ({ task, refused }: Row) => {
+    if (refused) return true;
+    // The service searches; until its answer is here, the page narrows down what it has.
+    return matches(task, query) && (state.listed === listed || contains(task, query));
+  };
+  return [...drafts, ...rows.values()].filter(isShown);
+}
+
+function apply(rows: Map<number, Row>, operation: Operation, query: Query): void {
+  for (const id of targets(operation)) {
+    const row = rows.get(id);
+    if (!row) continue;
+    switch (operation.kind) {
+      case "change":
+      case "changeMany":
+        rows.set(id, { ...row, task: { ...row.task, ...operation.changes }, saving: true });
+        break;
+      case "restore":
+        if (query.status === "deleted") rows.delete(id);
+        break;
+      default:
+        rows.delete(id);
+    }
+  }
+}
+
+function showRefusal(rows: Map<number, Row>, operation: Operation): void {
+  if (operation.kind !== "change" && operation.kind !== "delete") return;
+  const row = rows.get(operation.task.id);
+  if (row) rows.set(operation.task.id, { ...row, refused: operation });
+}
+
+/** Return the refused operations that no row shows. They are shown above the list. */
+export function otherRefusals({ operations }: State, rows: Row[]): Operation[] {
+  const shown = new Set(rows.map(({ refused }) => refused?.key));
+  return operations.filter(({ key, problem }) => problem && problem.status !== 401 && !shown.has(key));
+}
+
+function draft(operation: Operation & { kind: "create" }): Row {
+  const unknown = { id: 0, user_id: "", created_at: "", updated_at: "", completed_at: null };
+  const defaults = { description: null, completed: false, due_date: null, tags: [] };
+  const unstored = { version: 0, deleted_at: null };
+  const task: Task = { ...unknown, ...unstored, ...defaults, priority: "medium", ...operation.task };
+  const refused = operation.problem && operation;
+  return { key: operation.key, task, saving: !refused, refused };
+}
+
+export const FIELDS = ["title", "description", "priority", "due_date", "tags"] as const;
+export type Field = (typeof FIELDS)[number];
+
+/** Return the fields of the edit form that differ. */
+export function differences(one: Task, other: Task): Field[] {
+  return FIELDS.filter((field) => JSON.stringify(one[field]) !== JSON.stringify(other[field]));
+}
+
+/** Return whether `theirs` differs from what the user saw, so that the user must choose. */
+export function isConflict(operation: Operation & { kind: "change" }, theirs: Task): boolean {
+  const { seen, changes } = operation;
+  if (!seen || differences(seen, theirs).length === 0) return false;
+  return differences({ ...theirs, ...changes }, theirs).length > 0; // or it was a lost response
+}

@@ -1,0 +1,89 @@
+/** What the page says about an operation: a sentence to announce, and a sentence for a refusal. */
+
+import type { Task, TaskChanges } from "./api";
+import type { Field, Named, Notice, Operation } from "./list";
+
+export const FIELD_NAMES: Record<Field, string> = {
+  title: "Title",
+  description: "Notes",
+  priority: "Priority",
+  due_date: "Due date",
+  tags: "Tags",
+};
+export const PRIORITY_NAMES: Record<Task["priority"], string> = {
+  high: "High",
+  medium: "Medium",
+  low: "Low",
+};
+
+/** Describe an operation that the service accepted. */
+export function describeDone(operation: Operation, stored: Task[]): Notice {
+  switch (operation.kind) {
+    case "create":
+      // A retry may find that its first attempt was stored, and the task deleted since.
+      if (stored[0]?.deleted_at) return describeGone(operation.task);
+      return { text: `Added ${quote(operation.task)}.` };
+    case "change":
+      return { text: describeChange(operation.task, operation.changes) };
+    case "delete":
+      return describeDeleted([operation.task]);
+    case "changeMany":
+      return { text: `Changed ${count(stored)}.`, seen: true };
+    case "clear":
+      return operation.tasks.length > 0
+        ? describeDeleted(operation.tasks)
+        : { text: "There were no completed tasks.", seen: true };
+    case "restore":
+      return { text: `Restored ${name(operation.tasks)}.`, seen: true };
+  }
+}
+
+export function describeDeleted(tasks: Task[]): Notice {
+  const undo = tasks.map(({ id, title }) => ({ id, title }));
+  return { text: `Deleted ${name(tasks)}.`, seen: true, undo };
+}
+
+/** Describe an operation that the service refused. */
+export function describeRefused(operation: Operation): string {
+  const tasks = operation.kind === "clear" ? "The completed tasks were" : `${subject(operation)}`;
+  return `${tasks} not ${PARTICIPLES[operation.kind]}.`;
+}
+
+const PARTICIPLES: Record<Operation["kind"], string> = {
+  create: "added",
+  change: "saved",
+  delete: "deleted",
+  changeMany: "changed",
+  clear: "deleted",
+  restore: "restored",
+};
+
+function subject(operation: Operation): string {
+  if (!("tasks" in operation)) return `${quote(operation.task)} was`;
+  return operation.tasks.length === 1
+    ? `${name(operation.tasks)} was`
+    : `${count(operation.tasks)} were`;
+}
+
+/** Describe a change to a task that another tab or device has deleted. */
+export function describeGone(task: Pick<Task, "title">): Notice {
+  return { text: `${quote(task)} was deleted elsewhere.`, seen: true };
+}
+
+function describeChange(task: Task, changes: TaskChanges): string {
+  if (changes.completed === undefined) return `Saved ${quote({ ...task, ...changes })}.`;
+  return `${quote(task)} is ${changes.completed ? "completed" : "active again"}.`;
+}
+
+export function count(tasks: unknown[], what = "task"): string {
+  return `${tasks.length} ${what}${tasks.length === 1 ? "" : "s"}`;
+}
+
+function name(tasks: Named[]): string {
+  const [only, ...others] = tasks;
+  return only && others.length === 0 ? quote(only) : count(tasks);
+}
+
+function quote({ title }: { title: string }): string {
+  return `“${title}”`;
+}

@@ -1,0 +1,86 @@
+/** Which tasks the list shows, and in which order. It is part of the URL. */
+
+import type { Task } from "./api";
+import type { operations } from "./api-types";
+
+type Parameters = NonNullable<operations["listTasks"]["parameters"]["query"]>;
+export type Status = "all" | "active" | "completed" | "deleted";
+export type Priority = Task["priority"];
+export type Sort = NonNullable<Parameters["sort"]>;
+export type Query = {
+  status: Status;
+  q: string;
+  priority: Priority[];
+  tag: string[];
+  sort: Sort;
+};
+
+export const STATUSES = ["all", "active", "completed"] as const;
+export const PRIORITIES = ["high", "medium", "low"] as const;
+export const SORTS: Record<Sort, string> = {
+  "-created_at": "Newest first",
+  created_at: "Oldest first",
+  due_date: "Due first",
+  "-due_date": "Due last",
+  "-priority": "High priority first",
+  priority: "Low priority first",
+  title: "Title, A to Z",
+  "-title": "Title, Z to A",
+  "-updated_at": "Last changed first",
+  updated_at: "Longest unchanged first",
+};
+const DEFAULT_SORT = "-created_at";
+
+export const EVERYTHING: Query = { status: "all", q: "", priority: [], tag: [], sort: DEFAULT_SORT };
+export const TRASH: Query = { ...EVERYTHING, status: "deleted", sort: "-updated_at" };
+
+/** Read a query from the part of a URL after `?`. Invalid values are ignored. */
+export function parseQuery(search: string): Query {
+  const values = new URLSearchParams(search);
+  const sort = values.get("sort") ?? "";
+  return {
+    status: STATUSES.find((known) => known === values.get("status")) ?? "all",
+    q: values.get("q") ?? "",
+    priority: PRIORITIES.filter((known) => values.getAll("priority").includes(known)),
+    tag: [...new Set(values.getAll("tag"))],
+    sort: isSort(sort) ? sort : DEFAULT_SORT,
+  };
+}
+
+function isSort(value: string): value is Sort {
+  return Object.hasOwn(SORTS, value);
+}
+
+/** Write a query for a URL. Equal queries give equal texts; defaults are left out. */
+export function formatQuery({ status, q, priority, tag, sort }: Query): string {
+  const values = new URLSearchParams();
+  if (status !== "all") values.set("status", status);
+  if (q) values.set("q", q);
+  for (const each of PRIORITIES) if (priority.includes(each)) values.append("priority", each);
+  for (const each of tag) values.append("tag", each);
+  if (sort !== DEFAULT_SORT) values.set("sort", sort);
+  return values.toString();
+}
+
+/** Return the query parameters of the service. */
+export function toParameters({ q, ...query }: Query) {
+  return q.trim() ? { ...query, q: q.trim() } : query;
+}
+
+export function isFiltered({ q, priority, tag }: Query): boolean {
+  return q.trim() !== "" || priority.length > 0 || tag.length > 0;
+}
+
+/** Return whether a task belongs in the list, apart from the text of the search. */
+export function matches(task: Task, { status, priority, tag }: Query): boolean {
+  if ((task.deleted_at !== null) !== (status === "deleted")) return false;
+  if (status === "active" && task.completed) return false;
+  if (status === "completed" && !task.completed) return false;
+  if (priority.length > 0 && !priority.includes(task.priority)) return false;
+  return tag.every((each) => task.tags.includes(each));
+}
+
+/** Return whether a task contains the text of the search, as far as the browser can tell. */
+export function contains({ title, description }: Task, { q }: Query): boolean {
+  return `${title}\n${description ?? ""}`.toLowerCase().includes(q.trim().toLowerCase());
+}

@@ -1,0 +1,307 @@
+/** The list of one user: loads it, sends changes and listens for changes from elsewhere. */
+
+import { isProblem, nextCursor, settle } from "./api";
+import type { Api, Outcome, Problem, Task } from "./api";
+import { readCounts } from "./counts";
+import type { Drafts } from "./drafts";
+import { START, reduce, targets, toRows } from "./list";
+import type { Action, Intent, Notice, Operation, State } from "./list";
+import { describeDeleted, describeDone, describeGone, describeRefused } from "./messages";
+import { EVERYTHING, formatQuery, toParameters } from "./query";
+import type { Query } from "./query";
+import { isGone, send } from "./send";
+import { startSync } from "./sync";
+import type { SyncResult } from "./sync";
+
+type Page = { tasks: Task[]; cursor?: string; tag?: string };
+type Read = (signal: AbortSignal) => Promise<Outcome<Page>>;
+export const TYPING_MS = 250;
+const UNCHANGED = 304;
+const SIGNED_OUT = 401;
+
+export class TaskStore {
+  #state = START;
+  #query = EVERYTHING;
+  #listeners = new Set<() => void>();
+  #listing?: AbortController; // the load that is running
+  #counting?: AbortController;
+  #visibleLoad = { read: (signal: AbortSignal) => this.#readPages(signal), more: false };
+  #pages = 1;
+  #tag?: string; // the ETag of the first page
+  #isStale = false;
+  #turns = new Map<number, Promise<unknown>>(); // the last operation of each task
+  #running = 0;
+  #settled = 0;
+  #sync?: ReturnType<typeof startSync>;
+
+  constructor(
+    readonly api: Api,
+    readonly drafts: Drafts,
+  ) {}
+
+  readonly subscribe = (listener: () => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly state = (): State => this.#state;
+
+  /** Listen for changes from elsewhere, and send what a reload interrupted. Return how to stop. */
+  start(): () => void {
+    const { creates, undo } = this.drafts.read();
+    for (const { key, ...draft } of creates) void this.run(draft, key);
+    if (undo) this.say(undo);
+    const disconnect = () => this.#dispatch({ type: "connected", offline: true });
+    window.addEventListener("offline", disconnect);
+    const sync = startSync(this.api, {
+      onChanges: (changes) => this.#dispatch({ type: "synced", ...changes }),
+      onEnd: (result) => this.#afterSync(result),
+    });
+    this.#sync = sync;
+    return () => {
+      window.removeEventListener("offline", disconnect);
+      sync.stop();
+      this.cancel();
+    };
+  }
+
+  #afterSync(result: SyncResult): void {
+    this.#noteConnection(result);
+    if ("problem" in result) {
+      if (result.problem.status === SIGNED_OUT) this.#dispatch({ type: "failed", ...result });
+      return;
+    }
+    const { problem } = this.#state;
+    if (problem && (problem.status === 0 || problem.status >= 500)) this.reload();
+    else if (result.changed || this.#isStale) void this.#refresh();
+  }
+
+  // Loading
+
+  /** Show another list soon, after the last letter of a search. Return how to cancel. */
+  want(query: Query): () => void {
+    const isTyping = query.q !== this.#query.q && this.#state.listed !== undefined;
+    const timer = setTimeout(() => void this.#show(query), isTyping ? TYPING_MS : 0);
+    return () => {
+      clearTimeout(timer);
+      this.cancel();
+    };
+  }
+
+  async #show(query: Query): Promise<void> {
+    const isFirst = this.#state.listed === undefined;
+    this.#query = query;
+    this.#tag = undefined;
+    this.#pages = 1;
+    void this.#count();
+    await this.#load((signal) => this.#readPages(signal));
+    if (isFirst) await this.#sync?.catchUp();
+  }
+
+  /** Stop loading a list that is no longer wanted. */
+  cancel(): void {
+    this.#listing?.abort();
+    this.#listing = undefined;
+    this.#counting?.abort();
+  }
+
+  loadMore(): void {
+    const { cursor, loading } = this.#state;
+    if (cursor && !loading) void this.#load((signal) => this.#readPage(signal, { cursor }), true);
+  }
+
+  /** Try again to load what could not be loaded. */
+  reload(): void {
+    const { read, more } = this.#visibleLoad;
+    void this.#load(read, more);
+  }
+
+  async #load(read: Read, more = false): Promise<void> {
+    if (more && this.#listing) this.#isStale = true; // it interrupts a refresh
+    this.#visibleLoad = { read, more };
+    this.#dispatch({ type: "loading" });
+    const outcome = await this.#read(read);
+    if (!outcome) return;
+    if (isProblem(outcome)) this.#dispatch({ type: "failed", problem: outcome.problem });
+    else this.#accept(outcome.data, more);
+    if (this.#isStale) await this.#refresh();
+  }
+
+  /** Load the same pages again, unseen, unless nothing has changed. */
+  async #refresh(): Promise<void> {
+    this.#isStale = true;
+    if (this.#listing) return; // the load that is running refreshes when it ends
+    this.#isStale = false;
+    const outcome = await this.#read((signal) => this.#readPages(signal, this.#tag));
+    if (!outcome) return;
+    if (!isProblem(outcome)) {
+      this.#accept(outcome.data);
+      void this.#count();
+    } else if (outcome.problem.status !== UNCHANGED) {
+      this.#isStale = true; // until the next sync
+      return;
+    }
+    if (this.#isStale) await this.#refresh();
+  }
+
+  /** Read once more if an operation ended meanwhile: the page may be older than its result. */
+  async #read(read: Read): Promise<Outcome<Page> | undefined> {
+    this.#listing?.abort();
+    const listing = (this.#listing = new AbortController());
+    for (;;) {
+      const before = this.#settled;
+      const outcome = await read(listing.signal);
+      if (listing.signal.aborted) return undefined;
+      this.#noteConnection(outcome);
+      if (this.#settled !== before) continue;
+      this.#listing = undefined;
+      return outcome;
+    }
+  }
+
+  #accept({ tasks, cursor, tag }: Page, more = false): void {
+    if (more) this.#pages += 1;
+    else this.#tag = tag;
+    const listed = formatQuery(this.#query);
+    this.#dispatch({ type: "loaded", listed, tasks, cursor, more });
+  }
+
+  /** Read as many pages as are shown. With the tag of the first one, stop if it is still valid. */
+  async #readPages(signal: AbortSignal, tag?: string): Promise<Outcome<Page>> {
+    const first = await this.#readPage(signal, { tag });
+    if (isProblem(first)) return first;
+    const page = first.data;
+    for (let count = 1; count < this.#pages && page.cursor; count += 1) {
+      const next = await this.#readPage(signal, { cursor: page.cursor });
+      if (isProblem(next)) return next;
+      page.tasks.push(...next.data.tasks);
+      page.cursor = next.data.cursor;
+    }
+    return first;
+  }
+
+  async #readPage(
+    signal: AbortSignal,
+    { cursor, tag }: { cursor?: string; tag?: string },
+  ): Promise<Outcome<Page>> {
+    const query = { ...toParameters(this.#query), cursor };
+    const header = tag ? { "If-None-Match": tag } : {};
+    const outcome = await settle(this.api.GET("/api/tasks", { params: { query, header }, signal }));
+    if (isProblem(outcome)) return outcome;
+    const { data: tasks, response } = outcome;
+    const page = { tasks, cursor: nextCursor(response), tag: response.headers.get("ETag") ?? "" };
+    return { data: page, response };
+  }
+
+  async #count(): Promise<void> {
+    if (this.#query.status === "deleted") return;
+    this.#counting?.abort();
+    const { signal } = (this.#counting = new AbortController());
+    const counts = await readCounts(this.api, this.#query, signal);
+    if (counts && !signal.aborted) this.#dispatch({ type: "counted", counts });
+  }
+
+  // Changing
+
+  /** Apply a change to the page at once, and send it. Return the operation if it is refused. */
+  async run(intent: Intent, key?: string): Promise<Operation | undefined> {
+    this.say(undefined);
+    const { notice, refused } = await this.#perform(intent, key);
+    this.say(notice);
+    return refused;
+  }
+
+  async deleteMany(tasks: Task[]): Promise<void> {
+    this.say(undefined);
+    const perform = (task: Task) => this.#perform({ kind: "delete", task });
+    const results = await Promise.all(tasks.map(perform));
+    const deleted = tasks.filter((_, index) => !results[index]?.refused);
+    this.say(deleted.length > 0 ? describeDeleted(deleted) : results[0]?.notice);
+  }
+
+  async undo(): Promise<void> {
+    const tasks = this.#state.notice?.undo;
+    if (tasks) await this.run({ kind: "restore", tasks });
+  }
+
+  retry({ key, ...operation }: Operation): Promise<Operation | undefined> {
+    return this.run(operation, key);
+  }
+
+  dismiss(key: string): void {
+    this.#dispatch({ type: "dismissed", key });
+  }
+
+  /** Send again what was refused because nobody was signed in. */
+  resume(): void {
+    for (const operation of this.#state.operations) {
+      if (operation.problem?.status === SIGNED_OUT) void this.retry(operation);
+    }
+    if (this.#state.problem) this.reload();
+  }
+
+  say(notice: Notice | undefined): void {
+    this.#dispatch({ type: "said", notice });
+  }
+
+  async #perform(
+    intent: Intent,
+    key: string = crypto.randomUUID(),
+  ): Promise<{ notice: Notice; refused?: Operation }> {
+    const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
+    this.#dispatch({ type: "began", operation });
+    this.#running += 1;
+    const result = await this.#inTurn(operation, () => send(this.api, operation));
+    this.#settled += 1;
+    this.#running -= 1;
+    this.#noteConnection(result);
+    if (this.#running === 0) setTimeout(() => void this.#refresh());
+    if (!isProblem(result)) {
+      const { operation: done, stored } = result;
+      this.#dispatch({ type: "accepted", operation: done, stored });
+      return { notice: this.#showUnlessListed(describeDone(done, stored), done, stored) };
+    }
+    if (operation.kind === "change" && isGone(result)) {
+      this.#dispatch({ type: "accepted", operation, stored: [] });
+      return { notice: describeGone(operation.task) };
+    }
+    const { problem, theirs } = result;
+    this.#dispatch({ type: "refused", operation, problem, theirs });
+    const refused = { ...operation, problem, theirs };
+    return { notice: { text: describeRefused(operation) }, refused };
+  }
+
+  /** Send the operations on a task one after the other, so that the last change is stored last. */
+  #inTurn<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
+    const ids = targets(operation);
+    const before = ids.map((id) => this.#turns.get(id));
+    const turn = Promise.all(operation.kind === "clear" ? this.#turns.values() : before).then(work);
+    for (const id of ids) this.#turns.set(id, turn);
+    return turn;
+  }
+
+  /** Make a message about a new task visible if the list does not show the task. */
+  #showUnlessListed(notice: Notice, { kind }: Operation, stored: Task[]): Notice {
+    if (kind !== "create") return notice;
+    const rows = toRows(this.#state, this.#query, formatQuery(this.#query));
+    return { ...notice, seen: !rows.some(({ task }) => task.id === stored[0]?.id) };
+  }
+
+  #noteConnection(outcome: object | { problem: Problem }): void {
+    const offline = "problem" in outcome && outcome.problem.status === 0;
+    this.#dispatch({ type: "connected", offline });
+  }
+
+  #dispatch(action: Action): void {
+    const { operations, notice } = this.#state;
+    this.#state = reduce(this.#state, action);
+    if (operations !== this.#state.operations || notice !== this.#state.notice) this.#keep();
+    for (const listener of this.#listeners) listener();
+  }
+
+  #keep(): void {
+    const { operations, notice } = this.#state;
+    const creates = operations.filter(({ kind }) => kind === "create");
+    this.drafts.write({ creates, undo: notice?.undo && notice });
+  }
+}

@@ -1,0 +1,244 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Problem, Task } from "../lib/api";
+import { START, isConflict, otherRefusals, reduce, toRows } from "../lib/list";
+import type { Action, Intent, State } from "../lib/list";
+import { EVERYTHING, TRASH, formatQuery } from "../lib/query";
+import type { Query } from "../lib/query";
+
+const UNREACHABLE: Problem = { status: 0, detail: "The service cannot be reached.", fields: {} };
+const STALE: Problem = { status: 412, detail: "The task has changed.", fields: {} };
+const ALL = formatQuery(EVERYTHING);
+let lastKey = 0;
+
+function aTask(id: number, changes: Partial<Task> = {}): Task {
+  const times = { created_at: "2026-11-23T09:30:00Z", updated_at: "2026-11-23T09:30:00Z" };
+  const empty = { description: null, completed_at: null, due_date: null, deleted_at: null };
+  const given = { id, user_id: "ada", title: `Task ${id}`, completed: false, version: id };
+  return { ...times, ...empty, ...given, priority: "medium", tags: [], ...changes };
+}
+
+function operation<T extends Intent>(intent: T): T & { key: string } {
+  return { ...intent, key: `${(lastKey += 1)}` };
+}
+
+function after(...actions: Action[]): State {
+  return actions.reduce(reduce, START);
+}
+
+function loaded(...tasks: Task[]): Action {
+  return { type: "loaded", listed: ALL, tasks, more: false };
+}
+
+function titles(state: State, query: Query = EVERYTHING): string[] {
+  return toRows(state, query, ALL).map(({ task }) => task.title);
+}
+
+test("tasks are shown in the order of the service", () => {
+  assert.deepEqual(titles(after(loaded(aTask(2), aTask(1)))), ["Task 2", "Task 1"]);
+});
+
+test("another page follows, without duplicates", () => {
+  const more: Action = { ...loaded(aTask(2), aTask(1)), more: true } as Action;
+  const state = after(loaded(aTask(3), aTask(2)), more);
+  assert.deepEqual(titles(state), ["Task 3", "Task 2", "Task 1"]);
+});
+
+test("a list that cannot be loaded leaves the last one readable", () => {
+  const state = after(loaded(aTask(1)), { type: "loading" }, { type: "failed", problem: UNREACHABLE });
+  assert.deepEqual(titles(state), ["Task 1"]);
+  assert.equal(state.problem, UNREACHABLE);
+});
+
+test("a pending create is shown first", () => {
+  const create = operation({ kind: "create", task: { title: "New" } });
+  const state = after(loaded(aTask(1)), { type: "began", operation: create });
+  const [first] = toRows(state, EVERYTHING, ALL);
+  assert.deepEqual([first?.task.title, first?.saving], ["New", true]);
+});
+
+test("an accepted create takes the place of its draft", () => {
+  const create = operation({ kind: "create", task: { title: "New" } });
+  const stored = [aTask(2, { title: "New" })];
+  const state = after(
+    loaded(aTask(1)),
+    { type: "began", operation: create },
+    { type: "accepted", operation: create, stored },
+  );
+  assert.deepEqual(titles(state), ["New", "Task 1"]);
+  assert.deepEqual(state.operations, []);
+});
+
+test("a create that was replayed from the trash is not shown", () => {
+  const create = operation({ kind: "create", task: { title: "New" } });
+  const stored = [aTask(2, { deleted_at: "2026-11-23T09:31:00Z" })];
+  const state = after(
+    { type: "began", operation: create },
+    { type: "accepted", operation: create, stored },
+  );
+  assert.deepEqual(titles(state), []);
+});
+
+test("a refused create keeps its key and its reason", () => {
+  const create = operation({ kind: "create", task: { title: "New" } });
+  const state = after(
+    { type: "began", operation: create },
+    { type: "refused", operation: create, problem: UNREACHABLE },
+  );
+  const [row] = toRows(state, EVERYTHING, ALL);
+  assert.deepEqual(row?.refused, { ...create, problem: UNREACHABLE, theirs: undefined });
+});
+
+test("a pending change is shown over the stored task", () => {
+  const change = operation({ kind: "change", task: aTask(1), changes: { title: "Changed" } });
+  const state = after(loaded(aTask(1)), { type: "began", operation: change });
+  assert.deepEqual(titles(state), ["Changed"]);
+});
+
+test("a refused change is rolled back, and its row says why", () => {
+  const change = operation({ kind: "change", task: aTask(1), changes: { title: "Changed" } });
+  const state = after(
+    loaded(aTask(1)),
+    { type: "began", operation: change },
+    { type: "refused", operation: change, problem: UNREACHABLE },
+  );
+  const [row] = toRows(state, EVERYTHING, ALL);
+  assert.deepEqual([row?.task.title, row?.refused?.problem], ["Task 1", UNREACHABLE]);
+});
+
+test("a new change replaces the refused one of the same task", () => {
+  const first = operation({ kind: "change", task: aTask(1), changes: { title: "First" } });
+  const second = operation({ kind: "change", task: aTask(1), changes: { title: "Second" } });
+  const state = after(
+    loaded(aTask(1)),
+    { type: "began", operation: first },
+    { type: "refused", operation: first, problem: UNREACHABLE },
+    { type: "began", operation: second },
+  );
+  assert.deepEqual(state.operations, [second]);
+});
+
+test("a deleted task keeps its place for when it is restored", () => {
+  const remove = operation({ kind: "delete", task: aTask(2) });
+  const restore = operation({ kind: "restore", tasks: [aTask(2)] });
+  const deleted = after(
+    loaded(aTask(3), aTask(2), aTask(1)),
+    { type: "began", operation: remove },
+    { type: "accepted", operation: remove, stored: [] },
+  );
+  assert.deepEqual(titles(deleted), ["Task 3", "Task 1"]);
+  const stored = [aTask(2, { version: 9 })];
+  const restored = reduce(deleted, { type: "accepted", operation: restore, stored });
+  assert.deepEqual(titles(restored), ["Task 3", "Task 2", "Task 1"]);
+});
+
+test("a task that is being restored leaves the trash", () => {
+  const deleted = aTask(1, { deleted_at: "2026-11-23T09:31:00Z" });
+  const restore = operation({ kind: "restore", tasks: [deleted] });
+  const state = after(loaded(deleted), { type: "began", operation: restore });
+  assert.deepEqual(titles(after(loaded(deleted)), TRASH), ["Task 1"]);
+  assert.deepEqual(titles(state, TRASH), []);
+});
+
+test("a refused restore is shown above the list, because it has no row", () => {
+  const restore = operation({ kind: "restore", tasks: [aTask(1)] });
+  const state = after(
+    { type: "began", operation: restore },
+    { type: "refused", operation: restore, problem: UNREACHABLE },
+  );
+  const others = otherRefusals(state, toRows(state, EVERYTHING, ALL));
+  assert.deepEqual(others.map(({ key }) => key), [restore.key]);
+});
+
+test("a change of several tasks hides those that no longer match the filter", () => {
+  const tasks = [aTask(1), aTask(2)];
+  const change = operation({ kind: "changeMany", tasks, changes: { completed: true } });
+  const state = after(loaded(aTask(3), ...tasks), { type: "began", operation: change });
+  assert.deepEqual(titles(state, { ...EVERYTHING, status: "active" }), ["Task 3"]);
+});
+
+test("a task of a changed selection that did not come back was deleted elsewhere", () => {
+  const tasks = [aTask(1), aTask(2)];
+  const change = operation({ kind: "changeMany", tasks, changes: { priority: "high" } });
+  const stored = [aTask(1, { priority: "high", version: 5 })];
+  const state = after(
+    loaded(...tasks),
+    { type: "began", operation: change },
+    { type: "accepted", operation: change, stored },
+  );
+  assert.deepEqual(titles(state), ["Task 1"]);
+});
+
+test("a change from elsewhere is shown", () => {
+  const tasks = [aTask(1, { title: "From the phone", version: 5 })];
+  const state = after(loaded(aTask(1)), { type: "synced", tasks, deleted: [] });
+  assert.deepEqual(titles(state), ["From the phone"]);
+});
+
+test("a response that is older than what is known changes nothing", () => {
+  const newer = aTask(1, { title: "Newer", version: 5 });
+  const state = after(loaded(newer), { type: "synced", tasks: [aTask(1)], deleted: [] });
+  assert.deepEqual(titles(state), ["Newer"]);
+});
+
+test("a task that was deleted elsewhere leaves the list", () => {
+  const state = after(loaded(aTask(2), aTask(1)), { type: "synced", tasks: [], deleted: [2] });
+  assert.deepEqual(titles(state), ["Task 1"]);
+});
+
+test("until the service has searched, the page narrows down what it has", () => {
+  const state = after(loaded(aTask(1, { title: "Buy Milk" }), aTask(2)));
+  const query = { ...EVERYTHING, q: " milk" };
+  assert.deepEqual(
+    toRows(state, query, formatQuery(query)).map(({ task }) => task.id),
+    [1],
+  );
+});
+
+test("a sign-in is asked for in one place, not beside each change", () => {
+  const change = operation({ kind: "clear", tasks: [] });
+  const problem = { ...UNREACHABLE, status: 401 };
+  const state = after(
+    { type: "began", operation: change },
+    { type: "refused", operation: change, problem },
+  );
+  assert.deepEqual(otherRefusals(state, []), []);
+});
+
+test("a stale edit shows the version that it would overwrite", () => {
+  const seen = aTask(1);
+  const theirs = aTask(1, { title: "Theirs", version: 5 });
+  const edit = operation({ kind: "change", task: seen, changes: { title: "Mine" }, seen });
+  const state = after(
+    loaded(seen),
+    { type: "began", operation: edit },
+    { type: "refused", operation: edit, problem: STALE, theirs },
+  );
+  const [row] = toRows(state, EVERYTHING, ALL);
+  assert.deepEqual([row?.task, row?.refused?.theirs], [theirs, theirs]);
+});
+
+for (const [name, theirs, expected] of [
+  ["a title that was changed elsewhere is a conflict", { title: "Theirs" }, true],
+  ["notes that were changed elsewhere are a conflict", { description: "Theirs" }, true],
+  ["a completion is no conflict, because an edit does not change it", { completed: true }, false],
+  ["a lost response is no conflict, because the edit was stored", { title: "Mine" }, false],
+] as const) {
+  test(name, () => {
+    const seen = aTask(1);
+    const edit = operation({ kind: "change", task: seen, changes: { title: "Mine" }, seen });
+    assert.equal(isConflict(edit, aTask(1, { ...theirs, version: 5 })), expected);
+  });
+}
+
+test("a dismissed refusal leaves the stored task", () => {
+  const change = operation({ kind: "change", task: aTask(1), changes: { title: "Changed" } });
+  const state = after(
+    loaded(aTask(1)),
+    { type: "began", operation: change },
+    { type: "refused", operation: change, problem: UNREACHABLE },
+    { type: "dismissed", key: change.key },
+  );
+  const [row] = toRows(state, EVERYTHING, ALL);
+  assert.deepEqual([row?.task.title, row?.refused], ["Task 1", undefined]);
+});

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { describeDue } from "../lib/due";
+import { EVERYTHING, formatQuery, parseQuery } from "../lib/query";
+
+test("a query survives the URL", () => {
+  const url = "status=active&q=oat+milk&priority=high&priority=low&tag=home&tag=a%2Cb&sort=due_date";
+  assert.equal(formatQuery(parseQuery(url)), url);
+});
+
+test("equal queries have the same URL", () => {
+  assert.equal(formatQuery(parseQuery("priority=low&priority=high")), "priority=high&priority=low");
+});
+
+test("the default query has an empty URL", () => {
+  assert.equal(formatQuery(EVERYTHING), "");
+});
+
+test("invalid values in a URL are ignored", () => {
+  const url = "status=deleted&priority=urgent&sort=color&sort=title&page=2";
+  assert.deepEqual(parseQuery(url), EVERYTHING);
+});
+
+for (const [due, expected] of [
+  ["2026-12-20", { text: "Overdue since 20 Dec", state: "overdue" }],
+  ["2026-12-23", { text: "Overdue since yesterday", state: "overdue" }],
+  ["2026-12-24", { text: "Due today", state: "today" }],
+  ["2026-12-25", { text: "Due tomorrow", state: "later" }],
+  ["2027-01-02", { text: "Due 2 Jan 2027", state: "later" }],
+] as const) {
+  test(`on 24 December, ${due} is: ${expected.text}`, () => {
+    assert.deepEqual(describeDue(due, "2026-12-24", false), expected);
+  });
+}
+
+test("a completed task is not overdue", () => {
+  const expected = { text: "Due 20 Dec", state: "later" };
+  assert.deepEqual(describeDue("2026-12-20", "2026-12-24", true), expected);
+});
