@@ -24,13 +24,14 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.support.node import install_packages, missing_node  # noqa: E402
 from tests.support.serving import GUNICORN, free_port  # noqa: E402
 from todo_api import db, embedded  # noqa: E402
 
 FLASK = [sys.executable, "-m", "flask"]
 NEXT = [str(HERE / "node_modules/.bin/next")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OLDEST_NODE = (20, 9)
+TELEMETRY = {"NEXT_TELEMETRY_DISABLED": "1"}
 ENDED = "One of the processes stopped. The lines above say why."
 
 Environment = dict[str, str]
@@ -125,6 +126,17 @@ def control(data: str, command: str) -> None:
     embedded.run(pg_ctl, command, "-D", data, "-w", *options)
 
 
+def missing_node() -> str:
+    """Return why the app cannot run here, or an empty string."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return "Node 20.9 or newer and npm are required. Install them first."
+    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    major, minor, _ = told.strip().lstrip("v").split(".")
+    if (int(major), int(minor)) < OLDEST_NODE:
+        return f"Node 20.9 or newer is required. This is {told.strip()}."
+    return ""
+
+
 def auth_database(url: str) -> str:
     """Create Better Auth's database on the server of ``url`` if it is missing. Return its URL."""
     connection = psycopg2.connect(url)
@@ -144,8 +156,15 @@ def page_settings(page: str, api: str, secret: str, database: str) -> Environmen
     return os.environ | TELEMETRY | settings
 
 
+def install() -> None:
+    """Install the packages of the lockfile if they are not installed."""
+    installed = HERE / "node_modules/.package-lock.json"
+    lock = HERE / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        subprocess.run(["npm", "ci"], cwd=HERE, check=True)
+
+
 def build(app: Environment) -> None:
-    install_packages(HERE)
     subprocess.run([*NEXT, "build"], cwd=HERE, env=app, check=True)
 
 
