@@ -23,7 +23,7 @@ export function Conflict({ operation, store }: Props) {
   return (
     <section className="conflict" aria-labelledby={id}>
       <div role="alert">
-        <h3 id={id}>“{theirs.title}” was changed elsewhere while you edited it</h3>
+        <h2 id={id}>“{theirs.title}” was changed elsewhere while you edited it</h2>
         <p>{problem?.detail}</p>
       </div>
       <table>

@@ -1,3 +1,4 @@
+import Link from "next/link";
 import type { ReactNode } from "react";
 import { useRef, useState } from "react";
 import { authClient } from "@/lib/auth-client";
@@ -11,6 +12,7 @@ import { SignInForm } from "./sign-in";
 type Props = {
   user: User;
   title: string;
+  link: [href: string, text: string]; // to the other page
   store: TaskStore;
   state: State;
   onUndo: () => void;
@@ -18,7 +20,7 @@ type Props = {
 };
 
 /** What every page of a user has: the header, the banners and the messages. */
-export function Frame({ user, title, store, state, onUndo, children }: Props) {
+export function Frame({ user, title, link: [href, text], store, state, onUndo, children }: Props) {
   const { notice, operations, offline } = state;
   const isSignedOut = [state, ...operations].some(({ problem }) => problem?.status === 401);
 
@@ -41,6 +43,9 @@ export function Frame({ user, title, store, state, onUndo, children }: Props) {
         <h1 tabIndex={-1}>{title}</h1>
         <p className="who">
           <span>{user.name}</span>
+          <Link href={href} prefetch={false}>
+            {text}
+          </Link>
           <button type="button" className="quiet" onClick={() => void signOut()}>
             {leaving ? "Signing out…" : "Sign out"}
           </button>

@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { useRef, useState } from "react";
 import { focusedRow, leaveControl, moveFocus, useFocusInList } from "@/lib/focus";
 import type { Row } from "@/lib/list";
@@ -76,7 +75,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   });
 
   return (
-    <Frame user={user} title="Tasks" store={store} state={state} onUndo={undo}>
+    <Frame user={user} link={["/trash", "Trash"]} title="Tasks" store={store} state={state} onUndo={undo}>
       <NewTask
         onAdd={(title) => store.run({ kind: "create", task: { title } })}
         onDismiss={(key) => store.dismiss(key)}
@@ -146,9 +145,6 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
         <Empty query={query} onChange={change} />
       </ListEnd>
       <nav className="foot" aria-label="More">
-        <Link href="/trash" prefetch={false}>
-          Trash
-        </Link>
         <button type="button" onClick={() => help.current?.showModal()}>
           Keyboard shortcuts
         </button>

@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { useRef } from "react";
 import { formatDate, useToday } from "@/lib/due";
 import { leaveControl, useFocusInList } from "@/lib/focus";
@@ -23,9 +22,9 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
   }
 
   return (
-    <Frame user={user} title="Trash" store={store} state={state} onUndo={undo}>
+    <Frame user={user} link={["/", "Tasks"]} title="Trash" store={store} state={state} onUndo={undo}>
       <p className="lead">
-        A restored task is as it was, in its old place. <Link href="/">Back to your tasks</Link>
+        A restored task is as it was, in its old place.
       </p>
       {others.map((operation) => (
         <Refusal key={operation.key} operation={operation} store={store} wide />

@@ -38,7 +38,7 @@ test("a search waits for the last letter, and the next letter cancels it", async
   await page.evaluate(() => {
     const { fetch } = window;
     window.fetch = (input, init) => {
-      if (!(input instanceof Request) || !/tasks\?.*q=mil&/.test(input.url)) return fetch(input, init);
+      if (!(input instanceof Request) || !/tasks\?.*q=mil$/.test(input.url)) return fetch(input, init);
       const { signal } = init ?? {};
       document.title = "searches";
       return new Promise((_, reject) => {

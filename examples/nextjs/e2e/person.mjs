@@ -67,6 +67,7 @@ export class Person {
    */
   static async signUp(name, options) {
     const context = await browser.newContext(options);
+    context.setDefaultTimeout(15_000);
     await context.addInitScript(() => {
       addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
         console.error(`The policy's ${effectiveDirective} blocks: ${blockedURI}`),

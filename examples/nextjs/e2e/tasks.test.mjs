@@ -30,7 +30,7 @@ test("a task is added, completed and edited, with all its fields", async () => {
   await ada.press("Edit Buy milk");
   await page.getByLabel("Title").fill("Buy oat milk");
   await page.getByLabel("Notes").fill("Two litres\nnot sweetened");
-  await page.getByText("High", { exact: true }).last().click();
+  await page.getByRole("radio", { name: "High" }).check();
   await page.getByLabel("Due date").fill("2026-11-01");
   const tags = page.getByLabel("Tags");
   await tags.fill("Dairy");
