@@ -43,8 +43,8 @@ class TextArray(ARRAY[str]):
     def __init__(self) -> None:
         super().__init__(Text)
 
-    def result_processor(self, _dialect: Dialect, _coltype: object) -> None:
-        return None
+    def result_processor(self, _dialect: Dialect, _coltype: object) -> None:  # type: ignore[override]
+        """Process nothing: SQLAlchemy's base type allows that."""
 
 
 metadata = MetaData(

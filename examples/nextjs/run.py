@@ -68,7 +68,10 @@ def demo() -> None:
 def e2e() -> None:
     """Test the app in Chromium, with gunicorn and a PostgreSQL that the tests may stop."""
     tests = sorted(str(file.relative_to(HERE)) for file in HERE.glob("e2e/*.test.mjs"))
-    drive(["node", "--test", "--test-concurrency=1", "--test-timeout=60000", *tests], first=["npm", "run", "check"])
+    drive(
+        ["node", "--test", "--test-concurrency=1", "--test-timeout=60000", *tests],
+        first=["npm", "run", "check"],
+    )
 
 
 def screenshots() -> None:

@@ -110,7 +110,7 @@ def test_rights_of_the_embedded_database_are_fine(
     ("revision", "line"),
     [
         ("base", "fail the database has no accounts.user_id and 18 more columns."),
-        ("0008", "fail revision 0008. This version needs 0009."),
+        ("0008", "fail revision 0008. This version needs 0010."),
     ],
 )
 def test_old_schema_fails_and_names_the_command(empty: Flask, revision: str, line: str) -> None:
@@ -122,13 +122,13 @@ def test_old_schema_fails_and_names_the_command(empty: Flask, revision: str, lin
 
 def test_newer_schema_is_fine(empty: Flask) -> None:
     flask_migrate.upgrade()
-    assert examine(empty)[1]["schema"] == "ok revision 0009"
+    assert examine(empty)[1]["schema"] == "ok revision 0010"
     with empty.extensions["engine"].connect() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     code, lines = examine(empty)
     assert (code, lines["schema"]) == (
         0,
-        "ok revision 9999, newer than 0009 of this version, which works",
+        "ok revision 9999, newer than 0010 of this version, which works",
     )
 
 

@@ -19,7 +19,7 @@ def post(client: Client, body: bytes, content_type: str = "application/json") ->
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/api", "/api/", "/api/tasks/", "/api//tasks", "/api/tasks/x", "/nope", "/api/tasks/1/"],
+    ["/api", "/api/", "/api/tasks/", "/api//tasks", "/api/tasks/x", "/nope", "/api/tasks/1/"],
 )
 def test_unknown_path_is_not_found(anonymous: Client, path: str) -> None:
     response = anonymous.get(path)
