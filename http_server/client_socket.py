@@ -3,7 +3,8 @@
 import select
 import socket
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fcntl import ioctl
 from termios import TIOCOUTQ
 from time import monotonic
@@ -12,6 +13,7 @@ from typing import Any
 PATIENCE = 8.0  # seconds
 LEAST_RATE = 4096  # bytes a second
 STEP = 1.0  # seconds between checks of how much the client has read
+MAX_HELD_BYTES = 64 * 1024
 
 
 class ClientSocket(socket.socket):
@@ -20,11 +22,26 @@ class ClientSocket(socket.socket):
     Both directions have a number of seconds left. Waiting uses it up, and each `LEAST_RATE` bytes
     give a second back. The operating system's own timeouts (SO_RCVTIMEO, SO_SNDTIMEO) bound only
     a single call: one byte before each of them ends holds a thread for ever.
+
+    Each system call hands the interpreter lock to another thread, which costs more than the call.
+    So a response is held until it can be sent in one piece. The timeout is kept here: every call to
+    the kernel returns at once, and `poll` does the waiting.
     """
 
     seconds_to_send = PATIENCE
     seconds_to_take = PATIENCE
     sent = 0
+    limit: float | None = None  # seconds that one call may wait, as in `settimeout`
+    held: bytes | None = None  # what is to be sent, while `hold` is in effect
+
+    def setblocking(self, flag: bool) -> None:
+        self.limit = None if flag else 0.0
+
+    def settimeout(self, value: float | None) -> None:
+        self.limit = value
+
+    def gettimeout(self) -> float | None:
+        return self.limit
 
     def expect_request(self) -> None:
         """Start the time that the client has to send a request."""
@@ -35,8 +52,9 @@ class ClientSocket(socket.socket):
             try:
                 received = super().recv(size, flags | socket.MSG_DONTWAIT)
             except BlockingIOError:
-                if self.gettimeout() == 0:
+                if self.limit == 0:
                     raise
+                self.send_held()  # 100 Continue, which the client waits for
                 self.wait_to_receive()
             else:
                 self.seconds_to_send = refilled(self.seconds_to_send, len(received))
@@ -44,22 +62,45 @@ class ClientSocket(socket.socket):
 
     def wait_to_receive(self) -> None:
         started = monotonic()
-        wait(self, select.POLLIN, self.seconds_to_send)
+        limit = PATIENCE if self.limit is None else self.limit
+        ready = wait(self, select.POLLIN, min(limit, self.seconds_to_send))
         self.seconds_to_send -= monotonic() - started
-        if self.seconds_to_send <= 0:
+        if not ready or self.seconds_to_send <= 0:
             raise TimeoutError("the client sends too slowly")
 
     def send(self, data: Any, flags: int = 0) -> int:
         self.sendall(data, flags)
         return len(data)
 
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold what is sent until the end of a `with`, or until it is large."""
+        self.held = b""
+        try:
+            yield
+            self.send_held()
+        finally:
+            self.held = None
+
+    def send_held(self) -> None:
+        if self.held:
+            data, self.held = self.held, b""
+            self.send_now(data)
+
     def sendall(self, data: Any, flags: int = 0) -> None:
+        if self.held is not None and len(self.held) + len(data) <= MAX_HELD_BYTES:
+            self.held += data
+        else:
+            self.send_held()
+            self.send_now(data, flags)
+
+    def send_now(self, data: Any, flags: int = 0) -> None:
         rest = memoryview(data)
         while True:
             try:
                 sent = super().send(rest, flags | socket.MSG_DONTWAIT)
             except BlockingIOError:
-                if self.gettimeout() == 0:
+                if self.limit == 0:
                     raise
                 self.wait_to_send()
                 continue
@@ -95,7 +136,8 @@ def refilled(seconds: float, size: int) -> float:
     return min(PATIENCE, seconds + size / LEAST_RATE)
 
 
-def wait(sock: socket.socket, event: int, seconds: float) -> None:
+def wait(sock: socket.socket, event: int, seconds: float) -> bool:
+    """Return whether the event came within ``seconds``."""
     waiting = select.poll()
     waiting.register(sock, event)
-    waiting.poll(max(0, seconds) * 1000)  # a negative timeout would wait for ever
+    return bool(waiting.poll(max(0, seconds) * 1000))  # a negative timeout would wait for ever

@@ -182,7 +182,8 @@ class Worker(ThreadWorker):
     def handle_request(self, req: Any, conn: Connection) -> Any:
         conn.request = req
         self.last_used = monotonic()
-        return super().handle_request(req, conn)
+        with conn.sock.hold():
+            return super().handle_request(req, conn)
 
     def next_request_ready(self, conn: Connection) -> bool:
         """Return whether another request is there, or comes within moments."""

@@ -82,3 +82,59 @@ def test_socket_that_does_not_block_never_waits(pair: tuple[ClientSocket, socket
         server.recv(10)
     with pytest.raises(BlockingIOError):
         server.sendall(b"x" * 50_000_000)
+
+
+def test_wait_ends_with_the_timeout_of_the_socket(
+    pair: tuple[ClientSocket, socket.socket],
+) -> None:
+    server, _ = pair
+    server.settimeout(0.1)
+    assert server.gettimeout() == 0.1
+    with pytest.raises(TimeoutError, match="sends too slowly"):
+        server.recv(10)
+    assert server.seconds_to_send > PATIENCE / 2
+
+
+def test_held_response_is_sent_in_one_piece(pair: tuple[ClientSocket, socket.socket]) -> None:
+    server, client = pair
+    client.setblocking(False)
+    with server.hold():
+        server.sendall(b"headers ")
+        server.sendall(b"body")
+        with pytest.raises(BlockingIOError):
+            client.recv(100)
+    client.setblocking(True)
+    assert client.recv(100) == b"headers body"
+
+
+def test_large_response_is_not_held(pair: tuple[ClientSocket, socket.socket]) -> None:
+    server, client = pair
+    with ThreadPoolExecutor(1) as threads, server.hold():
+        receiving = threads.submit(client.recv, 200_000, socket.MSG_WAITALL)
+        server.sendall(b"headers ")
+        server.sendall(b"x" * 199_992)
+        assert receiving.result(10) == b"headers " + b"x" * 199_992
+
+
+def test_held_response_is_sent_before_a_wait(pair: tuple[ClientSocket, socket.socket]) -> None:
+    server, client = pair
+    with ThreadPoolExecutor(1) as threads, server.hold():
+        server.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        receiving = threads.submit(server.recv, 10)
+        assert client.recv(100).startswith(b"HTTP/1.1 100 ")
+        client.sendall(b"body")
+        assert receiving.result(10) == b"body"
+
+
+def test_failed_response_is_not_sent(pair: tuple[ClientSocket, socket.socket]) -> None:
+    server, client = pair
+
+    def fail() -> None:
+        with server.hold():
+            server.sendall(b"half a response")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    server.sendall(b"an error")
+    assert client.recv(100) == b"an error"
