@@ -135,6 +135,8 @@ def add_standing_headers(response: Response) -> Response:
     headers.add("X-Content-Type-Options", "nosniff")
     headers.setdefault("Vary", "Origin")  # without an Origin a response has no CORS headers
     document = path == "/openapi.json" or path.startswith("/docs")
-    cached = document and response.status_code < HTTPStatus.BAD_REQUEST
-    headers["Cache-Control"] = "no-cache" if cached else "no-store"
+    if document and response.status_code < HTTPStatus.BAD_REQUEST:
+        headers["Cache-Control"] = "no-cache"
+    else:
+        headers.add("Cache-Control", "no-store")
     return response

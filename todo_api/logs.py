@@ -67,7 +67,7 @@ def start_request() -> None:
 def log_request(response: Response) -> Response:
     """Log one line for the request, and return its id in `X-Request-ID`."""
     method, rule = request.method, request.url_rule
-    response.headers["X-Request-ID"] = g.request_id
+    response.headers.add("X-Request-ID", g.request_id)
     fields = {
         "method": method if method in METHODS else "other",
         "route": rule.rule if rule else None,
@@ -123,7 +123,7 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
             "time": datetime.fromtimestamp(record.created, UTC),
         }
-        line |= {name: vars(record)[name] for name in vars(record).keys() - STANDARD_FIELDS}
+        line |= {name: vars(record)[name] for name in vars(record) if name not in STANDARD_FIELDS}
         if has_request_context() and "request_id" in g:
             line["request_id"] = g.request_id
         if record.exc_info:

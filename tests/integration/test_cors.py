@@ -1,9 +1,15 @@
 """CORS: the allowed origins, methods and headers; every response is readable."""
 
+from itertools import product
+
 import pytest
+from flask import Flask
+from flask_cors import CORS
+from werkzeug.test import TestResponse
 
 from tests.support.client import Client, MakeApp
 from tests.support.log import Lines
+from todo_api import cors
 
 ORIGIN = "http://localhost:3000"
 PREFLIGHT = {
@@ -140,3 +146,36 @@ def test_each_allowed_origin_gets_its_own_header(make_app: MakeApp) -> None:
         response = Client(app).get("/health", headers={"Origin": origin})
         assert response.headers["Access-Control-Allow-Origin"] == origin
         assert response.headers["Vary"] == "Origin"
+
+
+ORIGINS = ["https://a.example.com", ORIGIN]
+
+
+@pytest.fixture
+def both(make_app: MakeApp) -> tuple[Client, Client]:
+    """The service, and an app that flask-cors serves by itself with the same options."""
+    stock = Flask("stock")
+    CORS(stock, origins=ORIGINS, **cors.OPTIONS)  # type: ignore[arg-type]
+    stock.add_url_rule("/api/tasks", view_func=lambda: "", methods=["GET", "POST", "OPTIONS"])
+    return Client(make_app(frontend_origins=tuple(ORIGINS))), Client(stock)
+
+
+@pytest.mark.parametrize("origin", [None, "", "null", "http://evil.example.com", *ORIGINS])
+def test_cors_headers_are_those_of_flask_cors(
+    both: tuple[Client, Client], origin: str | None
+) -> None:
+    asked = (None, "PATCH", "patch", "TRACE")
+    sent = (None, "authorization", "If-Match, x-evil")
+    for method, wanted, named in product(("GET", "POST", "OPTIONS"), asked, sent):
+        headers = {
+            "Origin": origin,
+            "Access-Control-Request-Method": wanted,
+            "Access-Control-Request-Headers": named,
+        }
+        given = {name: value for name, value in headers.items() if value is not None}
+        ours, stock = (client.open("/api/tasks", method=method, headers=given) for client in both)
+        assert access_control(ours) == access_control(stock), (method, given)
+
+
+def access_control(response: TestResponse) -> list[tuple[str, str]]:
+    return sorted(each for each in response.headers if each[0].startswith("Access-Control-"))
