@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from benchmarks.database import Database, empty_database
 from benchmarks.operations import BODY, CHANGED, MANY, Operation
 from benchmarks.run import Numbers
-from benchmarks.served import HERE, Sample, Served, load, token
+from benchmarks.served import HERE, Served, load, token
 from benchmarks.tables import table
 from tests import ROOT
 from tests.support.postgres import lasting_cluster
