@@ -7,7 +7,6 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
-    Dialect,
     Identity,
     Index,
     MetaData,
@@ -34,19 +33,6 @@ from todo_api.limits import (
 # Before PostgreSQL 18, E'\v' is the letter v. Use \x0B.
 ASCII_SPACE = r"E' \t\n\x0B\f\r'"
 
-
-class TextArray(ARRAY[str]):
-    """An array of text, without SQLAlchemy's copy of each list that psycopg2 returns."""
-
-    cache_ok = True
-
-    def __init__(self) -> None:
-        super().__init__(Text)
-
-    def result_processor(self, _dialect: Dialect, _coltype: object) -> None:  # type: ignore[override]
-        """Process nothing: SQLAlchemy's base type allows that."""
-
-
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -68,7 +54,7 @@ tasks = Table(
     Column("completed_at", DateTime(timezone=True)),
     Column("priority", Text, nullable=False, server_default="medium"),
     Column("due_date", Date),
-    Column("tags", TextArray(), nullable=False, server_default=text("'{}'")),
+    Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("version", BigInteger, nullable=False, server_default="0"),
     Column("deleted_at", DateTime(timezone=True)),
     Column("idempotency_key", Text),
