@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from config import Config
+from http_server.worker import LINGER
 from tests.support.client import Token
 from tests.support.serving import Server
 from tests.support.strangers import (
@@ -113,7 +114,7 @@ def test_clients_that_keep_their_end_open_hold_up_nobody(
             slowest = max(slowest, seconds_of_health(served))
             time.sleep(0.5)
     print(f"{rate} a second: {slowest:.2f} s")  # noqa: T201 the figure
-    assert slowest < 1
+    assert slowest < LINGER  # what waiting for a single one of them would take
 
 
 def test_connections_that_never_send_anything_hold_up_nobody(served: Server) -> None:
