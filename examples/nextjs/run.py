@@ -69,7 +69,7 @@ def e2e() -> None:
     """Test the app in Chromium, with gunicorn and a PostgreSQL that the tests may stop."""
     tests = sorted(str(file.relative_to(HERE)) for file in HERE.glob("e2e/*.test.mjs"))
     drive(
-        ["node", "--test", "--test-concurrency=1", "--test-timeout=60000", *tests],
+        ["node", "--test", "--test-concurrency=1", "--test-timeout=180000", *tests],
         first=["npm", "run", "check"],
     )
 

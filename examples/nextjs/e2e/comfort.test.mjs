@@ -58,7 +58,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   await ada.tick("Done").click();
   await ada.row("Done").getByRole("button", { name: "Try again" }).waitFor();
   await ada.press("Clear completed");
-  await page.getByText("The completed tasks were not deleted.").waitFor();
+  await page.getByRole("alert").filter({ hasText: "The completed tasks were not" }).waitFor();
   await page.getByRole("link", { name: "Active" }).click();
   await page.getByText("Your tasks could not be loaded.").waitFor();
   await ada.isAccessible("no network");
@@ -96,13 +96,17 @@ test("the first screen is there in under a second, and nothing moves", async () 
     await ada.ask("POST", "/api/tasks", { ...LATE, title: `Task ${index}`, tags: ["home"] });
   }
   await ada.page.addInitScript(() => {
-    const seen = { row: 0, shift: 0 };
+    const seen = { row: 0, shifts: /** @type {string[]} */ ([]) };
     Object.assign(window, { seen });
     new MutationObserver(() => {
       if (!seen.row && document.querySelector(".row")) seen.row = performance.now();
     }).observe(document, { childList: true, subtree: true });
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) seen.shift += /** @type {any} */ (entry).value;
+      for (const entry of list.getEntries()) {
+        for (const { node } of /** @type {any} */ (entry).sources) {
+          seen.shifts.push(node?.outerHTML?.slice(0, 200) ?? node?.textContent);
+        }
+      }
     }).observe({ type: "layout-shift", buffered: true });
   });
   const times = [];
@@ -110,9 +114,9 @@ test("the first screen is there in under a second, and nothing moves", async () 
     await ada.reload();
     await ada.page.getByRole("button", { name: "#home" }).waitFor();
     // @ts-expect-error set above
-    const { row, shift } = await ada.page.evaluate(() => window.seen);
+    const { row, shifts } = await ada.page.evaluate(() => window.seen);
     times.push(row);
-    assert.equal(shift, 0);
+    assert.deepEqual(shifts, []);
   }
   assert(Math.min(...times) < 1000, `the first row came after ${times.join(", ")} ms`);
   await ada.leave();
