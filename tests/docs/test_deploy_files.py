@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from tests import ROOT, SECRET
 from tests.docs.markdown import first_code, rows
@@ -132,7 +132,10 @@ def test_commands_of_compose_migrate_and_serve_behind_nginx(
     with new_database() as url:
         given = {"DATABASE_URL": url, "BETTER_AUTH_SECRET": SECRET, "PATH": os.environ["PATH"]}
         release = {name: given.get(name, "") for name in services["migrate"]["environment"]}
-        command = [Path(sys.executable).with_name("flask"), *services["migrate"]["command"][1:]]
+        command = [
+            str(Path(sys.executable).with_name("flask")),
+            *services["migrate"]["command"][1:],
+        ]
         subprocess.run(command, cwd=ROOT, env=release, check=True, capture_output=True)
         with (
             Server(folder / "log", url, WEB_CONCURRENCY="2") as server,
@@ -193,7 +196,7 @@ def psql(url: str, sql: str, path: str, *options: str) -> None:
 
 
 def run_flask(environ: dict[str, str], *arguments: str) -> str:
-    command = [Path(sys.executable).with_name("flask"), *arguments]
+    command = [str(Path(sys.executable).with_name("flask")), *arguments]
     ran = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
