@@ -36,12 +36,13 @@ class Instances:
 
     def __init__(self, stack: ExitStack, url: str, folder: Path, code: Path) -> None:
         self.stack, self.url, self.folder = stack, url, folder
+        self.environ = {"WEB_CONCURRENCY": "2"}
         self.ports = [free_port() for _ in range(COUNT)]
         self.running = [self.start(port, code) for port in self.ports]
 
     def start(self, port: int, code: Path = ROOT) -> Server:
         log = self.folder / f"{port}-{time.monotonic_ns()}.log"
-        server = Server(log, self.url, 0, port, code, WEB_CONCURRENCY="2")
+        server = Server(log, self.url, 0, port, code, **self.environ)
         self.stack.enter_context(server)
         wait_until(lambda: answers(server), "an instance does not answer")
         return server
@@ -52,6 +53,12 @@ class Instances:
         assert self.running[number].process.wait(40) == 0
         self.running[number] = self.start(self.ports[number])
         time.sleep(1)  # until the balancer has seen it
+
+    def rotate(self, **secrets: str) -> None:
+        """Replace each instance by one with other secrets."""
+        self.environ = {"WEB_CONCURRENCY": "2", **secrets}
+        for number in range(COUNT):
+            self.replace(number)
 
     def kill(self, number: int) -> None:
         """End an instance and its workers at once, and start another in its place."""
@@ -108,6 +115,26 @@ def test_reloaded_instances_fail_no_request(
         load.wait_for_responses()
     assert set(load.statuses()) == {200, 201}
     assert_kept(cluster, load)
+
+
+def test_rotation_of_the_secret_fails_no_request(
+    instances: Instances, balancer: Balancer, tokens: list[str], token: Token, user: str
+) -> None:
+    """The steps of docs/operations.md. Tokens of both secrets are sent throughout."""
+    new = "another-secret-for-tests-0123456789abcdef"
+    with Load(balancer, tokens) as load:
+        instances.rotate(BETTER_AUTH_SECRET=new, BETTER_AUTH_SECRET_PREVIOUS=SECRET)
+        load.wait_for_responses()
+        with Load(balancer, [token(user, key=new)]) as renewed:
+            renewed.wait_for_responses(20)
+    with Load(balancer, [token(user, key=new)]) as renewed:
+        instances.rotate(BETTER_AUTH_SECRET=new)
+        renewed.wait_for_responses(20)
+    assert set(load.statuses()) == {200, 201}
+    assert set(renewed.statuses()) == {200, 201}
+    with Load(balancer, tokens) as old:
+        old.wait_for_responses()
+    assert set(old.statuses()) == {401}
 
 
 def test_killed_instance_fails_only_what_it_was_serving(

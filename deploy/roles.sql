@@ -1,0 +1,10 @@
+-- The owner migrates (DATABASE_URL_UNPOOLED). The service reads and writes rows (DATABASE_URL).
+-- Run it in the new database, before the first migration, as a role that may create roles.
+CREATE ROLE todo_owner LOGIN PASSWORD :'owner_password';
+CREATE ROLE todo_service LOGIN PASSWORD :'service_password';
+GRANT todo_owner TO CURRENT_USER;
+GRANT USAGE, CREATE ON SCHEMA public TO todo_owner;
+GRANT USAGE ON SCHEMA public TO todo_service;
+-- For the tables that migrations will create, also those of later versions.
+ALTER DEFAULT PRIVILEGES FOR ROLE todo_owner IN SCHEMA public
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO todo_service;
