@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from config import Config
 from tests import ROOT, SECRET
 from todo_api import create_app, embedded, queries
+from todo_api.cli import support_migrations
 
 ROWS = 2_000_000
 FRESH = 12_000  # more than one round can use up
@@ -76,7 +77,7 @@ def empty_database() -> Iterator[Database]:
         connection.exec_driver_sql("DROP DATABASE IF EXISTS bench WITH (FORCE)")
         connection.exec_driver_sql("CREATE DATABASE bench")
     url = server.set(database="bench").render_as_string(hide_password=False)
-    app = create_app(Config(SECRET, url))
+    app = support_migrations(create_app(Config(SECRET, url)))
     with app.app_context():
         flask_migrate.upgrade()
     app.extensions["engine"].dispose()

@@ -29,6 +29,7 @@ from tests.support.log import Lines
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
 from todo_api import create_app, db, embedded
+from todo_api.cli import support_migrations
 from todo_api.logs import JsonFormatter
 
 
@@ -67,7 +68,7 @@ def new_database(server: str) -> NewDatabase:
 def database_url(new_database: NewDatabase) -> Iterator[str]:
     """A database migrated to the latest revision."""
     with new_database() as url:
-        app = create_app(Config(SECRET, url))
+        app = support_migrations(create_app(Config(SECRET, url)))
         with app.app_context():
             flask_migrate.upgrade()
         yield url
@@ -90,7 +91,7 @@ def make_app(config: Config) -> Iterator[MakeApp]:
     apps: list[Flask] = []
 
     def make(**settings: Any) -> Flask:
-        apps.append(create_app(replace(config, **settings)))
+        apps.append(support_migrations(create_app(replace(config, **settings))))
         return apps[-1]
 
     yield make

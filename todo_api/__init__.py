@@ -1,9 +1,6 @@
 """The back end of a todo application. `create_app` registers its parts in request order."""
 
-from pathlib import Path
-
 from flask import Flask
-from flask_migrate import Migrate
 
 from config import Config
 from todo_api import (
@@ -20,8 +17,6 @@ from todo_api import (
     preconditions,
     tasks,
 )
-
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -43,6 +38,5 @@ def create_app(config: Config | None = None) -> Flask:
     documented.register_blueprint(tasks.blp)
     documented.register_blueprint(account.blp)
     documented.register_blueprint(health.blp)
-    Migrate(directory=str(MIGRATIONS)).init_app(app)
     cli.init_app(app)
     return app

@@ -7,6 +7,7 @@ import socket
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from time import time
 
 import click
@@ -27,6 +28,10 @@ from todo_api.auth import (
 )
 from todo_api.context import settings
 from todo_api.purge import purge
+
+HERE = Path(__file__).parent
+# In a wheel they are in this package, in a checkout beside it.
+MIGRATIONS = next(filter(Path.exists, (HERE / "migrations", HERE.parent / "migrations")))
 
 NO_RESTART = 4
 """The exit code after which gunicorn does not start a worker again."""
@@ -78,11 +83,21 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(token)
     app.cli.add_command(tasks)
     app.cli.add_command(doctor)
+    if command_name() == "db":
+        support_migrations(app)
     context = click.get_current_context(silent=True)
     if context and context.info_name == "run" and not is_running_from_reloader():
         host, port = context.params["host"], context.params["port"]
         check_port(host, port)
         greet(app, f"http://localhost:{port}")
+
+
+def support_migrations(app: Flask) -> Flask:
+    """Let Flask-Migrate run in the application. Only then Alembic is loaded: it is large."""
+    from flask_migrate import Migrate
+
+    Migrate(directory=str(MIGRATIONS)).init_app(app)
+    return app
 
 
 def check_port(host: str, port: int) -> None:

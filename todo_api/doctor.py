@@ -10,8 +10,9 @@ from sqlalchemy import ARRAY, Connection, NullPool, Row, Text, bindparam, create
 from sqlalchemy.exc import DBAPIError
 
 from config import EMBEDDED
-from todo_api import MIGRATIONS, db, health
+from todo_api import db, health
 from todo_api.auth import LEEWAY
+from todo_api.cli import MIGRATIONS
 from todo_api.context import settings
 from todo_api.logs import failure_reason
 from todo_api.models import metadata

@@ -35,10 +35,11 @@ from todo_api.examples import EXAMPLES, named
 from todo_api.limits import MAX_ID, PRIORITIES, STATUSES
 from todo_api.openapi_headers import add_headers, header_errors
 from todo_api.paging import SORTS
+from todo_api.version import __version__
 
 DOCUMENT = {
     "API_TITLE": "Todo API",
-    "API_VERSION": "1.0.0",
+    "API_VERSION": __version__,
     "OPENAPI_VERSION": "3.1.0",
     "OPENAPI_URL_PREFIX": "/",
     "OPENAPI_SWAGGER_UI_PATH": "/docs",

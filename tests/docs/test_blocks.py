@@ -33,6 +33,7 @@ from tests.docs.runner import (
 )
 from tests.support.postgres import NewDatabase
 from todo_api import create_app
+from todo_api.cli import support_migrations
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
@@ -54,7 +55,7 @@ pytestmark = [
 def migrated(new_database: NewDatabase) -> Iterator[str]:
     """A migrated database, as the URL that psql takes too."""
     with new_database() as url:
-        app = create_app(Config(SECRET, url))
+        app = support_migrations(create_app(Config(SECRET, url)))
         with app.app_context():
             flask_migrate.upgrade()
         app.extensions["engine"].dispose()

@@ -25,6 +25,7 @@ from tests.support.serving import Server, answers, free_port, workers
 from tests.support.sync import Person, Replica
 from tests.support.waiting import wait_until
 from todo_api import create_app
+from todo_api.cli import support_migrations
 
 COUNT = 3
 
@@ -202,7 +203,7 @@ class TestRollout:
     @pytest.fixture
     def cluster(self, cluster: Cluster) -> Cluster:
         """A cluster without the newest migration."""
-        app = create_app(Config(SECRET, cluster.url))
+        app = support_migrations(create_app(Config(SECRET, cluster.url)))
         with app.app_context():
             flask_migrate.downgrade()
         app.extensions["engine"].dispose()
@@ -211,7 +212,7 @@ class TestRollout:
     def test_rollout_fails_no_request(
         self, cluster: Cluster, instances: Instances, balancer: Balancer, tokens: list[str]
     ) -> None:
-        app = create_app(Config(SECRET, cluster.url))
+        app = support_migrations(create_app(Config(SECRET, cluster.url)))
         with Load(balancer, tokens) as load:
             load.wait_for_responses()
             with app.app_context():

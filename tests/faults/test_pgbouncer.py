@@ -20,6 +20,7 @@ from tests.support.pooler import PGBOUNCER, Pooler
 from tests.support.postgres import Cluster, reachable_folder
 from tests.support.serving import Server, ask
 from todo_api import create_app
+from todo_api.cli import support_migrations
 
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
 
@@ -128,9 +129,8 @@ def test_outage_behind_the_pooler_is_logged_with_a_reason_and_one_traceback(
 
 
 def test_migrations_use_the_direct_url(cluster: Cluster, pooler: Pooler) -> None:
-    app = create_app(
-        Config(SECRET, pooler.url(cluster.url), database_url_unpooled=str(cluster.url))
-    )
+    config = Config(SECRET, pooler.url(cluster.url), database_url_unpooled=str(cluster.url))
+    app = support_migrations(create_app(config))
     with app.app_context():
         flask_migrate.downgrade(revision="base")
         flask_migrate.upgrade()

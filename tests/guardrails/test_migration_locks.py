@@ -10,6 +10,7 @@ import pytest
 from config import Config
 from tests import ROOT, SECRET
 from todo_api import create_app
+from todo_api.cli import support_migrations
 
 MIGRATIONS = ROOT / "migrations"
 TABLE = r'(public\.)?"?tasks"?'
@@ -29,7 +30,8 @@ OUTSIDE_A_TRANSACTION = rf"ALTER TABLE (ONLY )?{TABLE} VALIDATE CONSTRAINT"
 
 def write_sql(migrations: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """Return what `flask db upgrade 0001:head --sql` prints."""
-    with create_app(Config(SECRET, "postgresql://host/database")).app_context():
+    app = support_migrations(create_app(Config(SECRET, "postgresql://host/database")))
+    with app.app_context():
         flask_migrate.upgrade(directory=str(migrations), revision="0001:head", sql=True)
     return capsys.readouterr().out
 

@@ -12,6 +12,7 @@ from config import Config
 from tests import ROOT, SECRET
 from tests.support.postgres import NewDatabase
 from todo_api import create_app
+from todo_api.cli import support_migrations
 
 
 def test_new_migration_is_formatted_and_lists_what_autogenerate_leaves_out(
@@ -21,7 +22,7 @@ def test_new_migration_is_formatted_and_lists_what_autogenerate_leaves_out(
     migrations = folder / "migrations"
     shutil.copytree(ROOT / "migrations", migrations, ignore=shutil.ignore_patterns("__pycache__"))
     with new_database() as url:
-        app = create_app(Config(SECRET, url))
+        app = support_migrations(create_app(Config(SECRET, url)))
         with app.app_context():
             flask_migrate.upgrade(directory=str(migrations))
             with sa.create_engine(app.extensions["engine"].url).begin() as connection:

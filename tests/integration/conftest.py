@@ -11,6 +11,7 @@ from tests.support.api import create
 from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.postgres import NewDatabase
 from todo_api import create_app
+from todo_api.cli import support_migrations
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def varied(client: Client) -> Client:
 def empty(new_database: NewDatabase) -> Iterator[Flask]:
     """The service with an empty database."""
     with new_database() as url:
-        app = create_app(Config(SECRET, url))
+        app = support_migrations(create_app(Config(SECRET, url)))
         with app.app_context():
             yield app
         app.extensions["engine"].dispose()

@@ -66,6 +66,18 @@ def test_gunicorn_with_another_configuration_stops_too(tmp_path: Path) -> None:
     assert [line for line in ran.stderr.splitlines() if not line.startswith("[")] == PROBLEMS
 
 
+GOOD = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://host/db"}
+LOADED = "assert name in sys.modules; print(*{each.partition('.')[0] for each in sys.modules})"
+
+
+def test_a_worker_does_not_load_alembic() -> None:
+    ran = run(
+        [sys.executable, "-c", f"import sys, wsgi; name = 'todo_api.tasks'; {LOADED}"], ROOT, **GOOD
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert {"alembic", "flask_migrate", "mako"} & set(ran.stdout.split()) == set()
+
+
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_URL_UNPOOLED"])
 def test_upgrade_needs_only_the_url_that_it_uses(
     tmp_path: Path, new_database: NewDatabase, name: str

@@ -27,6 +27,7 @@ from tests.support.serving import Server
 from tests.support.sync import CachedList, Person, Replica, assert_replicas_equal_the_truth
 from tests.support.writer import Account, Writer
 from todo_api import create_app
+from todo_api.cli import support_migrations
 
 ROUNDS = int(os.environ.get("MODEL_ROUNDS", "10"))
 ROUNDS_OF_AN_ACCOUNT = 5
@@ -50,7 +51,7 @@ CREATE CONSTRAINT TRIGGER pause AFTER INSERT OR UPDATE OR DELETE ON tasks
 def own_app(new_database: Callable[[], Any]) -> Iterator[Flask]:
     """A service with a database of its own, because a purge is for all users."""
     with new_database() as url:
-        app = create_app(Config(SECRET, url))
+        app = support_migrations(create_app(Config(SECRET, url)))
         with app.app_context():
             flask_migrate.upgrade()
         engine = sa.create_engine(url, poolclass=sa.NullPool)

@@ -15,6 +15,7 @@ from config import Config
 from tests import SECRET
 from tests.support.waiting import wait_until
 from todo_api import create_app, embedded
+from todo_api.cli import support_migrations
 
 NewDatabase = Callable[[], AbstractContextManager[str]]
 """Make an empty database while a `with` lasts, which yields its URL."""
@@ -37,7 +38,7 @@ class Cluster:
         self.url = embedded.start(folder, "max_connections=60")
         self.home = embedded.own_folder(folder)
         self.programs = embedded.find_programs()
-        app = create_app(Config(SECRET, self.url))
+        app = support_migrations(create_app(Config(SECRET, self.url)))
         with app.app_context():
             flask_migrate.upgrade()
         app.extensions["engine"].dispose()

@@ -1,0 +1,54 @@
+"""The project, installed with pip from its repository, serves and migrates from any folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT, SECRET
+from tests.support.postgres import Cluster
+from tests.support.serving import Endpoint, answers
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a new environment with the project in it."""
+    folder = tmp_path_factory.mktemp("install")
+    python = folder / "venv/bin/python"
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    fetch = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
+    if subprocess.run([*fetch, "hatchling"], check=False).returncode:
+        pytest.skip("no package index can be reached")
+    clone = folder / "clone"
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", clone], check=True)
+    return python.parent
+
+
+def test_installed_package_migrates_and_serves(
+    installed: Path, tmp_path: Path, cluster: Cluster
+) -> None:
+    environ = {
+        "BETTER_AUTH_SECRET": SECRET,
+        "DATABASE_URL": cluster.url,
+        "PATH": os.environ["PATH"],
+    }
+    flask = [installed / "flask", "--app", "todo_api"]
+    for command in (["db", "downgrade"], ["db", "upgrade"], ["doctor"]):
+        subprocess.run([*flask, *command], cwd=tmp_path, env=environ, check=True)
+    endpoint = Endpoint()
+    configured = ["--config", "python:http_server.gunicorn_conf"]
+    bound = ["--bind", f"127.0.0.1:{endpoint.port}"]
+    gunicorn = subprocess.Popen(
+        [installed / "gunicorn", *configured, *bound], cwd=tmp_path, env=environ
+    )
+    try:
+        wait_until(lambda: answers(endpoint), "the installed package does not serve")
+    finally:
+        endpoint.stop(gunicorn)
+    assert gunicorn.returncode == 0
