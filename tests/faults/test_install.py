@@ -20,8 +20,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a new environment with the project in it."""
     folder = tmp_path_factory.mktemp("install")
     python = folder / "venv/bin/python"
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    fetch = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    fetch = [str(python), "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
     if subprocess.run([*fetch, "hatchling"], check=False).returncode:
         pytest.skip("no package index can be reached")
     clone = folder / "clone"
@@ -38,14 +38,14 @@ def test_installed_package_migrates_and_serves(
         "DATABASE_URL": cluster.url,
         "PATH": os.environ["PATH"],
     }
-    flask = [installed / "flask", "--app", "todo_api"]
+    flask = [str(installed / "flask"), "--app", "todo_api"]
     for command in (["db", "downgrade"], ["db", "upgrade"], ["doctor"]):
         subprocess.run([*flask, *command], cwd=tmp_path, env=environ, check=True)
     endpoint = Endpoint()
     configured = ["--config", "python:http_server.gunicorn_conf"]
     bound = ["--bind", f"127.0.0.1:{endpoint.port}"]
     gunicorn = subprocess.Popen(
-        [installed / "gunicorn", *configured, *bound], cwd=tmp_path, env=environ
+        [str(installed / "gunicorn"), *configured, *bound], cwd=tmp_path, env=environ
     )
     try:
         wait_until(lambda: answers(endpoint), "the installed package does not serve")
