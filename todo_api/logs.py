@@ -32,11 +32,6 @@ STDERR = 2
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({})))
 
 
-# No line has these fields. The manual of `logging` tells how to leave them out ("Optimization").
-logging._srcfile = None
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-
-
 def init_app(app: Flask, config: Config) -> None:
     dictConfig(
         {

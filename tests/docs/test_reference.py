@@ -193,7 +193,7 @@ def test_contributing_lists_every_make_target() -> None:
 
 
 def test_every_flask_command_exists(app: Flask) -> None:
-    known = {"run", "routes", "shell", *app.cli.commands}
+    known = {"run", "routes", "shell", "db", *app.cli.commands}
     assert [found for found in commands("flask") if found[1] not in known] == []
 
 
