@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -32,7 +33,14 @@ NEXT = [str(HERE / "node_modules/.bin/next")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OLDEST_NODE = (20, 9)
 TELEMETRY = {"NEXT_TELEMETRY_DISABLED": "1"}
+GUIDE = ROOT / "docs/nextjs.md"
+GUIDE_APP = HERE / ".guide"  # here, so that it finds the packages of the example
 ENDED = "One of the processes stopped. The lines above say why."
+
+LAYOUT = """export default function Layout({ children }: { children: React.ReactNode }) {
+  return <html lang="en"><body>{children}</body></html>;
+}
+"""
 
 Environment = dict[str, str]
 
@@ -74,13 +82,28 @@ def e2e() -> None:
     )
 
 
+def guide() -> None:
+    """Build the app of docs/nextjs.md as it stands there, and test it in Chromium."""
+    atexit.register(shutil.rmtree, GUIDE_APP, ignore_errors=True)
+    files = dict(
+        re.findall(r"<!-- file: (.*) -->\n```tsx?\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    )
+    for name in ("package.json", "tsconfig.json", "instrumentation.ts"):  # it runs the migration
+        files[name] = (HERE / name).read_text()
+    files["app/layout.tsx"] = LAYOUT
+    for name, text in files.items():
+        (GUIDE_APP / name).parent.mkdir(parents=True, exist_ok=True)
+        (GUIDE_APP / name).write_text(text)
+    drive(["node", "--test", "--test-timeout=60000", "e2e/guide.mjs"], site=GUIDE_APP)
+
+
 def screenshots() -> None:
     """Take the pictures of the READMEs again."""
     drive(["node", "e2e/screenshots.mjs"])
 
 
-def drive(command: list[str], first: list[str] | None = None) -> None:
-    """Run a command that drives Chromium, with a new database."""
+def drive(command: list[str], first: list[str] | None = None, site: Path = HERE) -> None:
+    """Run a command that drives Chromium against the app in ``site``, with a new database."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if reason := missing_node() or ("" if browser else "Chromium is not installed"):
         print(f"skipped: {reason}")
@@ -91,10 +114,10 @@ def drive(command: list[str], first: list[str] | None = None) -> None:
     install()
     if first:
         subprocess.run(first, cwd=HERE, env=os.environ | TELEMETRY, check=True)
-    sys.exit(run_in_chromium(command, str(browser), folder))
+    sys.exit(run_in_chromium(command, str(browser), folder, site))
 
 
-def run_in_chromium(command: list[str], browser: str, folder: Path) -> int:
+def run_in_chromium(command: list[str], browser: str, folder: Path, site: Path) -> int:
     api_port, page_port = str(free_port()), str(free_port())
     # Both on one host: cookies ignore ports, so the tests see a cookie that is sent by mistake.
     page, api = f"http://localhost:{page_port}", f"http://localhost:{api_port}"
@@ -106,16 +129,16 @@ def run_in_chromium(command: list[str], browser: str, folder: Path) -> int:
     control = [sys.executable, __file__, "control", str(embedded.own_folder(folder) / "data")]
     tests = app | {"BROWSER": browser, "DATABASE_CONTROL": json.dumps(control)}
     subprocess.run(["npm", "run", "types", "--", "--check"], cwd=HERE, check=True)
-    build(app)
+    build(app, site)
     subprocess.run([*FLASK, "db", "upgrade"], cwd=ROOT, env=service, check=True)
     with (folder / "log").open("w") as log, ExitStack() as running:
         serve = [*GUNICORN, "--bind", f"127.0.0.1:{api_port}"]
         processes = [
             running.enter_context(started(serve, ROOT, service, log)),
-            running.enter_context(started([*NEXT, "start", *listen(page_port)], HERE, app, log)),
+            running.enter_context(started([*NEXT, "start", *listen(page_port)], site, app, log)),
         ]
         wait_for(f"{api}/ready", processes)
-        wait_for(f"{page}/sign-in", processes)
+        wait_for(f"{page}/api/auth/ok", processes)
         outcome = subprocess.run(command, cwd=HERE, env=tests).returncode
     if outcome:
         print((folder / "log").read_text())
@@ -167,8 +190,8 @@ def install() -> None:
         subprocess.run(["npm", "ci"], cwd=HERE, check=True)
 
 
-def build(app: Environment) -> None:
-    subprocess.run([*NEXT, "build"], cwd=HERE, env=app, check=True)
+def build(app: Environment, site: Path = HERE) -> None:
+    subprocess.run([*NEXT, "build"], cwd=site, env=app, check=True)
 
 
 def listen(port: str) -> list[str]:
@@ -213,6 +236,7 @@ def wait_for(url: str, processes: list[subprocess.Popen[bytes]]) -> None:
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "e2e": e2e,
+    "guide": guide,
     "screenshots": screenshots,
     "control": control,
 }

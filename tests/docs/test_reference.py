@@ -257,3 +257,10 @@ def imported_modules(module: str) -> Iterator[str]:
             files = [path.with_suffix(".py") for path in paths if path.with_suffix(".py").exists()]
             packages = [path / "__init__.py" for path in paths[:1] if "create_app" in names[-1]]
             yield from (str(path.relative_to(ROOT)) for path in files or packages)
+
+
+@pytest.mark.parametrize("name", ["lib/auth-client.ts", "app/api/auth/[...all]/route.ts"])
+def test_guide_and_example_have_the_same_code(name: str) -> None:
+    guide = (ROOT / "docs/nextjs.md").read_text()
+    shown = guide.partition(f"// {name}\n")[2].partition("```")[0]
+    assert shown == (ROOT / "examples/nextjs" / name).read_text()
