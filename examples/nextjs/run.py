@@ -86,7 +86,7 @@ def guide() -> None:
     """Build the app of docs/nextjs.md as it stands there, and test it in Chromium."""
     atexit.register(shutil.rmtree, GUIDE_APP, ignore_errors=True)
     files = dict(
-        re.findall(r"<!-- file: (.*) -->\n```tsx?\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+        re.findall(r"<!-- file: (\S+) -->\n```tsx?\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     )
     for name in ("package.json", "tsconfig.json", "instrumentation.ts"):  # it runs the migration
         files[name] = (HERE / name).read_text()
