@@ -84,6 +84,7 @@ for (const { choice, title } of [
     await phone.press("Save");
     assert.equal((await refused).status(), 412);
     const conflict = phone.page.getByRole("region", { name: "was changed elsewhere" });
+    await conflict.waitFor();
     const titles = await conflict.getByRole("row", { name: "Title" }).getByRole("cell").allInnerTexts();
     assert.deepEqual(titles, ["From the phone", "From the laptop"]);
     await conflict.getByText("The task has changed.").waitFor();
