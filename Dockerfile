@@ -11,7 +11,7 @@ ENV PATH=/venv/bin:$PATH PORT=8000 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin app
 COPY --from=packages /venv /venv
 WORKDIR /srv
-COPY wsgi.py config.py gunicorn.conf.py ./
+COPY wsgi.py gunicorn.conf.py ./
 COPY migrations migrations
 COPY http_server http_server
 COPY todo_api todo_api

@@ -75,6 +75,9 @@ openapi: .venv/installed .env ## Regenerate openapi.json.
 	@$(BIN)/flask openapi write openapi.json
 	@echo 'Next: cd examples/nextjs && npm run types'
 
+lint-openapi: .venv/installed ## Check openapi.json with Redocly and Spectral, if Node is installed.
+	@$(BIN)/pytest -n0 -rs tests/openapi
+
 lock: .venv/installed ## Update the pinned packages from pyproject.toml.
 	@$(LOCK) requirements.txt pyproject.toml
 	@$(LOCK) requirements-dev.txt pyproject.toml --extra dev
@@ -102,4 +105,4 @@ benchmarks/service/.venv/installed benchmarks/.venv/installed:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'created .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run demo test pooled e2e fuzz image faults check audit bench bench-scaling bench-indexes format migration openapi lock
+.PHONY: help run demo test pooled e2e fuzz image faults check audit bench bench-scaling bench-indexes format migration openapi lint-openapi lock

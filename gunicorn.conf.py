@@ -6,8 +6,8 @@ import socket
 import sys
 from typing import Any
 
-from config import MAX_BODY_BYTES, POOL_SIZE, Config, ConfigError
 from http_server.worker import JsonLogger, Worker, affordable_connections, stopping
+from todo_api.config import MAX_BODY_BYTES, POOL_SIZE, Config, ConfigError
 
 
 def on_starting(server: Any) -> None:
@@ -66,7 +66,7 @@ def tell_workers_of_a_stop() -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-wsgi_app = "wsgi:app"
+wsgi_app = "todo_api:create_app()"
 limit_request_line = 8190  # bytes, gunicorn's most; parsing.py rejects longer queries
 worker_class = Worker
 limit_request_fields = 64  # browsers and proxies send under 40; each may have 8 KiB

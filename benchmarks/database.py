@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import flask_migrate
 import sqlalchemy as sa
 
-from config import Config
 from tests import ROOT, SECRET
 from todo_api import create_app, embedded, queries
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 
 ROWS = 2_000_000
 FRESH = 12_000  # more than one round can use up

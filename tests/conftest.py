@@ -17,7 +17,6 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask, Response, request
 
-from config import Config
 from tests import ROOT, SECRET
 from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
     pytest_collection_modifyitems,
@@ -30,6 +29,7 @@ from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
 from todo_api import create_app, db, embedded
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 from todo_api.logs import JsonFormatter
 
 

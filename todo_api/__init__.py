@@ -1,30 +1,35 @@
 """The back end of a todo application. `create_app` registers its parts in request order."""
 
-from flask import Flask
+from typing import TYPE_CHECKING
 
-from config import Config
-from todo_api import (
-    account,
-    api,
-    cli,
-    context,
-    cors,
-    db,
-    health,
-    logs,
-    openapi,
-    parsing,
-    preconditions,
-    tasks,
-)
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from todo_api.config import Config
 
 
-def create_app(config: Config | None = None) -> Flask:
+def create_app(config: "Config | None" = None) -> "Flask":
     """Make the WSGI application. Without ``config``, read the settings from the environment.
 
     It connects to no database before a request needs one. It starts the embedded PostgreSQL if
     `DATABASE_URL` asks for it.
     """
+    # Not at the top: gunicorn.conf.py imports `todo_api.config`, and only workers load the rest.
+    from todo_api import (
+        account,
+        api,
+        cli,
+        context,
+        cors,
+        db,
+        health,
+        logs,
+        openapi,
+        parsing,
+        preconditions,
+        tasks,
+    )
+
     config = config or cli.read_config()
     app = context.App(__name__, static_folder=None)
     context.init_app(app, config)

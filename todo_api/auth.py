@@ -13,7 +13,7 @@ from flask import request
 from jwt.exceptions import InvalidSubjectError
 from werkzeug.exceptions import Unauthorized
 
-from config import Config
+from todo_api.config import Config
 from todo_api.context import g, settings
 from todo_api.errors import NO_TOKEN_MESSAGE
 from todo_api.limits import MAX_USER_ID_LENGTH

@@ -16,7 +16,6 @@ from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 from werkzeug.serving import is_running_from_reloader
 
-from config import Config, ConfigError
 from todo_api import db
 from todo_api.auth import (
     AUTH_FAILURES,
@@ -26,6 +25,7 @@ from todo_api.auth import (
     is_numeric_date,
     subject,
 )
+from todo_api.config import Config, ConfigError
 from todo_api.context import settings
 from todo_api.purge import purge
 

@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from flask.ctx import _AppCtxGlobals
 from sqlalchemy.orm import Session
 
-from config import Config
+from todo_api.config import Config
 
 
 class RequestState(_AppCtxGlobals):

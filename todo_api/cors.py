@@ -5,7 +5,7 @@ import logging
 from flask import Flask, Response, request
 from flask_cors.core import get_cors_options, set_cors_headers
 
-from config import Config
+from todo_api.config import Config
 
 MAX_ORIGIN = 200  # characters of an origin in the log
 logger = logging.getLogger(__name__)

@@ -30,8 +30,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import ServiceUnavailable
 
-from config import DATABASE_HOST, DATABASE_URL, EMBEDDED, Config
 from todo_api import embedded
+from todo_api.config import DATABASE_HOST, DATABASE_URL, EMBEDDED, Config
 from todo_api.context import g
 from todo_api.dialect import DRIVER, limited_cursor, read_timestamps_as_utc
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE

@@ -9,10 +9,10 @@ from flask import current_app
 from sqlalchemy import ARRAY, Connection, NullPool, Row, Text, bindparam, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from config import EMBEDDED
 from todo_api import db, health
 from todo_api.auth import LEEWAY
 from todo_api.cli import MIGRATIONS
+from todo_api.config import EMBEDDED
 from todo_api.context import settings
 from todo_api.logs import failure_reason
 from todo_api.models import metadata

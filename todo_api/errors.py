@@ -11,7 +11,7 @@ from marshmallow.validate import OneOf
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
 
-from config import MAX_BODY_BYTES
+from todo_api.config import MAX_BODY_BYTES
 from todo_api.context import g
 
 ERROR_TYPES = {

@@ -18,7 +18,7 @@ from flask import Flask, has_request_context, request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
-from config import Config
+from todo_api.config import Config
 from todo_api.context import g, settings
 
 logger = logging.getLogger(__name__)

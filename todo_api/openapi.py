@@ -50,7 +50,9 @@ DOCUMENT = {
             "description": "Tasks over REST. Each user sees only their own tasks. Every response "
             "has an `X-Request-ID` header: yours, if you send one of `[A-Za-z0-9._-]{1,64}`.",
             "license": {"name": "MIT", "identifier": "MIT"},
+            "contact": {"name": "The maintainers of todo_api"},
         },
+        "servers": [{"url": "/", "description": "The server that sent this document."}],
     },
 }
 
@@ -145,8 +147,7 @@ class Conventions(BasePlugin):
         rule: Rule = known["rule"]
         for operation in (operations or {}).values():
             operation["operationId"] = camel_case(rule.endpoint.rpartition(".")[2])
-            if rule.rule.startswith("/api/"):
-                operation["security"] = [{"bearer": []}]
+            operation["security"] = [{"bearer": []}] if rule.rule.startswith("/api/") else []
             add_headers(operation)
             add_examples(operation)
             errors = {status: error_name(status) for status in possible_errors(rule, operation)}

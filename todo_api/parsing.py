@@ -17,7 +17,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
-from config import MAX_BODY_BYTES, Config
+from todo_api.config import MAX_BODY_BYTES, Config
 from todo_api.context import g, settings
 from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSAGE, InvalidInput
 from todo_api.limits import MAX_QUERY_BYTES

@@ -17,7 +17,6 @@ import flask_migrate
 import pytest
 import sqlalchemy as sa
 
-from config import Config
 from tests import ROOT, SECRET
 from tests.docs import markdown
 from tests.docs.markdown import PAGES, Block, Step, first_code, name_of, not_run, rows
@@ -34,6 +33,7 @@ from tests.docs.runner import (
 from tests.support.postgres import NewDatabase
 from todo_api import create_app
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 DOCUMENT = json.loads((ROOT / "openapi.json").read_text())

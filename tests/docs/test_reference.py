@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 import pytest
 from flask import Flask
 
-from config import Config
 from tests import ROOT, SECRET
 from tests.docs.markdown import (
     CODE,
@@ -21,6 +20,7 @@ from tests.docs.markdown import (
     rows,
 )
 from todo_api.auth import AUTH_FAILURES
+from todo_api.config import Config
 from todo_api.errors import ERROR_TYPES, InputError
 
 README = ROOT / "README.md"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from config import POOL_SIZE
 from tests.support.client import Token
 from tests.support.load import Load, assert_kept, assert_silence_is_a_503_and_recovers
 from tests.support.postgres import Cluster
 from tests.support.serving import Server, ask
 from tests.support.waiting import wait_until
 from tests.support.wire import Proxy
+from todo_api.config import POOL_SIZE
 
 
 def test_terminated_idle_connections_are_replaced_without_an_error(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from config import Config
 from http_server.worker import LINGER
 from tests.support.client import Token
 from tests.support.serving import Server
@@ -23,6 +22,7 @@ from tests.support.strangers import (
     silent_readers,
     worker_memory,
 )
+from todo_api.config import Config
 
 LARGEST = [f"X-{n}: {'x' * 8_000}" for n in range(60)]
 POST_CUT_SHORT = b'POST /api/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n{"t'

@@ -38,6 +38,8 @@ def test_installed_package_migrates_and_serves(
         "DATABASE_URL": cluster.url,
         "PATH": os.environ["PATH"],
     }
+    for name in ("config.py", "wsgi.py"):  # of the project that depends on this one
+        (tmp_path / name).write_text("raise SystemExit('the wrong module')")
     flask = [str(installed / "flask"), "--app", "todo_api"]
     for command in (["db", "downgrade"], ["db", "upgrade"], ["doctor"]):
         subprocess.run([*flask, *command], cwd=tmp_path, env=environ, check=True)

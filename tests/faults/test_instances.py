@@ -14,7 +14,6 @@ from random import Random
 import flask_migrate
 import pytest
 
-from config import Config
 from tests import ROOT, SECRET
 from tests.faults.test_retries import assert_each_create_happened_once
 from tests.support.balancer import HAPROXY, Balancer
@@ -26,6 +25,7 @@ from tests.support.sync import Person, Replica
 from tests.support.waiting import wait_until
 from todo_api import create_app
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 
 COUNT = 3
 

@@ -13,7 +13,6 @@ import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
 
-from config import Config
 from tests import SECRET
 from tests.support.client import Token
 from tests.support.pooler import PGBOUNCER, Pooler
@@ -21,6 +20,7 @@ from tests.support.postgres import Cluster, reachable_folder
 from tests.support.serving import Server, ask
 from todo_api import create_app
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import flask_migrate
 import pytest
 
-from config import Config
 from tests import ROOT, SECRET
 from todo_api import create_app
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 
 MIGRATIONS = ROOT / "migrations"
 TABLE = r'(public\.)?"?tasks"?'

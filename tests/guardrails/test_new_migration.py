@@ -8,11 +8,11 @@ from pathlib import Path
 import flask_migrate
 import sqlalchemy as sa
 
-from config import Config
 from tests import ROOT, SECRET
 from tests.support.postgres import NewDatabase
 from todo_api import create_app
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 
 
 def test_new_migration_is_formatted_and_lists_what_autogenerate_leaves_out(

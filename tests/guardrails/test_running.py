@@ -14,7 +14,7 @@ from tests.pytest_hooks import pytest_xdist_auto_num_workers
 MANY = 2 * (os.cpu_count() or 1)
 
 FAILING = """
-from config import Config
+from todo_api.config import Config
 from tests import SECRET
 from todo_api import create_app
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from config import Config
 from tests.support.serving import Server
 from tests.support.strangers import (
     get,
     open_socket,
     seconds_of_health,
 )
+from todo_api.config import Config
 
 CHUNKED = "Transfer-Encoding: chunked"
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from config import MAX_BODY_BYTES, POOL_SIZE, Config
 from tests.support.client import Token
 from tests.support.serving import Server, ask
+from todo_api.config import MAX_BODY_BYTES, POOL_SIZE, Config
 
 BODY = b'{"title": "x"}'
 HIDDEN = b"GET /api/hidden HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -10,9 +10,9 @@ import psutil
 import sqlalchemy as sa
 from flask import Flask
 
-from config import Config
 from tests.support.client import Token
 from tests.support.serving import Server, ask
+from todo_api.config import Config
 from todo_api.models import tasks
 
 MIB = 2**20

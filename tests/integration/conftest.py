@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from config import Config
 from tests import SECRET
 from tests.support.api import create
 from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.postgres import NewDatabase
 from todo_api import create_app
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from click.testing import Result
 from flask import Flask
 
-from config import EMBEDDED, Config
 from tests import SECRET
 from tests.support.client import MakeApp
 from tests.support.pooler import PGBOUNCER, Pooler
 from tests.support.roles import role_with
 from todo_api import create_app, doctor, embedded
+from todo_api.config import EMBEDDED, Config
 
 ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts"
 needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")

@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from config import Config
 from tests.support.client import Token
 from todo_api import create_app
+from todo_api.config import Config
 
 JSON = {"Content-Type": "application/json"}
 PREFLIGHT = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "PATCH"}

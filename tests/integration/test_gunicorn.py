@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from config import MAX_BODY_BYTES, Config
 from tests import SECRET
 from tests.support.api import next_link
 from tests.support.client import Token
 from tests.support.serving import Server, ask
+from todo_api.config import MAX_BODY_BYTES, Config
 
 
 @pytest.fixture(scope="module")

@@ -70,12 +70,22 @@ GOOD = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://host/db"}
 LOADED = "assert name in sys.modules; print(*{each.partition('.')[0] for each in sys.modules})"
 
 
-def test_a_worker_does_not_load_alembic() -> None:
-    ran = run(
-        [sys.executable, "-c", f"import sys, wsgi; name = 'todo_api.tasks'; {LOADED}"], ROOT, **GOOD
-    )
+@pytest.mark.parametrize(
+    ("load", "unwanted"),
+    [
+        ("import wsgi; name = 'todo_api.tasks'", {"alembic", "flask_migrate", "mako"}),
+        # The code that the arbiter has loaded stays as it is when a reload starts new workers.
+        (
+            "import runpy; runpy.run_path('gunicorn.conf.py'); name = 'todo_api.config'",
+            {"flask", "sqlalchemy"},
+        ),
+    ],
+    ids=["worker", "arbiter"],
+)
+def test_process_loads_only_what_it_needs(load: str, unwanted: set[str]) -> None:
+    ran = run([sys.executable, "-c", f"import sys; {load}; {LOADED}"], ROOT, **GOOD)
     assert ran.returncode == 0, ran.stderr
-    assert {"alembic", "flask_migrate", "mako"} & set(ran.stdout.split()) == set()
+    assert unwanted & set(ran.stdout.split()) == set()
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_URL_UNPOOLED"])

@@ -13,12 +13,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import make_url
 
-from config import Config
 from tests import ROOT
 from tests.support.client import Client, MakeApp
 from tests.support.waiting import wait_until
 from tests.support.wire import Proxy
 from todo_api import dialect, watchdog
+from todo_api.config import Config
 
 # Wait for a response that never arrives, with no free descriptor.
 EXHAUSTED = """

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from flask import Flask
 from psycopg2.extensions import parse_dsn
 
-from config import Config, ConfigError
 from tests.support.client import Client, MakeApp, Token
 from tests.support.waiting import wait_until
 from tests.support.wire import Proxy
+from todo_api.config import Config, ConfigError
 from todo_api.db import CONNECTION_DEFAULTS, resolve_url
 
 TIMEOUT = "SET LOCAL statement_timeout = 5000; "

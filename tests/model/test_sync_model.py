@@ -19,7 +19,6 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from config import Config
 from tests import SECRET
 from tests.support.client import Token
 from tests.support.postgres import reachable_folder
@@ -28,6 +27,7 @@ from tests.support.sync import CachedList, Person, Replica, assert_replicas_equa
 from tests.support.writer import Account, Writer
 from todo_api import create_app
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 
 ROUNDS = int(os.environ.get("MODEL_ROUNDS", "10"))
 ROUNDS_OF_AN_ACCOUNT = 5

@@ -7,14 +7,15 @@ from pathlib import Path
 OLDEST_NODE = (20, 9)
 
 
-def missing_node() -> str:
+def missing_node(oldest: tuple[int, int] = OLDEST_NODE) -> str:
     """Return why nothing in Node can run here, or an empty string."""
+    version = "{}.{}".format(*oldest)
     if not shutil.which("node") or not shutil.which("npm"):
-        return "Node 20.9 or newer and npm are required. Install them first."
+        return f"Node {version} or newer and npm are required. Install them first."
     told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
     major, minor, _ = told.strip().lstrip("v").split(".")
-    if (int(major), int(minor)) < OLDEST_NODE:
-        return f"Node 20.9 or newer is required. This is {told.strip()}."
+    if (int(major), int(minor)) < oldest:
+        return f"Node {version} or newer is required. This is {told.strip()}."
     return ""
 
 

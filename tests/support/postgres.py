@@ -11,11 +11,11 @@ from typing import Any
 import flask_migrate
 import sqlalchemy as sa
 
-from config import Config
 from tests import SECRET
 from tests.support.waiting import wait_until
 from todo_api import create_app, embedded
 from todo_api.cli import support_migrations
+from todo_api.config import Config
 
 NewDatabase = Callable[[], AbstractContextManager[str]]
 """Make an empty database while a `with` lasts, which yields its URL."""

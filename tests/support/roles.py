@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from flask import Flask
 
-from config import Config
 from tests import SECRET
 from todo_api import create_app
+from todo_api.config import Config
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config import PUBLISHED_SECRETS, Config, ConfigError
+from todo_api.config import PUBLISHED_SECRETS, Config, ConfigError
 
 SECRET = "0123456789abcdefghijklmnopqrstuv"
 ENVIRON = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://u:p@host/db"}

@@ -1,0 +1,26 @@
+"""openapi.json passes the strictest rules of Redocly and Spectral."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.node import install_packages, missing_node
+
+HERE = Path(__file__).parent
+NODE_OF_REDOCLY = (20, 19)
+
+
+@pytest.fixture(scope="module")
+def installed() -> None:
+    if reason := missing_node(NODE_OF_REDOCLY):
+        pytest.skip(reason)
+    install_packages(HERE)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("linter", ["redocly", "spectral"])
+def test_document_has_no_problem(linter: str) -> None:
+    environ = os.environ | {"REDOCLY_TELEMETRY": "off"}
+    subprocess.run(["npm", "run", "--silent", linter], cwd=HERE, env=environ, check=True)
