@@ -12,7 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
@@ -25,14 +27,15 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.support.node import install_packages, missing_node  # noqa: E402
 from tests.support.serving import GUNICORN, free_port  # noqa: E402
 from todo_api import db, embedded  # noqa: E402
 
 FLASK = [sys.executable, "-m", "flask"]
 NEXT = [str(HERE / "node_modules/.bin/next")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-OLDEST_NODE = (20, 9)
 TELEMETRY = {"NEXT_TELEMETRY_DISABLED": "1"}
+TEST = ["node", "--test", "--test-concurrency=1", "--test-timeout=180000", "--test-reporter=spec"]
 GUIDE = ROOT / "docs/nextjs.md"
 GUIDE_APP = HERE / ".guide"  # here, so that it finds the packages of the example
 ENDED = "One of the processes stopped. The lines above say why."
@@ -57,7 +60,7 @@ def demo() -> None:
     service = os.environ | {"BETTER_AUTH_SECRET": secret, "FRONTEND_URL": page}
     service |= {"DATABASE_URL": database, "DATABASE_URL_UNPOOLED": "", "FLASK_RUN_PORT": api_port}
     app = page_settings(page, api, secret, auth_database(database))
-    install()
+    install_packages(HERE)
     build(app)
     subprocess.run([*FLASK, "db", "upgrade"], cwd=ROOT, env=service, check=True)
     with ExitStack() as running:
@@ -75,11 +78,8 @@ def demo() -> None:
 
 def e2e() -> None:
     """Test the app in Chromium, with gunicorn and a PostgreSQL that the tests may stop."""
-    tests = sorted(str(file.relative_to(HERE)) for file in HERE.glob("e2e/*.test.mjs"))
-    drive(
-        ["node", "--test", "--test-concurrency=1", "--test-timeout=180000", *tests],
-        first=["npm", "run", "check"],
-    )
+    files = sorted(str(file.relative_to(HERE)) for file in HERE.glob("e2e/*.test.mjs"))
+    drive([*TEST, *files[::2]], [*TEST, *files[1::2]], first=["npm", "run", "check"])
 
 
 def guide() -> None:
@@ -94,7 +94,7 @@ def guide() -> None:
     for name, text in files.items():
         (GUIDE_APP / name).parent.mkdir(parents=True, exist_ok=True)
         (GUIDE_APP / name).write_text(text)
-    drive(["node", "--test", "--test-timeout=60000", "e2e/guide.mjs"], site=GUIDE_APP)
+    drive([*TEST, "e2e/guide.mjs"], site=GUIDE_APP)
 
 
 def screenshots() -> None:
@@ -102,22 +102,29 @@ def screenshots() -> None:
     drive(["node", "e2e/screenshots.mjs"])
 
 
-def drive(command: list[str], first: list[str] | None = None, site: Path = HERE) -> None:
-    """Run a command that drives Chromium against the app in ``site``, with a new database."""
+def drive(*commands: list[str], first: list[str] | None = None, site: Path = HERE) -> None:
+    """Build the app in ``site``, and run commands that drive Chromium against it, all at once.
+
+    Each command has its own service, app and database. Its output follows when it has ended.
+    """
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if reason := missing_node() or ("" if browser else "Chromium is not installed"):
         print(f"skipped: {reason}")
         return
+    install_packages(HERE)
+    if first:
+        subprocess.run(first, cwd=HERE, env=os.environ | TELEMETRY, check=True)
+    subprocess.run(["npm", "run", "types", "--", "--check"], cwd=HERE, check=True)
+    build(os.environ | TELEMETRY, site)
+    with ThreadPoolExecutor() as pool:
+        run = partial(run_in_chromium, browser=str(browser), site=site)
+        sys.exit(max(pool.map(run, commands)))
+
+
+def run_in_chromium(command: list[str], browser: str, site: Path) -> int:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder)  # runs after the server in this folder has stopped
-    install()
-    if first:
-        subprocess.run(first, cwd=HERE, env=os.environ | TELEMETRY, check=True)
-    sys.exit(run_in_chromium(command, str(browser), folder, site))
-
-
-def run_in_chromium(command: list[str], browser: str, folder: Path, site: Path) -> int:
     api_port, page_port = str(free_port()), str(free_port())
     # Both on one host: cookies ignore ports, so the tests see a cookie that is sent by mistake.
     page, api = f"http://localhost:{page_port}", f"http://localhost:{api_port}"
@@ -128,10 +135,9 @@ def run_in_chromium(command: list[str], browser: str, folder: Path, site: Path) 
     app = page_settings(page, api, secret, auth_database(database))
     control = [sys.executable, __file__, "control", str(embedded.own_folder(folder) / "data")]
     tests = app | {"BROWSER": browser, "DATABASE_CONTROL": json.dumps(control)}
-    subprocess.run(["npm", "run", "types", "--", "--check"], cwd=HERE, check=True)
-    build(app, site)
-    subprocess.run([*FLASK, "db", "upgrade"], cwd=ROOT, env=service, check=True)
     with (folder / "log").open("w") as log, ExitStack() as running:
+        upgrade = [*FLASK, "db", "upgrade"]
+        subprocess.run(upgrade, cwd=ROOT, env=service, stdout=log, stderr=log, check=True)
         serve = [*GUNICORN, "--bind", f"127.0.0.1:{api_port}"]
         processes = [
             running.enter_context(started(serve, ROOT, service, log)),
@@ -139,10 +145,11 @@ def run_in_chromium(command: list[str], browser: str, folder: Path, site: Path) 
         ]
         wait_for(f"{api}/ready", processes)
         wait_for(f"{page}/api/auth/ok", processes)
-        outcome = subprocess.run(command, cwd=HERE, env=tests).returncode
-    if outcome:
-        print((folder / "log").read_text())
-    return outcome
+        run = partial(subprocess.run, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        ran = run(command, cwd=HERE, env=tests)
+    logged = (folder / "log").read_text() if ran.returncode else ""
+    print(logged + ran.stdout, flush=True)  # its last lines name the tests that failed
+    return ran.returncode
 
 
 def control(data: str, command: str) -> None:
@@ -150,17 +157,6 @@ def control(data: str, command: str) -> None:
     pg_ctl = embedded.find_programs() / "pg_ctl"
     options = {"stop": ("-m", "fast"), "restart": ("-l", f"{data}/server.log")}[command]
     embedded.run(pg_ctl, command, "-D", data, "-w", *options)
-
-
-def missing_node() -> str:
-    """Return why the app cannot run here, or an empty string."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        return "Node 20.9 or newer and npm are required. Install them first."
-    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
-    major, minor, _ = told.strip().lstrip("v").split(".")
-    if (int(major), int(minor)) < OLDEST_NODE:
-        return f"Node 20.9 or newer is required. This is {told.strip()}."
-    return ""
 
 
 def auth_database(url: str) -> str:
@@ -180,14 +176,6 @@ def page_settings(page: str, api: str, secret: str, database: str) -> Environmen
     settings = {"BETTER_AUTH_SECRET": secret, "BETTER_AUTH_URL": page}
     settings |= {"AUTH_DATABASE_URL": database, "API_URL": api}
     return os.environ | TELEMETRY | settings
-
-
-def install() -> None:
-    """Install the packages of the lockfile if they are not installed."""
-    installed = HERE / "node_modules/.package-lock.json"
-    lock = HERE / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        subprocess.run(["npm", "ci"], cwd=HERE, check=True)
 
 
 def build(app: Environment, site: Path = HERE) -> None:

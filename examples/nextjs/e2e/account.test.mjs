@@ -24,7 +24,7 @@ test("two users never see each other's tasks, even in one browser", async () => 
   const ben = await Person.signUp("Ben");
   await ben.page.getByText("No tasks yet.").waitFor();
   await ben.add("Ben's plan");
-  assert.deepEqual(await ben.titles(), ["Ben's plan"]);
+  await ben.shows(["Ben's plan"]);
   assert.equal((await ben.ask("GET", `/api/tasks/${id}`)).status, 404);
   assert.equal((await ben.ask("DELETE", `/api/tasks/${id}`)).status, 404);
 
@@ -33,7 +33,7 @@ test("two users never see each other's tasks, even in one browser", async () => 
   ada.email = ben.email;
   await ada.signIn();
   await ada.idle();
-  assert.deepEqual(await ada.titles(), ["Ben's plan"]);
+  await ada.shows(["Ben's plan"]);
   await ada.leave();
   await ben.leave();
 });
@@ -112,7 +112,7 @@ test("an expired session asks for a sign-in and loses nothing", async () => {
   await ada.signIn();
   assert.equal((await saved).status(), 201);
   await ada.idle();
-  assert.deepEqual(await ada.titles(), ["Typed meanwhile"]);
+  await ada.shows(["Typed meanwhile"]);
   await ada.hears("Added “Typed meanwhile”.");
   assert.equal(await ada.focused(), "New task");
   await ada.leave(401);
@@ -127,7 +127,7 @@ test("after a sign-out only the sign-in page is available", async () => {
   assert.equal(ada.page.url(), `${PAGE}/sign-in`);
   await ada.signIn();
   await ada.idle();
-  assert.deepEqual(await ada.titles(), ["Kept"]);
+  await ada.shows(["Kept"]);
   assert(ada.requests.every((request) => request.url().startsWith(`${API}/api/tasks`)));
   await ada.leave();
 });
@@ -245,6 +245,6 @@ test("if the tasks cannot be erased, the account stays, and the person learns wh
   }
   await ada.page.reload();
   await ada.idle();
-  assert.deepEqual(await ada.titles(), ["Kept"]);
+  await ada.shows(["Kept"]);
   await ada.leave();
 });

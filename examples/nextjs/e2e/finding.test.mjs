@@ -24,7 +24,7 @@ test("a search shows what matches as you type, and is kept in the URL", async ()
   await ada.shows(["Buy milk"]);
   await ada.page.waitForURL("**/?q=market");
   await ada.reload();
-  assert.deepEqual(await ada.titles(), ["Buy milk"]);
+  await ada.shows(["Buy milk"]);
   assert.equal(await ada.page.getByLabel("Search").inputValue(), "market");
   await ada.leave();
 });
