@@ -4,7 +4,7 @@ BIN := .venv/bin
 .DELETE_ON_ERROR:
 
 help: ## List the commands.
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: .venv/installed .env ## Serve the API on http://localhost:8000 with its own database.
 	@$(BIN)/flask db upgrade
@@ -105,4 +105,4 @@ benchmarks/service/.venv/installed benchmarks/.venv/installed:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'created .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run demo test pooled e2e fuzz image faults check audit bench bench-scaling bench-indexes format migration openapi lint-openapi lock
+.PHONY: help run demo test pooled e2e screenshots fuzz image faults check audit bench bench-scaling bench-indexes format migration openapi lint-openapi lock

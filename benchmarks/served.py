@@ -90,7 +90,7 @@ class Served:
                 connection.close()
 
     def connect(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self.port)
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def processes(self) -> list[psutil.Process]:
         return [self.tree, *self.tree.children(recursive=True)]

@@ -76,7 +76,7 @@ class JsonLogger(Logger):
         super().error(msg, *args, **kwargs)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Leave out a client that was too slow: it is no failure of the service."""
+        """Leave out a client that was too slow: the service has not failed."""
         if not isinstance(sys.exc_info()[1], TimeoutError):
             super().exception(msg, *args, **kwargs)
 
@@ -115,7 +115,7 @@ class Worker(ThreadWorker):
     - When there is no room for another connection, the silent ones are closed.
 
     When the instance stops, it still accepts connections until the load balancer sends no more.
-    What the kernel has accepted and no worker has would be reset, with its request.
+    The kernel resets the connections that no worker has accepted.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -23,7 +23,7 @@ from todo_api.context import g
 from todo_api.models import accounts
 
 OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
-ONE: ColumnElement[int] = literal_column("1")
+FIRST_VERSION: ColumnElement[int] = literal_column("1")
 OWN_ACCOUNT = accounts.c.user_id == OWNER
 ACCOUNT = select(
     accounts.c.version.label("account_version"),
@@ -35,7 +35,8 @@ DATABASE: ColumnElement[str] = literal_column(
     " (SELECT oid FROM pg_database WHERE datname = current_database()), accounts.tableoid,"
     " CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END)"
 )
-"""Another text after every way to restore a backup: other tables, or another timeline."""
+"""Another text after a backup is restored: other tables, or another timeline. Not so on Neon, which
+keeps both when it restores a branch: see docs/operations.md."""
 OPEN_ACCOUNT = insert(accounts).values(user_id=OWNER, version=0).on_conflict_do_nothing()
 
 
@@ -46,7 +47,7 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
 
 def new_version(condition: ColumnElement[bool]) -> CTE:
     """Take the next version of the user's account, if the condition is true when this begins."""
-    row: Select[str, int] = select(OWNER, ONE).where(condition)
+    row: Select[str, int] = select(OWNER, FIRST_VERSION).where(condition)
     return (
         insert(accounts)
         .from_select(["user_id", "version"], row)

@@ -7,13 +7,13 @@ import socket
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from time import time
 
 import click
 import jwt
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
+from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.serving import is_running_from_reloader
 
 from todo_api import db
@@ -28,10 +28,6 @@ from todo_api.auth import (
 from todo_api.config import Config, ConfigError
 from todo_api.context import settings
 from todo_api.purge import purge
-
-HERE = Path(__file__).parent
-# In a wheel they are in this package, in a checkout beside it.
-MIGRATIONS = next(filter(Path.exists, (HERE / "migrations", HERE.parent / "migrations")))
 
 NO_RESTART = 4
 """The exit code after which gunicorn does not start a worker again."""
@@ -96,7 +92,7 @@ def support_migrations(app: Flask) -> Flask:
     """Let Flask-Migrate run in the application. Only then Alembic is loaded: it is large."""
     from flask_migrate import Migrate
 
-    Migrate(directory=str(MIGRATIONS)).init_app(app)
+    Migrate(directory=str(db.MIGRATIONS)).init_app(app)
     return app
 
 
@@ -173,17 +169,17 @@ def say(*lines: str) -> None:
 def describe_token(token: str) -> str:
     """Return what a token says about itself, whether true or not."""
     try:
-        told = jwt.decode_complete(token, options={"verify_signature": False})
+        claimed = jwt.decode_complete(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, RecursionError):
         return ""
-    claims = ", ".join(describe_claim(*claim) for claim in told["payload"].items())
-    return f"It says: alg {told['header'].get('alg')}, {claims}. It is {utc(time())} now."
+    claims = ", ".join(describe_claim(*claim) for claim in claimed["payload"].items())
+    return f"It says: alg {claimed['header'].get('alg')}, {claims}. It is {utc(time())} now."
 
 
 def describe_claim(name: str, value: object) -> str:
     """Return the name of a claim, and its value where a token is often refused for it."""
     if name in NUMERIC_DATES and is_numeric_date(value):
-        with suppress(ValueError, OverflowError, OSError):  # a year that no calendar has
+        with suppress(ValueError, OverflowError, OSError):  # a year that datetime cannot represent
             return f"{name} {utc(float(str(value)))}"
     return f"{name} {value!r}" if name in ("aud", "iss") else name
 
@@ -217,4 +213,8 @@ def days(_: click.Context, __: click.Parameter, value: str) -> int:
 )
 def purge_tasks(older_than: int) -> None:
     """Remove tasks from the trash for good, and print how many."""
-    click.echo(f"purged {purge(older_than)} tasks")
+    try:
+        click.echo(f"purged {purge(older_than)} tasks")
+    except ServiceUnavailable:
+        advice = "The log line above says why. Run: flask doctor. Then purge again."
+        raise click.ClickException(f"The database is unavailable. {advice}") from None

@@ -37,7 +37,10 @@ from todo_api.dialect import DRIVER, limited_cursor, read_timestamps_as_utc
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
 from todo_api.logs import failure_reason
 
-EMBEDDED_FOLDER = Path(__file__).parents[1] / "instance" / "postgres"
+HERE = Path(__file__).parent
+EMBEDDED_FOLDER = HERE.parent / "instance" / "postgres"
+# In a wheel they are in this package, in a checkout beside it.
+MIGRATIONS = next(filter(Path.exists, (HERE / "migrations", HERE.parent / "migrations")))
 SECONDS_BETWEEN_TRACEBACKS = 60
 PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 

@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError
 
 from todo_api import db, health
 from todo_api.auth import LEEWAY
-from todo_api.cli import MIGRATIONS
 from todo_api.config import EMBEDDED
 from todo_api.context import settings
 from todo_api.logs import failure_reason
@@ -59,40 +58,40 @@ class Finding(NamedTuple):
 def examine() -> bool:
     """Print a line for each finding. Return whether none is a failure."""
     works = True
-    for finding in find():
+    for finding in check():
         click.echo(f"{finding.state:4}  {finding.name:10}  {finding.text}")
         works = works and finding.state != "fail"
     return works
 
 
-def find() -> Iterator[Finding]:
+def check() -> Iterator[Finding]:
     yield Finding("ok", "settings", "valid")  # else no command would start
     try:
         with current_app.extensions["engine"].connect() as connection:
-            yield from find_in_database(connection)
+            yield from check_in_database(connection)
     except DBAPIError as error:
         yield Finding("fail", "connection", f"{failure_reason(error)} Check DATABASE_URL.")
     if settings().database_url_unpooled:
-        yield find_in_migrations()
+        yield check_in_migrations()
 
 
-def find_in_database(connection: Connection) -> Iterator[Finding]:
+def check_in_database(connection: Connection) -> Iterator[Finding]:
     info = connection.connection.dbapi_connection.info  # type: ignore[union-attr]
     started = time()
     facts = connection.execute(FACTS).one()
     clock = facts.clock - (started + time()) / 2
     place = f"port {info.port} of {info.host}"
     yield Finding("ok", "connection", f"database {info.dbname} on {place}, role {facts.role}")
-    yield find_tls(info)
-    yield find_version(facts)
-    yield find_encoding(facts)
-    yield find_schema(connection, facts)
-    yield find_rights(facts)
-    yield find_pooler(is_pooled(info, facts))
-    yield find_clock(clock)
+    yield check_tls(info)
+    yield check_version(facts)
+    yield check_encoding(facts)
+    yield check_schema(connection, facts)
+    yield check_rights(facts)
+    yield check_pooler(is_pooled(info, facts))
+    yield check_clock(clock)
 
 
-def find_tls(info: Any) -> Finding:
+def check_tls(info: Any) -> Finding:
     if info.ssl_in_use:
         protocol = info.ssl_attribute("protocol")
         if info.dsn_parameters["sslmode"] in ("verify-ca", "verify-full"):
@@ -104,14 +103,14 @@ def find_tls(info: Any) -> Finding:
     return Finding("warn", "tls", f"none. If others can listen, add to DATABASE_URL: {VERIFY}")
 
 
-def find_version(facts: Row[Any]) -> Finding:
+def check_version(facts: Row[Any]) -> Finding:
     if facts.major < OLDEST_TESTED:
         advice = f"The tests run on {OLDEST_TESTED} and newer. Upgrade the server."
         return Finding("warn", "server", f"PostgreSQL {facts.version}. {advice}")
     return Finding("ok", "server", f"PostgreSQL {facts.version}")
 
 
-def find_encoding(facts: Row[Any]) -> Finding:
+def check_encoding(facts: Row[Any]) -> Finding:
     if facts.encoding != "UTF8":
         advice = "Create a database with ENCODING 'UTF8'."
         return Finding("fail", "encoding", f"{facts.encoding}. {advice}")
@@ -121,14 +120,14 @@ def find_encoding(facts: Row[Any]) -> Finding:
     return Finding("ok", "encoding", f"UTF8, locale {facts.locale}")
 
 
-def find_schema(connection: Connection, facts: Row[Any]) -> Finding:
+def check_schema(connection: Connection, facts: Row[Any]) -> Finding:
     unusable = connection.execute(health.UNUSABLE_COLUMNS).all()
     if unusable:
         return Finding("fail", "schema", health.schema_advice(unusable))
     if not facts.shows_revision:
         return Finding("ok", "schema", "every column is there (the role may not read the revision)")
     revision = connection.execute(text("SELECT max(version_num) FROM alembic_version")).scalar_one()
-    needed = max(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    needed = max(path.name[:4] for path in (db.MIGRATIONS / "versions").glob("[0-9]*.py"))
     if revision is None or revision < needed:
         advice = f"This version needs {needed}. Run: flask db upgrade"
         return Finding("fail", "schema", f"revision {revision}. {advice}")
@@ -136,7 +135,7 @@ def find_schema(connection: Connection, facts: Row[Any]) -> Finding:
     return Finding("ok", "schema", f"revision {revision}{newer}")
 
 
-def find_rights(facts: Row[Any]) -> Finding:
+def check_rights(facts: Row[Any]) -> Finding:
     if facts.missing_rights:
         missing = ", ".join(facts.missing_rights)
         return Finding("fail", "rights", f"no {missing}. As the owner: {GRANT} {facts.role}")
@@ -155,7 +154,7 @@ def is_pooled(info: Any, facts: Row[Any]) -> bool:
     return "-pooler" in info.host or info.backend_pid != facts.backend
 
 
-def find_pooler(pooled: bool) -> Finding:
+def check_pooler(pooled: bool) -> Finding:
     if not pooled:
         return Finding("ok", "pooler", "none: the connection is direct")
     if not settings().database_url_unpooled:
@@ -164,7 +163,7 @@ def find_pooler(pooled: bool) -> Finding:
     return Finding("ok", "pooler", "a pooler or proxy is in between")
 
 
-def find_clock(ahead: float) -> Finding:
+def check_clock(ahead: float) -> Finding:
     """Compare the clocks. Tokens are checked by this machine's, and the database has another."""
     difference = f"this machine is {abs(ahead):.1f} s {'behind' if ahead > 0 else 'ahead'}"
     if abs(ahead) > LEEWAY / 2:
@@ -173,7 +172,7 @@ def find_clock(ahead: float) -> Finding:
     return Finding("ok", "clock", difference)
 
 
-def find_in_migrations() -> Finding:
+def check_in_migrations() -> Finding:
     """Check the direct URL."""
     url = db.resolve_url(str(settings().database_url_unpooled))
     try:

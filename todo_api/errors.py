@@ -1,4 +1,4 @@
-"""Every error that a client sees: its type, its message and its body."""
+"""The types and the body of every error, and the messages that several modules share."""
 
 from collections.abc import Iterator
 from http import HTTPStatus

@@ -6,6 +6,7 @@ import os
 import re
 import time
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPMethod
@@ -68,7 +69,7 @@ def log_request(response: Response) -> Response:
         "route": rule.rule if rule else None,
         "status": response.status_code,
         "duration_ms": round((time.perf_counter() - g.started) * 1000, 1),
-        "user": user_hash(g.user, settings()) if "user" in g else None,
+        "user": pseudonym(g.user, settings()) if "user" in g else None,
         "error_type": g.get("error_type"),
         "auth_failure": g.get("auth_failure"),
     }
@@ -79,7 +80,7 @@ def log_request(response: Response) -> Response:
 
 
 @lru_cache(maxsize=1024)
-def user_hash(user: str, config: Config) -> str:
+def pseudonym(user: str, config: Config) -> str:
     """Return the pseudonym of a user in the log: a keyed hash, always the same for one user."""
     return hmac.digest(config.keys_for("log")[0], user.encode(), "sha256").hex()[:16]
 
@@ -101,8 +102,9 @@ class StderrHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = f"{self.format(record)}\n".encode()
-        while line:
-            line = line[os.write(STDERR, line) :]
+        with suppress(OSError):  # nobody reads the log, or its disk is full: requests go on
+            while line:
+                line = line[os.write(STDERR, line) :]
 
 
 class JsonFormatter(logging.Formatter):

@@ -33,7 +33,7 @@ from todo_api.errors import (
 )
 from todo_api.examples import EXAMPLES, named
 from todo_api.limits import MAX_ID, PRIORITIES, STATUSES
-from todo_api.openapi_headers import add_headers, header_errors
+from todo_api.openapi_headers import HEADER_ERRORS, add_headers, camel_case
 from todo_api.paging import SORTS
 from todo_api.version import __version__
 
@@ -100,7 +100,9 @@ TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID
 
 def init_app(app: Flask) -> Api:
     app.config.update(DOCUMENT)
-    api = Api(app, spec_kwargs={"extra_plugins": [Conventions()]})
+    marshmallow = MarshmallowPlugin()
+    plugins = {"marshmallow_plugin": marshmallow, "extra_plugins": [Conventions(marshmallow)]}
+    api = Api(app, spec_kwargs=plugins)
     api.register_converter(TaskIdConverter, lambda _: TASK_ID)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
     docs = Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
@@ -131,10 +133,12 @@ def restrict_page(response: Response) -> Response:
 class Conventions(BasePlugin):
     """Adds to each operation its id, security, examples and possible errors."""
 
+    def __init__(self, marshmallow: MarshmallowPlugin) -> None:
+        self.marshmallow = marshmallow
+
     def init_spec(self, spec: APISpec) -> None:
         super().init_spec(spec)
-        (marshmallow,) = (each for each in spec.plugins if isinstance(each, MarshmallowPlugin))
-        marshmallow.converter.add_attribute_function(refer_to_choices)  # type: ignore[union-attr]
+        self.marshmallow.converter.add_attribute_function(refer_to_choices)  # type: ignore[union-attr]
         for name, choices in CHOICES.items():
             spec.components.schema(name, {"type": "string", "enum": list(choices)})
         spec.components.security_scheme("bearer", BEARER)
@@ -173,7 +177,8 @@ def possible_errors(rule: Rule, operation: dict[str, Any]) -> set[int]:
         errors |= {404}
     if "requestBody" in operation:
         errors |= {415}
-    errors |= header_errors(operation)
+    if operation["operationId"] in HEADER_ERRORS:
+        errors |= {HEADER_ERRORS[operation["operationId"]]}
     if rule.rule == "/ready":
         errors |= {503}
     return errors
@@ -201,8 +206,3 @@ def describe_error(status: int, detail: str) -> dict[str, Any]:
 
 def error_name(status: int) -> str:
     return camel_case(f"_{ERROR_TYPES[status]}")
-
-
-def camel_case(snake_case: str) -> str:
-    first, *others = snake_case.split("_")
-    return first + "".join(word.capitalize() for word in others)

@@ -3,6 +3,12 @@
 from typing import Any
 
 from todo_api.limits import MAX_KEY_LENGTH
+from todo_api.preconditions import WITH_IF_MATCH
+
+
+def camel_case(snake_case: str) -> str:
+    first, *others = snake_case.split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def header(name: str, text: str, example: str, **schema: Any) -> dict[str, Any]:
@@ -37,18 +43,15 @@ IDEMPOTENCY_KEY = header(
     pattern=rf"^[!-~]([ -~]{{0,{MAX_KEY_LENGTH - 2}}}[!-~])?$",
     maxLength=MAX_KEY_LENGTH,
 )
-# The header that an operation takes, and the error that it can lead to.
-PARAMETERS = {
-    "listTasks": (IF_NONE_MATCH, 304),
-    "getTask": (IF_NONE_MATCH, 304),
-    "createTask": (IDEMPOTENCY_KEY, 422),
-    "updateTask": (IF_MATCH, 412),
-    "replaceTask": (IF_MATCH, 412),
-    "toggleTaskComplete": (IF_MATCH, 412),
-    "deleteTask": (IF_MATCH, 412),
-    "restoreTask": (IF_MATCH, 412),
-}
-TAGGED = set(PARAMETERS) - {"deleteTask"}
+CONDITIONAL_WRITES = [camel_case(name) for name in WITH_IF_MATCH]
+# The header that an operation takes, and the error that its headers or tokens can lead to.
+HEADERS = {
+    "listTasks": IF_NONE_MATCH,
+    "getTask": IF_NONE_MATCH,
+    "createTask": IDEMPOTENCY_KEY,
+} | dict.fromkeys(CONDITIONAL_WRITES, IF_MATCH)
+HEADER_ERRORS = {"createTask": 422, "getTaskChanges": 410} | dict.fromkeys(CONDITIONAL_WRITES, 412)
+TAGGED = set(HEADERS) - {"deleteTask"}
 ETAG = {
     "description": "The entity tag of the response. For a task, its version in quotes.",
     "schema": {"type": "string"},
@@ -60,22 +63,15 @@ NOT_MODIFIED = {"description": "Not Modified", "headers": {"ETag": ETAG}}
 def add_headers(operation: dict[str, Any]) -> None:
     """Add the headers of the request, and those of every success response."""
     name = operation["operationId"]
-    parameter, status = PARAMETERS.get(name, (None, None))
+    parameter = HEADERS.get(name)
     if parameter:
         operation.setdefault("parameters", []).append(parameter)
     if name in TAGGED:
         for response in successes(operation):
             response["headers"] = {"ETag": ETAG} | response.get("headers", {})
-    if status == 304:
+    if parameter is IF_NONE_MATCH:
         operation["responses"][304] = NOT_MODIFIED
 
 
 def successes(operation: dict[str, Any]) -> list[dict[str, Any]]:
     return [found for code, found in operation["responses"].items() if str(code)[0] == "2"]
-
-
-def header_errors(operation: dict[str, Any]) -> set[int]:
-    """Return the status codes of the errors that the headers and tokens of a request lead to."""
-    name = operation["operationId"]
-    _, status = PARAMETERS.get(name, (None, 304))
-    return {410} if name == "getTaskChanges" else {status} - {304}

@@ -104,7 +104,8 @@ def parse_query(
     """Return the values of the current request's query.
 
     Cached: parsing took an eighth of a request, and a page sends few different queries. Failures
-    are not cached. Sync tokens depend on the user, and cursors on the secrets.
+    are not cached. The result may depend on the parameters of this function alone: sync tokens
+    depend on the user, and cursors on the secrets.
     """
     values: dict[str, Any] = FlaskParser.parse(parser, schema, location="query")
     return values

@@ -19,13 +19,13 @@ TAGS = re.compile(rf"[ \t,]*{TAG}(?:[ \t]*,[ \t,]*{TAG})*[ \t,]*")
 VERSION = re.compile(r'"(0|[1-9][0-9]{0,18})"')
 # A write that ignored a condition could overwrite what the condition protects.
 CONDITIONS = ("If-Match", "If-None-Match")
-WITH_IF_MATCH = {
-    "Tasks.update_task",
-    "Tasks.replace_task",
-    "Tasks.toggle_task_complete",
-    "Tasks.delete_task",
-    "Tasks.restore_task",
-}
+WITH_IF_MATCH = (
+    "update_task",
+    "replace_task",
+    "toggle_task_complete",
+    "delete_task",
+    "restore_task",
+)
 KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY_LENGTH}}}")
 BAD_TAGS_MESSAGE = 'Must be * or a list of entity tags such as "7".'
 BAD_KEY_MESSAGE = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters."
@@ -46,7 +46,7 @@ def reject_unused_conditions() -> None:
     """
     if request.endpoint is None or request.method in ("GET", "HEAD", "OPTIONS"):
         return
-    used = {"If-Match"} if request.endpoint in WITH_IF_MATCH else set()
+    used = {"If-Match"} if request.endpoint.rpartition(".")[2] in WITH_IF_MATCH else set()
     unused = [name for name in CONDITIONS if name in request.headers and name not in used]
     if unused:
         raise InvalidInput("header", {name: [UNUSED_MESSAGE] for name in unused})

@@ -24,8 +24,8 @@ class SyncPosition(NamedTuple):
 
     A write gives all its tasks one version. A task that changes again gets a higher one, so nothing
     can appear before a position. ``epoch`` is new after an erasure and after a restored backup.
-    ``purged_version`` is the account's: what was purged by then, the client never had, or has seen
-    in the trash.
+    ``purged_version`` is the account's. Of a task that was purged by then, the client has seen the
+    deletion, or has never seen the task.
     """
 
     epoch: str

@@ -112,7 +112,7 @@ def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
     """
     since, limit = query.get("since", NOTHING_SEEN), query["limit"]
     rows, has_more = read_changes(since, limit)
-    if rows[0].account_epoch is None and since is NOTHING_SEEN:
+    while rows[0].account_epoch is None and since is NOTHING_SEEN:  # it may be erased meanwhile
         execute(OPEN_ACCOUNT)
         rows, has_more = read_changes(since, limit)
     if since is not NOTHING_SEEN:

@@ -51,7 +51,7 @@ def watch() -> None:
 def shut_down_socket(connection: Any) -> None:
     """End every wait on the connection's socket. Raise OSError where it is still open after that.
 
-    It borrows psycopg2's descriptor: a duplicate could not be had while the process has none left.
+    It borrows psycopg2's descriptor: it cannot be duplicated while the process has none left.
     """
     with suppress(psycopg2.InterfaceError, ValueError):  # closed: by psycopg2, or by libpq (-1)
         borrowed = socket.socket(fileno=connection.fileno())

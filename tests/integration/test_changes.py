@@ -1,12 +1,16 @@
 """`GET /api/tasks/changes`: what a client has missed."""
 
+import re
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
-from tests.support.api import add_tasks, create
+from tests import ROOT
+from tests.support.api import add_tasks, create, run_before
 from tests.support.client import Client, MakeClient
+from todo_api import sync
 
 CHANGES = "/api/tasks/changes"
 FORGED = "WyJ4Il0.kUo3vT0sYxWq4mHc8dRz1nLbE5g"
@@ -147,3 +151,31 @@ def test_whole_state_can_be_read_in_pages_after_a_purge(
         page = get_changes(client, page["next"], limit=1)
         found += page["tasks"]
     assert found == kept
+
+
+def test_account_erased_during_the_first_sync_still_has_a_token_that_works(client: Client) -> None:
+    create(client)
+    client.delete("/api/account")
+    other = Client(client.application, client.token)
+
+    def open_and_erase() -> None:
+        create(other)
+        other.delete("/api/account")
+
+    with run_before(sync.CHANGES, lambda: None, open_and_erase):
+        token = get_changes(client)["next"]
+    task = create(client)
+    assert get_changes(client, token)["tasks"] == [task]
+
+
+def test_statement_of_the_documentation_makes_old_tokens_invalid(
+    own_app: Flask, client_in: MakeClient
+) -> None:
+    client = client_in("one")
+    create(client)
+    before = get_changes(client)["next"]
+    statement = re.search(r"UPDATE accounts .*;", (ROOT / "docs/operations.md").read_text())
+    assert statement
+    with own_app.extensions["engine"].connect() as connection:
+        connection.execute(sa.text(statement[0]))
+    assert client.get(CHANGES, query_string={"since": before}).status_code == 410

@@ -77,12 +77,10 @@ def test_key_lives_as_long_as_its_task(client: Client) -> None:
     assert send() == 201
 
 
-def test_key_whose_task_is_erased_during_the_retry_creates_another(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_whose_task_is_erased_during_the_retry_creates_another(client: Client) -> None:
     first = client.post("/api/tasks", json={"title": "x"}, headers=KEY)
     other = Client(client.application, client.token)
-    run_before(monkeypatch, queries.GET_BY_KEY, lambda: other.delete("/api/account"))
-    second = client.post("/api/tasks", json={"title": "x"}, headers=KEY)
+    with run_before(queries.GET_BY_KEY, lambda: other.delete("/api/account")):
+        second = client.post("/api/tasks", json={"title": "x"}, headers=KEY)
     assert (first.status_code, second.status_code) == (201, 201)
     assert client.get("/api/tasks").json == [second.json]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from tests.support.api import create, run_before
-from tests.support.client import Client, MakeClient
+from tests.support.client import Client, MakeApp, MakeClient
 from todo_api import db, queries
 from todo_api import purge as purging
 
@@ -61,13 +61,11 @@ def test_restore_of_an_absent_or_foreign_task_is_a_404(
     assert len(client.get("/api/tasks?status=deleted").json) == 1
 
 
-def test_task_deleted_during_its_restore_is_restored(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_task_deleted_during_its_restore_is_restored(client: Client) -> None:
     path = f"/api/tasks/{create(client)['id']}"
     other = Client(client.application, client.token)
-    run_before(monkeypatch, queries.GET_ANYWHERE, lambda: other.delete(path))
-    assert client.post(f"{path}/restore").json["deleted_at"] is None
+    with run_before(queries.GET_ANYWHERE, lambda: other.delete(path)):
+        assert client.post(f"{path}/restore").json["deleted_at"] is None
     assert client.get(path).status_code == 200
 
 
@@ -125,6 +123,15 @@ def test_etag_of_the_trash_changes_with_each_batch_of_a_purge(
             assert db.execute(purging.PURGE, cutoff="infinity", batch=1).rowcount == 1
         tags.append(client.get("/api/tasks?status=deleted").headers["ETag"])
     assert len(set(tags)) == 3
+
+
+def test_purge_without_a_database_says_what_to_do(make_app: MakeApp) -> None:
+    app = make_app(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
+    result = app.test_cli_runner().invoke(args=["tasks", "purge", "--older-than", "30d"])
+    assert result.exit_code == 1
+    assert "The database is unavailable." in result.output
+    assert "flask doctor" in result.output
+    assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "1h", "1d\n", "100000d"])

@@ -1,7 +1,8 @@
 """Common requests to the API, and the error bodies that tests expect."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import Any
 
@@ -69,18 +70,20 @@ def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:
     return found
 
 
-def run_before(
-    monkeypatch: pytest.MonkeyPatch, statement: sa.Executable, action: Callable[[], object]
-) -> None:
-    """Do something just before a view executes this statement for the first time."""
-    execute, actions = accounts.execute, [action]
+@contextmanager
+def run_before(statement: sa.Executable, *actions: Callable[[], object]) -> Iterator[None]:
+    """Run an action just before each of the first executions of this statement by a view."""
+    execute, left = accounts.execute, list(actions)
 
     def execute_after(executed: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
-        if executed is statement and actions:
-            actions.pop()()
+        if executed is statement and left:
+            left.pop(0)()
         return execute(executed, **values)
 
-    monkeypatch.setattr(views, "execute", execute_after)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(views, "execute", execute_after)
+        yield
+    assert not left, "the statement was not executed as often as that"
 
 
 def titles(client: Client, query: str) -> set[str]:

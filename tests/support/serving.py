@@ -13,7 +13,7 @@ from typing import Any
 from tests import ROOT, SECRET
 from tests.support.waiting import wait_until
 
-GUNICORN = [str(Path(sys.executable).with_name("gunicorn")), "wsgi:app"]
+GUNICORN = [str(Path(sys.executable).with_name("gunicorn"))]
 
 
 class Endpoint:

@@ -1,4 +1,4 @@
-"""Waiting for a condition, but not without end."""
+"""Wait for a condition, with a time limit."""
 
 import time
 from collections.abc import Callable

@@ -10,8 +10,8 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -172,12 +172,13 @@ def test_folder_is_open_to_all_if_every_parent_is(tmp_path: Path) -> None:
 
 
 def test_signal_handlers_are_set_only_in_the_main_thread() -> None:
-    before = signal.getsignal(signal.SIGHUP)
-    thread = threading.Thread(target=embedded.exit_on_signals)
-    thread.start()
-    thread.join(10)
-    assert not thread.is_alive()
-    assert signal.getsignal(signal.SIGHUP) == before
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with ThreadPoolExecutor() as pool:
+            pool.submit(embedded.exit_on_signals).result(10)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_existing_signal_handler_is_kept() -> None:

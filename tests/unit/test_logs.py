@@ -1,6 +1,7 @@
 """What a log line contains, and what it must not."""
 
 import logging
+import os
 import re
 
 import pytest
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.support.client import Client, MakeApp, MakeClient
 from tests.support.log import Lines
-from todo_api import db
+from todo_api import db, logs
 from todo_api.logs import is_no_access_line
 from todo_api.models import tasks
 
@@ -112,3 +113,14 @@ def test_development_server_logs_no_query_strings() -> None:
     banner = logging.makeLogRecord({"msg": " * Running on http://127.0.0.1:8000"})
     assert not is_no_access_line(access)
     assert is_no_access_line(banner)
+
+
+def test_request_succeeds_if_its_log_line_cannot_be_written(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr(logs, "STDERR", writer)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [logs.StderrHandler()])
+    assert client.post("/api/tasks", json={"title": "stored"}).status_code == 201
+    os.close(writer)
