@@ -115,7 +115,8 @@ def drive(*commands: list[str], first: list[str] | None = None, site: Path = HER
     if first:
         subprocess.run(first, cwd=HERE, env=os.environ | TELEMETRY, check=True)
     subprocess.run(["npm", "run", "types", "--", "--check"], cwd=HERE, check=True)
-    build(os.environ | TELEMETRY, site)
+    # The app reads its settings when it runs. The build only wants them to be there.
+    build(page_settings("http://localhost", "http://localhost", secrets.token_hex(), ""), site)
     with ThreadPoolExecutor() as pool:
         run = partial(run_in_chromium, browser=str(browser), site=site)
         sys.exit(max(pool.map(run, commands)))
