@@ -30,6 +30,7 @@ from todo_api.queries import (
     many_values,
     new_task_values,
     task_values,
+    without_defaults,
 )
 from todo_api.schemas import (
     Completion,
@@ -155,7 +156,7 @@ def create_task(task: dict[str, Any]) -> tuple[Row[Any], int, dict[str, str]]:
     key, values = idempotency_key(), new_task_values(task)
     if key is None:
         return created(execute(queries.CREATE, **values).one())
-    sent_hash = body_hash(values)
+    sent_hash = body_hash(without_defaults(values))
     while True:
         row = execute(queries.CREATE_ONCE, **values, **key_values(key, sent_hash)).one_or_none()
         if row is not None:

@@ -1,10 +1,14 @@
 """Creates that are safe to retry: `Idempotency-Key`."""
 
+from hashlib import sha256
+
 import pytest
+import sqlalchemy as sa
 
 from tests.support.api import run_before
 from tests.support.client import Client
 from todo_api import queries
+from todo_api.models import tasks
 
 KEY = {"Idempotency-Key": "4f8a4bcb"}
 
@@ -58,6 +62,14 @@ def test_invalid_key_is_named_in_the_error(client: Client, key: str) -> None:
         ],
     )
     assert client.get("/api/tasks").json == []
+
+
+def test_hash_of_a_body_does_not_change_with_new_fields(client: Client, user: str) -> None:
+    """A client may retry over a deploy that adds a field."""
+    client.post("/api/tasks", json={"title": "x", "tags": []}, headers=KEY)
+    with client.application.extensions["engine"].connect() as connection:
+        stored = sa.select(tasks.c.idempotency_hash).where(tasks.c.user_id == user)
+        assert connection.execute(stored).scalar_one() == sha256(b'{"new_title":"x"}').hexdigest()
 
 
 def test_invalid_body_does_not_use_up_its_key(client: Client) -> None:
