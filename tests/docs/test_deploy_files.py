@@ -2,12 +2,10 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +15,12 @@ import yaml  # type: ignore[import-untyped]
 
 from tests import ROOT, SECRET
 from tests.docs.markdown import first_code, rows
+from tests.support.balancer import DEPLOY, NGINX, Nginx
 from tests.support.client import Token
 from tests.support.postgres import NewDatabase
-from tests.support.serving import Endpoint, Server, answers, ask
-from tests.support.waiting import wait_until
+from tests.support.serving import Server, ask
 from todo_api import embedded
 
-DEPLOY = ROOT / "deploy"
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 RELEASE = ["flask", "db", "upgrade"]
 SETTINGS = set(first_code(rows(ROOT / "docs/configuration.md", "variable")))
 # The keys of each platform's documentation that the files use.
@@ -96,33 +92,6 @@ def test_probe_is_an_endpoint(name: str) -> None:
     assert {"/ready"} <= paths <= {"/ready", "/health"}
 
 
-@contextmanager
-def nginx(folder: Path, port: int) -> Iterator[Endpoint]:
-    """Run nginx with deploy/nginx.conf in front of a port, and its files in a folder."""
-    endpoint = Endpoint()
-    text = (DEPLOY / "nginx.conf").read_text()
-    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    paths = "".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
-    for old, new in {
-        "http {": f"http {{ {paths}",
-        "api:8000": f"127.0.0.1:{port}",
-        "listen 80": f"listen 127.0.0.1:{endpoint.port}",
-    }.items():
-        assert text.count(old) == 1
-        text = text.replace(old, new)
-    (folder / "nginx.conf").write_text(text)
-    command = [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]
-    options = f"pid {folder}/nginx.pid; error_log stderr;"
-    tried = subprocess.run([*command, "-t", "-g", options], capture_output=True, text=True)
-    assert tried.returncode == 0, tried.stderr
-    process = subprocess.Popen([*command, "-g", f"daemon off; {options}"])
-    try:
-        wait_until(lambda: answers(endpoint), "nginx does not answer")
-        yield endpoint
-    finally:
-        endpoint.stop(process)
-
-
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 def test_commands_of_compose_migrate_and_serve_behind_nginx(
     new_database: NewDatabase, folder: Path, token: Token, user: str
@@ -139,7 +108,7 @@ def test_commands_of_compose_migrate_and_serve_behind_nginx(
         subprocess.run(command, cwd=ROOT, env=release, check=True, capture_output=True)
         with (
             Server(folder / "log", url, WEB_CONCURRENCY="2") as server,
-            nginx(folder, server.port) as proxy,
+            Nginx(folder, [server.port]) as proxy,
         ):
             connection, signed = proxy.connect(), token(user)
             body = b'{"title": "x"}'
