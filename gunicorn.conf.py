@@ -12,11 +12,14 @@ from todo_api.config import MAX_BODY_BYTES, POOL_SIZE, Config, ConfigError
 
 def on_starting(server: Any) -> None:
     """Log a line for each invalid setting, and exit before a worker starts."""
+    problems = ["WEB_CONCURRENCY must be at least 1"] if server.cfg.workers < 1 else []
     try:
         Config.from_env()
     except ConfigError as error:
-        for problem in error.problems:
-            server.log.error(problem)
+        problems += error.problems
+    for problem in problems:
+        server.log.error(problem)
+    if problems:
         sys.exit(1)
 
 

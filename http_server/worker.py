@@ -27,6 +27,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from pythonjsonlogger.json import JsonFormatter
 
 from http_server.client_socket import ClientSocket
+from http_server.listener import refuse_connections
 
 NEXT_REQUEST = 2  # milliseconds
 LINGER = 2  # seconds
@@ -115,7 +116,6 @@ class Worker(ThreadWorker):
     - When there is no room for another connection, the silent ones are closed.
 
     When the instance stops, it still accepts connections until the load balancer sends no more.
-    The kernel resets the connections that no worker has accepted.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -136,9 +136,23 @@ class Worker(ThreadWorker):
         self.wsgi = with_stopping
 
     def set_accept_enabled(self, enabled: bool) -> None:
+        """Start or stop accepting. A worker that ends first serves what still comes."""
         if not self.alive and stopping[0] and self.nr_conns:
             self.drain()
         super().set_accept_enabled(enabled)
+        if not self.alive:
+            self.close_listeners()
+
+    def close_listeners(self) -> None:
+        """Close them first: while the last requests are served, the kernel would accept more."""
+        for listener in self.sockets:
+            if stopping[0]:
+                refuse_connections(listener)
+            before = -1
+            while before < self.nr_conns:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def drain(self) -> None:
         """Serve what still comes, until nothing has come for `QUIET` seconds."""

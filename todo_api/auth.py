@@ -26,8 +26,8 @@ NUMERIC_DATES = ("exp", "iat", "nbf")
 AUTH_FAILURES = {
     "missing": "There is no `Authorization: Bearer` header. Usual cause: the page sends no token, "
     "because nobody is signed in.",
-    "malformed": "It is not a JWT. Usual cause: a session token of Better Auth's `bearer()` "
-    "plugin, or the text `undefined`.",
+    "malformed": "It is not a JWT, or its header is malformed. Usual cause: a session token of "
+    "Better Auth's `bearer()` plugin, or the text `undefined`.",
     "wrong_algorithm": "It is not signed with HS256. Usual cause: Better Auth's `jwt()` plugin "
     "without a `sign` function.",
     "wrong_signature": "It is signed with another secret. Usual cause: `BETTER_AUTH_SECRET` "
@@ -135,6 +135,7 @@ def verify(token: str, key: bytes, config: Config) -> dict[str, Any]:
         options={
             "require": ["sub", "exp", "iat"],
             "verify_aud": config.jwt_audience is not None,
+            "verify_jti": False,
         },
     )
     return claims

@@ -101,6 +101,9 @@ def check_port(host: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
+    except OverflowError:
+        click.echo(f"Port {port} does not exist. Set FLASK_RUN_PORT to 1 to 65535.", err=True)
+        sys.exit(1)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             click.echo(f"Port {port} is in use. Set FLASK_RUN_PORT to another one.", err=True)
@@ -135,9 +138,11 @@ def token(user: str | None, minutes: int, check: bool) -> None:
     if check:
         check_token(sys.stdin.read())
         return
-    if not SUBJECT.fullmatch(user or ""):
+    if user is None:
+        raise click.UsageError("Name the user of the token: flask token USER")
+    if not SUBJECT.fullmatch(user):
         raise click.BadParameter("must be 1 to 255 characters and not blank", param_hint="USER")
-    click.echo(sign_token(str(user), minutes, settings()))
+    click.echo(sign_token(user, minutes, settings()))
 
 
 def sign_token(user: str, minutes: int, config: Config) -> str:

@@ -55,7 +55,7 @@ POSTGRES_SCHEME = re.compile(r"postgres(ql)?(\+psycopg2)?://")
 # The scheme and user, the hosts, the rest. libpq takes several hosts, separated by commas.
 DATABASE_URL = re.compile(r"(\w+(?:\+\w+)?://(?:[^/?#@]*@)?)([^/?#@]*)(/+[^/?#].*)")
 DATABASE_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^][:]*))(?::([0-9]*))?", re.I)
-ORIGIN = re.compile(r"https?://[a-z0-9_.-]+(:[1-9][0-9]{0,4})?", re.I)
+ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?", re.I)
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
 MAX_PORT = 65_535
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -98,7 +98,7 @@ class Config:
         yield url_problem("DATABASE_URL", self.database_url)
         if self.database_url_unpooled is not None:
             yield url_problem("DATABASE_URL_UNPOOLED", self.database_url_unpooled)
-        yield next(filter(None, map(origin_problem, self.frontend_origins)), None)
+        yield next(filter(None, map(origin_problem, self.frontend_origins or ("",))), None)
         if self.log_level not in LOG_LEVELS:
             yield f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"
 
@@ -109,7 +109,7 @@ class Config:
         def optional(name: str) -> str | None:
             return environ.get(name) or None
 
-        origins = environ.get("FRONTEND_URL", "").split(",")
+        origins = environ.get("FRONTEND_URL") or ",".join(cls.frontend_origins)
         return cls(
             better_auth_secret=environ.get("BETTER_AUTH_SECRET", ""),
             better_auth_secret_previous=optional("BETTER_AUTH_SECRET_PREVIOUS"),
@@ -117,8 +117,7 @@ class Config:
             database_url_unpooled=optional("DATABASE_URL_UNPOOLED"),
             jwt_audience=optional("JWT_AUDIENCE"),
             jwt_issuer=optional("JWT_ISSUER"),
-            frontend_origins=tuple(o.strip().rstrip("/") for o in origins if o.strip())
-            or cls.frontend_origins,
+            frontend_origins=tuple(o.strip().rstrip("/") for o in origins.split(",") if o.strip()),
             log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
         )
 

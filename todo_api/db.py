@@ -43,6 +43,11 @@ EMBEDDED_FOLDER = HERE.parent / "instance" / "postgres"
 MIGRATIONS = next(filter(Path.exists, (HERE / "migrations", HERE.parent / "migrations")))
 SECONDS_BETWEEN_TRACEBACKS = 60
 PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+NOT_SET_UP = (
+    psycopg2.errors.InsufficientPrivilege,
+    psycopg2.errors.UndefinedColumn,
+    psycopg2.errors.UndefinedTable,
+)
 
 # For libpq, unless DATABASE_URL says otherwise.
 CONNECTION_DEFAULTS = {
@@ -65,14 +70,14 @@ def init_app(app: Flask, config: Config) -> None:
 def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
     """Execute a statement in the session of this request.
 
-    Raises `ServiceUnavailable` where the database cannot answer: it is gone, slow, full, read-only
-    or out of connections.
+    Raises `ServiceUnavailable` where the database cannot answer: it is gone, slow, full, read-only,
+    out of connections, or lacks the schema or a right.
     """
     try:
         result = session().execute(statement, values)
-    except PROGRAMMING_ERRORS:
-        raise
     except (DBAPIError, PoolTimeout) as error:
+        if isinstance(error, PROGRAMMING_ERRORS) and not isinstance(error.orig, NOT_SET_UP):
+            raise
         log_failure(error)
         raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error
     return cast("CursorResult[Any]", result)

@@ -27,6 +27,7 @@ FACTS = text(
     "SELECT extract(epoch FROM clock_timestamp())::float AS clock, pg_backend_pid() AS backend,"
     " current_setting('server_version_num')::int / 10000 AS major,"
     " split_part(current_setting('server_version'), ' ', 1) AS version,"
+    " current_setting('transaction_read_only')::bool AS read_only,"
     " pg_encoding_to_char(encoding) AS encoding,"
     # The name of this column differs between releases of PostgreSQL.
     " coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale', datcollate) AS locale,"
@@ -65,7 +66,8 @@ def examine() -> bool:
 
 
 def check() -> Iterator[Finding]:
-    yield Finding("ok", "settings", "valid")  # else no command would start
+    origins = ", ".join(settings().frontend_origins)
+    yield Finding("ok", "settings", f"valid, for pages on {origins}")  # else no command would start
     try:
         with current_app.extensions["engine"].connect() as connection:
             yield from check_in_database(connection)
@@ -81,9 +83,13 @@ def check_in_database(connection: Connection) -> Iterator[Finding]:
     facts = connection.execute(FACTS).one()
     clock = facts.clock - (started + time()) / 2
     place = f"port {info.port} of {info.host}"
-    yield Finding("ok", "connection", f"database {info.dbname} on {place}, role {facts.role}")
+    development = ", which is for development" if settings().database_url == EMBEDDED else ""
+    yield Finding(
+        "ok", "connection", f"database {info.dbname} on {place}, role {facts.role}{development}"
+    )
     yield check_tls(info)
     yield check_version(facts)
+    yield check_writable(facts)
     yield check_encoding(facts)
     yield check_schema(connection, facts)
     yield check_rights(facts)
@@ -108,6 +114,13 @@ def check_version(facts: Row[Any]) -> Finding:
         advice = f"The tests run on {OLDEST_TESTED} and newer. Upgrade the server."
         return Finding("warn", "server", f"PostgreSQL {facts.version}. {advice}")
     return Finding("ok", "server", f"PostgreSQL {facts.version}")
+
+
+def check_writable(facts: Row[Any]) -> Finding:
+    if facts.read_only:
+        advice = "Is it a standby, or out of space? Set DATABASE_URL to the primary."
+        return Finding("fail", "writes", f"the database is read-only. {advice}")
+    return Finding("ok", "writes", "the database is not read-only")
 
 
 def check_encoding(facts: Row[Any]) -> Finding:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from todo_api import db
 from todo_api.api import Blueprint
+from todo_api.errors import RETRY_AFTER
 from todo_api.models import metadata
 from todo_api.schemas import Health
 
@@ -53,12 +54,16 @@ def get_ready() -> dict[str, str]:
     otherwise, or when this instance is shutting down.
     """
     if request.environ.get("todo_api.stopping"):  # set by http_server/worker.py
-        raise ServiceUnavailable("This instance is shutting down. Send requests to another one.")
+        raise unavailable("This instance is shutting down. Send requests to another one.")
     unusable = db.execute(UNUSABLE_COLUMNS).all()
     if unusable:
         logger.error("not ready: %s", schema_advice(unusable))
-        raise ServiceUnavailable("The database is not ready for this version. The log says why.")
+        raise unavailable("The database is not ready for this version. The log says why.")
     return {"status": "ok"}
+
+
+def unavailable(message: str) -> ServiceUnavailable:
+    return ServiceUnavailable(message, retry_after=RETRY_AFTER)
 
 
 def schema_advice(unusable: Sequence[Row[Any]]) -> str:

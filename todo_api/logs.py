@@ -27,6 +27,11 @@ logger = logging.getLogger(__name__)
 METHODS = frozenset(HTTPMethod)
 # Classes of SQLSTATE: connections, transactions, authorization, resources, operators, the system.
 SERVER_CONDITIONS = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
+NOT_SET_UP = {
+    "42P01": "a table is missing. Run: flask db upgrade",
+    "42703": "a column is missing. Run: flask db upgrade",
+    "42501": "the role of DATABASE_URL lacks a right. Run: flask doctor",
+}
 MAX_REASON = 300  # characters
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STDERR = 2
@@ -150,6 +155,8 @@ def failure_reason(error: DBAPIError) -> str:
     SQLSTATE the words are libpq's, about the connection.
     """
     code = getattr(error.orig, "pgcode", None)
+    if code in NOT_SET_UP:
+        return f"{code} {NOT_SET_UP[code]}"
     if code and code[:2] not in SERVER_CONDITIONS:
         return str(code)
     words = error.orig.diag.message_primary if code else error.orig  # type: ignore[union-attr]

@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from http.client import HTTPConnection
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from tests.support.strangers import (
     silent_readers,
     worker_memory,
 )
+from tests.support.waiting import wait_until
 from todo_api.config import Config
 
 LARGEST = [f"X-{n}: {'x' * 8_000}" for n in range(60)]
@@ -197,3 +200,27 @@ def test_client_that_stops_sending_is_disconnected(served: Server, sent: bytes) 
         connection.sendall(sent)
         while connection.recv(65_536):
             pass
+
+
+def test_stopping_instance_answers_or_refuses_every_connection(
+    config: Config, tmp_path: Path
+) -> None:
+    """As behind nginx, which does not ask `/ready`: new connections come until the end."""
+    with Server(tmp_path / "log", config.database_url, WEB_CONCURRENCY="2") as server:
+
+        def send_until_refused() -> int:
+            for answered in count():
+                try:
+                    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+                    connection.request("GET", "/health", headers={"Connection": "close"})
+                except ConnectionRefusedError:
+                    return answered
+                assert connection.getresponse().status == 200
+            return 0
+
+        with ThreadPoolExecutor(8) as clients:
+            running = [clients.submit(send_until_refused) for _ in range(8)]
+            wait_until(lambda: server.log.read_text().count("/health") > 50, "nothing is served")
+            server.process.terminate()
+            assert all(client.result(60) for client in running)
+        assert server.process.wait(40) == 0

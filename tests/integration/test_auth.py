@@ -120,6 +120,11 @@ def test_subject_is_opaque(anonymous: Client, token: Token, sub: str) -> None:
     assert anonymous.delete(created.headers["Location"], headers=headers).status_code == 204
 
 
+@pytest.mark.parametrize("jti", [5, None, "", [1]])
+def test_jti_is_ignored(anonymous: Client, token: Token, jti: object) -> None:
+    assert get_tasks(anonymous, f"Bearer {token('ann', jti=jti)}").status_code == 200
+
+
 def test_audience_is_ignored_unless_configured(anonymous: Client, token: Token) -> None:
     assert get_tasks(anonymous, f"Bearer {token('ann', aud='https://other')}").status_code == 200
 

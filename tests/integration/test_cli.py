@@ -39,6 +39,12 @@ def test_token_for_an_invalid_user_is_rejected(app: Flask, user: str) -> None:
     assert "not blank" in printed.output
 
 
+def test_token_without_a_user_asks_for_one(app: Flask) -> None:
+    printed = app.test_cli_runner().invoke(args=["token"])
+    assert printed.exit_code == 2
+    assert "Name the user of the token: flask token USER" in printed.output
+
+
 def check(app: Flask, text: str) -> tuple[int, list[str]]:
     """Return the exit code and the lines of `flask token --check`."""
     ran = app.test_cli_runner().invoke(args=["token", "--check"], input=text)

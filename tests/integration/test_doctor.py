@@ -47,7 +47,7 @@ def test_sound_service_is_healthy_and_no_secret_is_printed(empty: Flask) -> None
         password = sa.make_url(app.extensions["settings"].database_url).password
     assert code == 0
     assert [line.partition(" ")[0] for line in lines.values()] == ["ok"] * len(lines)
-    checked = "settings connection tls server encoding schema rights pooler clock"
+    checked = "settings connection tls server writes encoding schema rights pooler clock"
     assert list(lines) == checked.split()
     assert lines["encoding"] == "ok UTF8, locale C.UTF-8"
     assert lines["schema"] == "ok every column is there (the role may not read the revision)"
@@ -64,6 +64,17 @@ def test_absent_database_fails_with_the_reason(make_app: MakeApp) -> None:
     assert code == 1
     assert lines["connection"].startswith('fail connection to server at "127.0.0.1", port 1 failed')
     assert lines["connection"].endswith("Check DATABASE_URL.")
+
+
+def test_read_only_database_fails(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    with role_with(empty, ALL_RIGHTS) as app:
+        role = sa.make_url(app.extensions["settings"].database_url).username
+        with empty.extensions["engine"].connect() as connection:
+            connection.exec_driver_sql(f"ALTER ROLE {role} SET default_transaction_read_only = on")
+        code, lines = examine(app)
+    assert code == 1
+    assert lines["writes"].startswith("fail the database is read-only.")
 
 
 def test_missing_rights_fail_with_the_statement_that_grants_them(empty: Flask) -> None:

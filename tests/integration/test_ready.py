@@ -21,6 +21,7 @@ def change(app: Flask, statement: str) -> None:
 def test_database_without_the_schema_is_not_ready(empty: Flask, lines: Lines) -> None:
     response = ask(empty)
     assert (response.status_code, response.json["error_type"]) == (503, "service_unavailable_error")
+    assert response.headers["Retry-After"] == "1"
     assert lines.events("ERROR") == [
         "not ready: the database has no accounts.user_id and 18 more columns. Run: flask db upgrade"
     ]

@@ -60,8 +60,17 @@ def test_gunicorn_logs_each_invalid_setting(tmp_path: Path) -> None:
     assert {line["level"] for line in logged} == {"ERROR"}
 
 
+def test_gunicorn_needs_a_worker(tmp_path: Path) -> None:
+    server = Server(tmp_path / "log", "postgresql://host/db", WEB_CONCURRENCY="0")
+    assert server.process.wait(20) == 1
+    logged = [line["event"] for line in server.lines() if line["level"] == "ERROR"]
+    assert logged == ["WEB_CONCURRENCY must be at least 1"]
+
+
 def test_gunicorn_with_another_configuration_stops_too(tmp_path: Path) -> None:
-    ran = run([*GUNICORN, "--no-control-socket", "--bind", "127.0.0.1:0"], tmp_path, **BAD)
+    ran = run(
+        [*GUNICORN, "wsgi:app", "--no-control-socket", "--bind", "127.0.0.1:0"], tmp_path, **BAD
+    )
     assert ran.returncode == 4
     assert [line for line in ran.stderr.splitlines() if not line.startswith("[")] == PROBLEMS
 
@@ -203,6 +212,12 @@ def test_flask_run_on_a_port_in_use_is_one_line(tmp_path: Path, taken: int) -> N
         1,
         f"Port {taken} is in use. Set FLASK_RUN_PORT to another one.\n",
     )
+
+
+def test_flask_run_on_a_port_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
+    ran = run([*FLASK, "wsgi", "run"], tmp_path, FLASK_RUN_PORT="65536", **GOOD)
+    told = "Port 65536 does not exist. Set FLASK_RUN_PORT to 1 to 65535.\n"
+    assert (ran.returncode, ran.stderr) == (1, told)
 
 
 def test_flask_run_on_an_address_of_another_machine_fails(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
+import flask_migrate
 import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
-from tests.support.client import Client, JsonResponse, MakeApp
+from tests.support.client import Client, JsonResponse, MakeApp, Token
 from tests.support.log import Lines
+from tests.support.roles import role_with
 from todo_api import db
 
 UNAVAILABLE_MESSAGE = {
@@ -122,7 +126,7 @@ def test_programming_error_is_not_a_503(with_client: Callable[..., Client]) -> N
 
     @client.application.get("/mistake")
     def mistake() -> str:
-        db.execute(sa.text("SELECT no_such_column"))
+        db.execute(sa.text("SELECT no_such_function()"))
         return "never"
 
     assert client.get("/mistake").status_code == 500
@@ -133,5 +137,31 @@ def test_instance_that_stops_is_not_ready(client: Client) -> None:
     response = client.get("/ready", **stopping)
     assert response.status_code == 503
     assert response.json["detail"].startswith("This instance is shutting down.")
+    assert response.headers["Retry-After"] == "1"
     assert client.get("/health", **stopping).status_code == 200
     assert client.get("/api/tasks", **stopping).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("rights", "reason"),
+    [
+        ("SELECT ON tasks", "42501 the role of DATABASE_URL lacks a right. Run: flask doctor"),
+        (None, "42P01 a table is missing. Run: flask db upgrade"),
+    ],
+    ids=["rights", "tables"],
+)
+def test_database_that_is_not_set_up_is_unavailable_and_the_log_says_why(
+    empty: Flask, token: Token, lines: Lines, rights: str | None, reason: str
+) -> None:
+    with ExitStack() as stack:
+        if rights:
+            flask_migrate.upgrade()
+        app = stack.enter_context(role_with(empty, rights)) if rights else empty
+        assert_unavailable(Client(app, token("ann")).get("/api/tasks"))
+    assert lines.parsed()[-2]["reason"] == reason
+
+
+def test_older_schema_is_unavailable(empty: Flask, token: Token, lines: Lines) -> None:
+    flask_migrate.upgrade(revision="0001")
+    assert_unavailable(Client(empty, token("ann")).get("/api/tasks"))
+    assert "Run: flask db upgrade" in lines.parsed()[-2]["reason"]

@@ -184,11 +184,18 @@ def test_every_variable_is_read() -> None:
         "https://example.com/app",
         "https://a.com,*",
         "null",
+        ",",
+        "http://[::1]:0",
     ],
 )
 def test_invalid_origin_is_rejected(origins: str) -> None:
     with pytest.raises(ConfigError, match=r"^FRONTEND_URL "):
         Config.from_env({**ENVIRON, "FRONTEND_URL": origins})
+
+
+def test_origin_may_be_an_ipv6_address() -> None:
+    config = Config.from_env({**ENVIRON, "FRONTEND_URL": "http://[::1]:3000"})
+    assert config.frontend_origins == ("http://[::1]:3000",)
 
 
 def test_unknown_log_level_is_rejected() -> None:
