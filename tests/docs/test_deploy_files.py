@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ import yaml  # type: ignore[import-untyped]
 from tests import ROOT, SECRET
 from tests.docs.markdown import commands_for, first_code, rows
 from tests.docs.runner import run_commands
-from tests.support.balancer import DEPLOY, NGINX, Nginx
+from tests.support.balancer import DEPLOY, HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.postgres import NewDatabase
-from tests.support.serving import Server, ask
+from tests.support.serving import Endpoint, Server, answers, ask
+from tests.support.waiting import wait_until
 from todo_api import embedded
 from todo_api.config import POOL_SIZE, Config
 
@@ -124,9 +126,14 @@ def processes(name: str) -> int:
     return int(count)
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
-def test_commands_of_compose_migrate_and_serve_behind_nginx(
-    new_database: NewDatabase, folder: Path, token: Token, user: str
+@pytest.mark.skipif(not (NGINX and HAPROXY), reason="nginx and haproxy are not installed")
+@pytest.mark.parametrize("proxy_class", [Nginx, Balancer])
+def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
+    new_database: NewDatabase,
+    folder: Path,
+    token: Token,
+    user: str,
+    proxy_class: type[Nginx | Balancer],
 ) -> None:
     services = read("compose.yaml")["services"]
     assert 'CMD ["gunicorn"]' in (ROOT / "Dockerfile").read_text()
@@ -138,10 +145,9 @@ def test_commands_of_compose_migrate_and_serve_behind_nginx(
             *services["migrate"]["command"][1:],
         ]
         subprocess.run(command, cwd=ROOT, env=release, check=True, capture_output=True)
-        with (
-            Server(folder / "log", url, WEB_CONCURRENCY="2") as server,
-            Nginx(folder, [server.port]) as proxy,
-        ):
+        with Server(folder / "log", url, WEB_CONCURRENCY="2") as server, ExitStack() as stack:
+            wait_until(lambda: answers(server), "the service does not answer")
+            proxy = stack.enter_context(proxy_class(folder, [server.port]))
             connection, signed = proxy.connect(), token(user)
             body = b'{"title": "x"}'
             response, task = ask(connection, "POST", "/api/tasks", signed, body)
@@ -167,7 +173,18 @@ def test_nginx_behind_a_proxy_limits_each_client(config: Config, folder: Path) -
     assert statuses[-2:] == [429, 200]
 
 
-def status(proxy: Nginx, client: str) -> int:
+@pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed")
+def test_haproxy_limits_each_client(config: Config, folder: Path) -> None:
+    by_header = {"track-sc0 src": "track-sc0 hdr_ip(x-forwarded-for,-1)"}
+    with Server(folder / "log", config.database_url) as server, ExitStack() as stack:
+        wait_until(lambda: answers(server), "the service does not answer")
+        changes = {"gt 500": "gt 5"} | by_header
+        proxy = stack.enter_context(Balancer(folder, [server.port], changes))
+        statuses = [status(proxy, client) for client in [*["203.0.113.1"] * 8, "203.0.113.2"]]
+    assert statuses[-2:] == [429, 200]
+
+
+def status(proxy: Endpoint, client: str) -> int:
     """Return the status of a request that another proxy forwards for a client."""
     connection = proxy.connect()
     connection.request("GET", "/health", headers={"X-Forwarded-For": client})

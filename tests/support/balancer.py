@@ -31,15 +31,14 @@ class Balancer(Endpoint):
     Its responses name the instance in `X-Served-By`.
     """
 
-    def __init__(self, folder: Path, ports: Iterable[int], limit: int = 1_000_000) -> None:
+    def __init__(self, folder: Path, ports: Iterable[int], changes: dict[str, str] | None = None):
         super().__init__()
         self.file = folder / "haproxy.cfg"
-        changes = {
+        own = {
             "bind :80": f"bind 127.0.0.1:{self.port}",
-            "gt 500": f"gt {limit}",
             "balance roundrobin": "balance roundrobin\n    http-response set-header X-Served-By %s",
         }
-        text = changed("haproxy.cfg", changes)
+        text = changed("haproxy.cfg", own | (changes or {}))
         servers = "".join(f"    server instance-{port} 127.0.0.1:{port}\n" for port in ports)
         self.file.write_text(re.sub(r"^ +server .*\n", "", text, flags=re.MULTILINE) + servers)
 
@@ -65,28 +64,21 @@ class Nginx(Endpoint):
 
     def __init__(self, folder: Path, ports: Iterable[int], changes: dict[str, str] | None = None):
         super().__init__()
-        self.folder, self.changes = folder, changes or {}
-        self.file = folder / "nginx.conf"
-        self.write(ports)
-
-    def write(self, ports: Iterable[int]) -> None:
+        self.folder = folder
         temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        paths = "".join(f"{name}_temp_path {self.folder}/{name};" for name in temporary)
-        changes = {
+        paths = "".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
+        own = {
             "http {": f"http {{ {paths}",
             "server api:8000;": "".join(f"server 127.0.0.1:{port};" for port in ports),
             "listen 80": f"listen 127.0.0.1:{self.port}",
         }
-        options = f"daemon off; error_log stderr; pid {self.folder}/nginx.pid;\n"
-        self.file.write_text(options + changed("nginx.conf", changes | self.changes))
+        options = f"daemon off; error_log stderr; pid {folder}/nginx.pid;\n"
+        text = changed("nginx.conf", own | (changes or {}))
+        (folder / "nginx.conf").write_text(options + text)
 
     def command(self, *options: str) -> list[str]:
-        return [str(NGINX), "-p", str(self.folder), "-c", str(self.file), "-e", "stderr", *options]
-
-    def reload(self, ports: Iterable[int]) -> None:
-        """Change the instances, and let nginx read the file again."""
-        self.write(ports)
-        subprocess.run(self.command("-s", "reload"), check=True)
+        file = self.folder / "nginx.conf"
+        return [str(NGINX), "-p", str(self.folder), "-c", str(file), "-e", "stderr", *options]
 
     def __enter__(self) -> "Nginx":
         tried = subprocess.run(self.command("-t"), capture_output=True, text=True)

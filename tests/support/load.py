@@ -37,8 +37,6 @@ class Load:
 
     server: Endpoint
     tokens: list[str]
-    is_kept_alive: bool = True
-    """Whether a client keeps its connection open for the next request."""
     requests: list[Sent] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
@@ -68,8 +66,6 @@ class Load:
             except (OSError, HTTPException):
                 connection.close()
                 status = 0
-            if not self.is_kept_alive:
-                connection.close()
             self.requests.append(Sent(at, time.monotonic() - at, status, method))
             if status == 201:
                 self.acknowledged.append(content["id"])
