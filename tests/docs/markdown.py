@@ -102,6 +102,11 @@ def not_run(language: str) -> list[Block]:
     return [block for block in found if block.mark == "not run" and block.language == language]
 
 
+def commands_for(test: str) -> list[str]:
+    """Return the commands that a test of another file runs, which their comments name."""
+    return [block.text for block in not_run("sh") if test in block.value]
+
+
 def links(page: Path) -> list[str]:
     """Return the targets of links and pictures."""
     return ["".join(found) for found in TARGET.findall(CODE.sub("", prose(page)))]

@@ -115,6 +115,15 @@ def run(steps: list[Step], checkout: Path, port: int, environ: Environment) -> l
     return printed
 
 
+def run_commands(commands: str, folder: Path, environ: Environment) -> str:
+    """Run shell commands in a folder, and return what they print."""
+    done = subprocess.run(
+        ["bash", "-euc", commands], cwd=folder, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def command(block: Block) -> str:
     """Return the shell commands that do what a block says."""
     if block.mark == "file":

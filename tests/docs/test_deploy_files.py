@@ -2,12 +2,13 @@
 
 import json
 import os
-import shutil
+import re
+import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,16 @@ import sqlalchemy as sa
 import yaml  # type: ignore[import-untyped]
 
 from tests import ROOT, SECRET
-from tests.docs.markdown import first_code, rows
+from tests.docs.markdown import commands_for, first_code, rows
+from tests.docs.runner import run_commands
+from tests.support.balancer import DEPLOY, HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.postgres import NewDatabase
 from tests.support.serving import Endpoint, Server, answers, ask
 from tests.support.waiting import wait_until
 from todo_api import embedded
+from todo_api.config import POOL_SIZE, Config
 
-DEPLOY = ROOT / "deploy"
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 RELEASE = ["flask", "db", "upgrade"]
 SETTINGS = set(first_code(rows(ROOT / "docs/configuration.md", "variable")))
 # The keys of each platform's documentation that the files use.
@@ -46,6 +48,10 @@ KEYS = {
     " resources limits cpu memory startupProbe livenessProbe httpGet path port periodSeconds"
     " failureThreshold",
 }
+CREATE_ROLES, SECOND_ROLE, END_FIRST_PASSWORD, DROP_SECOND_ROLE = commands_for(
+    "test_deploy_files.py"
+)
+LARGEST_PROCESS = 310  # MiB, docs/operations.md
 READERS = {".yaml": yaml.safe_load, ".json": json.loads, ".toml": tomllib.loads}
 
 
@@ -96,36 +102,38 @@ def test_probe_is_an_endpoint(name: str) -> None:
     assert {"/ready"} <= paths <= {"/ready", "/health"}
 
 
-@contextmanager
-def nginx(folder: Path, port: int) -> Iterator[Endpoint]:
-    """Run nginx with deploy/nginx.conf in front of a port, and its files in a folder."""
-    endpoint = Endpoint()
-    text = (DEPLOY / "nginx.conf").read_text()
-    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    paths = "".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
-    for old, new in {
-        "http {": f"http {{ {paths}",
-        "api:8000": f"127.0.0.1:{port}",
-        "listen 80": f"listen 127.0.0.1:{endpoint.port}",
-    }.items():
-        assert text.count(old) == 1
-        text = text.replace(old, new)
-    (folder / "nginx.conf").write_text(text)
-    command = [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]
-    options = f"pid {folder}/nginx.pid; error_log stderr;"
-    tried = subprocess.run([*command, "-t", "-g", options], capture_output=True, text=True)
-    assert tried.returncode == 0, tried.stderr
-    process = subprocess.Popen([*command, "-g", f"daemon off; {options}"])
-    try:
-        wait_until(lambda: answers(endpoint), "nginx does not answer")
-        yield endpoint
-    finally:
-        endpoint.stop(process)
+def test_platform_sends_no_more_requests_than_there_are_threads() -> None:
+    fly, cloud_run = read("fly.toml"), read("cloudrun.yaml")["spec"]["template"]["spec"]
+    limits = {fly["http_service"]["concurrency"]["hard_limit"], cloud_run["containerConcurrency"]}
+    assert limits == {2 * POOL_SIZE}
+    assert {processes(name) for name in ("fly.toml", "cloudrun.yaml")} == {1}
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
-def test_commands_of_compose_migrate_and_serve_behind_nginx(
-    new_database: NewDatabase, folder: Path, token: Token, user: str
+def test_machine_has_a_core_and_enough_memory_for_each_process() -> None:
+    (machine,) = read("fly.toml")["vm"]
+    (container,) = read("cloudrun.yaml")["spec"]["template"]["spec"]["containers"]
+    limits = container["resources"]["limits"]
+    for name, cores, memory in (
+        ("fly.toml", machine["cpus"], machine["memory"]),
+        ("cloudrun.yaml", limits["cpu"], limits["memory"]),
+    ):
+        assert processes(name) <= int(cores)
+        assert processes(name) * LARGEST_PROCESS < int(re.sub(r"\D", "", memory))
+
+
+def processes(name: str) -> int:
+    (count,) = re.findall(r"WEB_CONCURRENCY\W+(?:value\W+)?(\d+)", (DEPLOY / name).read_text())
+    return int(count)
+
+
+@pytest.mark.skipif(not (NGINX and HAPROXY), reason="nginx and haproxy are not installed")
+@pytest.mark.parametrize("proxy_class", [Nginx, Balancer])
+def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
+    new_database: NewDatabase,
+    folder: Path,
+    token: Token,
+    user: str,
+    proxy_class: type[Nginx | Balancer],
 ) -> None:
     services = read("compose.yaml")["services"]
     assert 'CMD ["gunicorn"]' in (ROOT / "Dockerfile").read_text()
@@ -137,10 +145,9 @@ def test_commands_of_compose_migrate_and_serve_behind_nginx(
             *services["migrate"]["command"][1:],
         ]
         subprocess.run(command, cwd=ROOT, env=release, check=True, capture_output=True)
-        with (
-            Server(folder / "log", url, WEB_CONCURRENCY="2") as server,
-            nginx(folder, server.port) as proxy,
-        ):
+        with Server(folder / "log", url, WEB_CONCURRENCY="2") as server, ExitStack() as stack:
+            wait_until(lambda: answers(server), "the service does not answer")
+            proxy = stack.enter_context(proxy_class(folder, [server.port]))
             connection, signed = proxy.connect(), token(user)
             body = b'{"title": "x"}'
             response, task = ask(connection, "POST", "/api/tasks", signed, body)
@@ -153,50 +160,110 @@ def test_commands_of_compose_migrate_and_serve_behind_nginx(
             assert ask(connection, "GET", query, signed)[0].status == 400
 
 
-def test_roles_of_the_file_migrate_and_serve_without_a_warning(
-    new_database: NewDatabase, user: str
-) -> None:
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+def test_nginx_behind_a_proxy_limits_each_client(config: Config, folder: Path) -> None:
+    lines = ("set_real_ip_from 10.0.0.0/8", "real_ip_header", "real_ip_recursive")
+    changes = {f"#{line}": line for line in lines} | {"10.0.0.0/8": "127.0.0.1"}
+    changes |= {"burst=100": "burst=5", "rate=50r/s": "rate=1r/s"}
+    with (
+        Server(folder / "log", config.database_url) as server,
+        Nginx(folder, [server.port], changes) as proxy,
+    ):
+        statuses = [status(proxy, client) for client in [*["203.0.113.1"] * 8, "203.0.113.2"]]
+    assert statuses[-2:] == [429, 200]
+
+
+@pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed")
+def test_haproxy_limits_each_client(config: Config, folder: Path) -> None:
+    by_header = {"track-sc0 src": "track-sc0 hdr_ip(x-forwarded-for,-1)"}
+    with Server(folder / "log", config.database_url) as server, ExitStack() as stack:
+        wait_until(lambda: answers(server), "the service does not answer")
+        changes = {"gt 500": "gt 5"} | by_header
+        proxy = stack.enter_context(Balancer(folder, [server.port], changes))
+        statuses = [status(proxy, client) for client in [*["203.0.113.1"] * 8, "203.0.113.2"]]
+    assert statuses[-2:] == [429, 200]
+
+
+def status(proxy: Endpoint, client: str) -> int:
+    """Return the status of a request that another proxy forwards for a client."""
+    connection = proxy.connect()
+    connection.request("GET", "/health", headers={"X-Forwarded-For": client})
+    return connection.getresponse().status
+
+
+@pytest.fixture
+def roles(new_database: NewDatabase, folder: Path, user: str) -> Iterator[Callable[[str], str]]:
+    """Run commands in a shell that has an admin of a database, with names of roles of their own.
+
+    The admin may create roles and is no superuser.
+    """
     suffix = user.replace("-", "_")
-    sql = (DEPLOY / "roles.sql").read_text()
-    for role in ("todo_owner", "todo_service"):
-        sql = sql.replace(role, f"{role}_{suffix}")
-    path = f"{os.environ['PATH']}:{embedded.find_programs()}"
+    admin, *others = (f"{name}_{suffix}" for name in ("admin", "todo_owner", "todo_service"))
+    (folder / "roles.sql").write_text(with_suffix((DEPLOY / "roles.sql").read_text(), suffix))
     with new_database() as url:
-        admin = sa.make_url(url).set(drivername="postgresql")
-        owner, service = (
-            admin.set(username=f"todo_{name}_{suffix}", password=suffix).render_as_string(False)
-            for name in ("owner", "service")
-        )
-        environ = {"PATH": path, "BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": service}
-        environ |= {"DATABASE_URL_UNPOOLED": owner}
-        secrets = [f"--set={name}_password={suffix}" for name in ("owner", "service")]
-        psql(admin.render_as_string(False), sql, path, *secrets)
+        superuser = sa.make_url(url).set(drivername="postgresql")
+        database = superuser.set(username=admin, password=suffix)
+        place = database.render_as_string(hide_password=False).partition("@")[2]
+        programs = f"{Path(sys.executable).parent}:{embedded.find_programs()}"
+        environ = {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "BETTER_AUTH_SECRET": SECRET,
+            "SUPERUSER_URL": superuser.render_as_string(hide_password=False),
+            "ADMIN_URL": database.render_as_string(hide_password=False),
+            "DIRECT": place,
+            "POOLED": place,
+        }
+        sql = f"CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD '{suffix}'"
+        own = f"ALTER DATABASE {superuser.database} OWNER TO {admin}"
+        run_commands(as_superuser(sql, own), ROOT, environ)
+
+        def run(commands: str) -> str:
+            commands = commands.replace("deploy/roles.sql", f"{folder}/roles.sql")
+            return run_commands(with_suffix(commands, suffix), ROOT, environ)
+
         try:
-            run_flask(environ, "db", "upgrade")
-            revoke = f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM todo_service_{suffix}"
-            psql(owner, revoke, path)
-            found = run_flask(environ, "doctor").splitlines()
-            by_name = {line[6:16].strip(): line for line in found}
-            assert by_name["rights"].endswith(
-                "SELECT, INSERT, UPDATE, DELETE; the role owns nothing"
-            )
-            assert by_name["migrations"].startswith("ok")
-            assert by_name["schema"].startswith("ok    schema      revision")
-            assert [line for line in found if not line.startswith("ok ")] == []
+            yield run
         finally:
-            for role in (f"todo_service_{suffix}", f"todo_owner_{suffix}"):
-                drop = f"DROP OWNED BY {role}; DROP ROLE {role}"
-                psql(admin.render_as_string(False), drop, path)
+            drop = (
+                f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
+                for role in (*others[::-1], admin)
+            )
+            run_commands(as_superuser(*drop), ROOT, environ)
 
 
-def psql(url: str, sql: str, path: str, *options: str) -> None:
-    command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, url]
-    ran = subprocess.run(command, input=sql, env={"PATH": path}, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+def with_suffix(text: str, suffix: str) -> str:
+    return re.sub(r"todo_(owner|service)", rf"\g<0>_{suffix}", text)
 
 
-def run_flask(environ: dict[str, str], *arguments: str) -> str:
-    command = [str(Path(sys.executable).with_name("flask")), *arguments]
-    ran = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+def as_superuser(*statements: str) -> str:
+    options = " ".join(f"--command={shlex.quote(each)}" for each in statements)
+    return f'psql -X -q "$SUPERUSER_URL" --set=ON_ERROR_STOP=1 {options}'
+
+
+def test_commands_create_roles_that_serve_without_a_warning(roles: Callable[[str], str]) -> None:
+    found = doctor_lines(roles(CREATE_ROLES))
+    assert found["rights"].endswith("SELECT, INSERT, UPDATE, DELETE; the role owns nothing")
+    assert found["schema"].startswith("ok    schema      revision")
+    assert "migrations" in found
+    assert [line for line in found.values() if not line.startswith("ok ")] == []
+
+
+def test_commands_change_the_password_of_the_service(roles: Callable[[str], str]) -> None:
+    """The second role may use the tables of later migrations too."""
+    table = 'psql "$DATABASE_URL_UNPOOLED" --command="CREATE TABLE later ()"'
+    use = 'psql "$DATABASE_URL" --command="DELETE FROM later"'
+    steps = [CREATE_ROLES, 'FIRST="$DATABASE_URL"', SECOND_ROLE, END_FIRST_PASSWORD, table, use]
+    refused = '! psql "$FIRST" --command="SELECT 1" 2>&1'
+    printed = roles("\n".join([*steps, refused, "flask doctor"]))
+    assert "is not permitted to log in" in printed
+    found = doctor_lines(printed)
+    assert "todo_service_user" in found["connection"]
+    assert found["connection"].endswith("_2")
+    assert [line for line in found.values() if not line.startswith("ok ")] == []
+    roles(DROP_SECOND_ROLE)
+
+
+def doctor_lines(printed: str) -> dict[str, str]:
+    """Return the lines of `flask doctor` by their names, the last where a name is there twice."""
+    lines = (line for line in printed.splitlines() if line[4:6] == "  ")
+    return {line[6:16].strip(): line for line in lines}

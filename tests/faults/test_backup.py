@@ -1,51 +1,86 @@
-"""Sync tokens from before a `pg_dump` are safe to use after a `pg_restore`."""
+"""Sync tokens from before a `pg_dump` are safe to use after a `pg_restore`.
 
-import subprocess
-import uuid
+No role here is a superuser: Neon does not give one.
+"""
+
+import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from random import Random
 
 import pytest
+import sqlalchemy as sa
 
+from tests import ROOT, SECRET
+from tests.docs.markdown import commands_for
+from tests.docs.runner import run_commands
 from tests.support.client import Token
 from tests.support.postgres import Cluster
 from tests.support.serving import Server
 from tests.support.sync import Person, Replica, assert_replicas_equal_the_truth
-from todo_api import embedded
 
-Restore = Callable[[Path], str]
+Restored = Callable[[], AbstractContextManager[Server]]
+
+BACK_UP, RESTORE = commands_for("test_backup.py")
+CREATE_ROLES = (
+    'psql -X -q "$ADMIN_URL" --set=ON_ERROR_STOP=1 --set=owner_password=x --set=service_password=x'
+    f" --file={ROOT}/deploy/roles.sql"
+)
+
+
+@pytest.fixture(scope="module")
+def environ(cluster: Cluster) -> dict[str, str]:
+    """What the commands of docs/operations.md need, for a database with the roles of deploy/."""
+
+    def url(role: str, database: str) -> str:
+        changed = sa.make_url(cluster.url).set(username=role, database=database)
+        return changed.render_as_string(hide_password=False)
+
+    cluster.ask("CREATE ROLE todo_admin LOGIN CREATEDB CREATEROLE")
+    cluster.ask("CREATE DATABASE todo TEMPLATE template0 OWNER todo_admin")
+    found = {
+        "PATH": f"{cluster.programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "BETTER_AUTH_SECRET": SECRET,
+        "ADMIN_URL": url("todo_admin", "todo"),
+        "DATABASE_URL": url("todo_service", "todo"),
+        "DATABASE_URL_UNPOOLED": url("todo_owner", "todo"),
+        "RESTORED_ADMIN_URL": url("todo_admin", "restored"),
+        "RESTORED_OWNER_URL": url("todo_owner", "restored"),
+        "RESTORED_URL": url("todo_service", "restored"),
+    }
+    run_commands(CREATE_ROLES, ROOT, found)
+    run_commands("flask db upgrade", ROOT, found)
+    return found
 
 
 @pytest.fixture
-def dump(cluster: Cluster) -> Callable[[], Path]:
-    """Back up the cluster's database, and return the file."""
-
-    def run() -> Path:
-        file = cluster.home / f"{uuid.uuid4().hex}.dump"
-        arguments = ["--format=custom", f"--dbname={cluster.url}"]
-        with file.open("wb") as output:
-            options = embedded.as_server_user() | {"stdout": output, "stderr": subprocess.PIPE}
-            done = subprocess.run([cluster.programs / "pg_dump", *arguments], **options)
-        assert done.returncode == 0, done.stderr
-        return file
-
-    return run
+def served(environ: dict[str, str], tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path / "log", environ["DATABASE_URL"]) as server:
+        yield server
+    assert '"status": 500' not in server.log.read_text()
 
 
-@contextmanager
-def restored(cluster: Cluster, file: Path) -> Iterator[str]:
-    """Restore a backup into a new database. Yield its URL."""
-    name = f"restored_{uuid.uuid4().hex}"
-    cluster.ask(f"CREATE DATABASE {name} TEMPLATE template0")
-    url = cluster.url.replace("/postgres?", f"/{name}?")
-    try:
-        into = f"--dbname={url}"
-        embedded.run(cluster.programs / "pg_restore", "--exit-on-error", into, file)
-        yield url
-    finally:
-        cluster.ask(f"DROP DATABASE {name} WITH (FORCE)")
+@pytest.fixture
+def back_up(environ: dict[str, str], tmp_path: Path) -> Callable[[], object]:
+    return lambda: run_commands(BACK_UP, tmp_path, environ)
+
+
+@pytest.fixture
+def restored(cluster: Cluster, environ: dict[str, str], tmp_path: Path) -> Restored:
+    """Restore the backup into a new database, and serve it."""
+
+    @contextmanager
+    def restore() -> Iterator[Server]:
+        try:
+            run_commands(RESTORE, tmp_path, environ)
+            with Server(tmp_path / "restored", environ["RESTORED_URL"]) as server:
+                yield server
+        finally:
+            cluster.ask("DROP DATABASE IF EXISTS restored WITH (FORCE)")
+
+    return restore
 
 
 def change_everything(person: Person, chance: Random) -> None:
@@ -93,15 +128,13 @@ def person(served: Server, token: Token, user: str) -> Iterator[Person]:
 
 
 def test_tokens_from_before_a_dump_miss_nothing_after_its_restore(
-    cluster: Cluster, person: Person, dump: Callable[[], Path], tmp_path: Path
+    person: Person, back_up: Callable[[], object], restored: Restored
 ) -> None:
     chance = Random(13)
     replicas = replicas_of_all_ages(person, chance)
     change_everything(person, chance)
-    with (
-        restored(cluster, dump()) as url,
-        Server(tmp_path / "restored", url) as server,
-    ):
+    back_up()
+    with restored() as server:
         followers = [moved(replica, server) for replica in replicas]
         assert_replicas_equal_the_truth(followers[:4], chance)
         change_everything(followers[0].person, chance)
@@ -109,26 +142,26 @@ def test_tokens_from_before_a_dump_miss_nothing_after_its_restore(
 
 
 def test_token_ahead_of_a_restored_database_has_expired(
-    cluster: Cluster, person: Person, dump: Callable[[], Path], tmp_path: Path
+    person: Person, back_up: Callable[[], object], restored: Restored
 ) -> None:
     chance = Random(13)
     change_everything(person, chance)
-    file = dump()
+    back_up()
     ahead = replicas_of_all_ages(person, chance)[::2]
-    with restored(cluster, file) as url, Server(tmp_path / "restored", url) as server:
+    with restored() as server:
         followers = [moved(replica, server) for replica in ahead]
         assert_replicas_equal_the_truth(followers, chance)
         assert [follower.restarts for follower in followers] == [1] * len(followers)
 
 
 def test_token_that_a_restored_database_has_overtaken_has_expired(
-    cluster: Cluster, person: Person, dump: Callable[[], Path], tmp_path: Path
+    person: Person, back_up: Callable[[], object], restored: Restored
 ) -> None:
     chance = Random(13)
     change_everything(person, chance)
-    file = dump()
+    back_up()
     ahead = replicas_of_all_ages(person, chance)[::2]
-    with restored(cluster, file) as url, Server(tmp_path / "restored", url) as server:
+    with restored() as server:
         followers = [moved(replica, server) for replica in ahead]
         for _ in range(2 * len(ahead)):
             change_everything(followers[0].person, chance)
@@ -137,14 +170,27 @@ def test_token_that_a_restored_database_has_overtaken_has_expired(
 
 
 def test_token_of_an_account_that_is_not_in_the_dump_has_expired(
-    cluster: Cluster, person: Person, dump: Callable[[], Path], tmp_path: Path
+    person: Person, back_up: Callable[[], object], restored: Restored
 ) -> None:
     chance = Random(13)
-    file = dump()
+    back_up()
     change_everything(person, chance)
     replica = Replica(person)
     replica.catch_up(chance)
-    with restored(cluster, file) as url, Server(tmp_path / "restored", url) as server:
+    with restored() as server:
         follower = moved(replica, server)
         follower.catch_up(chance)
         assert (follower.tasks, follower.restarts) == ({}, 1)
+
+
+def test_restored_database_needs_nothing_else(
+    environ: dict[str, str], back_up: Callable[[], object], restored: Restored
+) -> None:
+    urls = {"DATABASE_URL": environ["RESTORED_URL"]}
+    urls |= {"DATABASE_URL_UNPOOLED": environ["RESTORED_OWNER_URL"]}
+    back_up()
+    with restored():
+        run_commands("flask db upgrade", ROOT, environ | urls)
+        found = run_commands("flask doctor", ROOT, environ | urls).splitlines()
+    assert len(found) > 5
+    assert [line for line in found if not line.startswith("ok ")] == []

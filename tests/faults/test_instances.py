@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import tarfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 
@@ -16,12 +18,12 @@ import pytest
 
 from tests import ROOT, SECRET
 from tests.faults.test_retries import assert_each_create_happened_once
-from tests.support.balancer import HAPROXY, Balancer
+from tests.support.balancer import HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.load import Load, assert_kept
 from tests.support.postgres import Cluster
 from tests.support.serving import Server, answers, free_port, workers
-from tests.support.sync import Person, Replica
+from tests.support.sync import Person, Replica, Reply
 from tests.support.waiting import wait_until
 from todo_api import create_app
 from todo_api.cli import support_migrations
@@ -40,6 +42,7 @@ class Instances:
         self.environ = {"WEB_CONCURRENCY": "2"}
         self.ports = [free_port() for _ in range(COUNT)]
         self.running = [self.start(port, code) for port in self.ports]
+        self.balancer: Balancer
 
     def start(self, port: int, code: Path = ROOT) -> Server:
         log = self.folder / f"{port}-{time.monotonic_ns()}.log"
@@ -50,10 +53,18 @@ class Instances:
 
     def replace(self, number: int) -> None:
         """Stop an instance as a deploy does, and start another in its place."""
+        self.stop(number)
+        self.restart(number)
+
+    def stop(self, number: int) -> None:
         self.running[number].process.terminate()
         assert self.running[number].process.wait(40) == 0
-        self.running[number] = self.start(self.ports[number])
-        time.sleep(1)  # until the balancer has seen it
+
+    def restart(self, number: int) -> None:
+        """Start an instance, and return when the balancer sends requests to it."""
+        port = self.ports[number]
+        self.running[number] = self.start(port)
+        wait_until(lambda: self.balancer.reaches(port), "the balancer does not use an instance")
 
     def rotate(self, **secrets: str) -> None:
         """Replace each instance by one with other secrets."""
@@ -68,8 +79,7 @@ class Instances:
             os.kill(pid, signal.SIGKILL)
         server.process.wait(10)
         time.sleep(2)
-        self.running[number] = self.start(self.ports[number])
-        time.sleep(1)
+        self.restart(number)
 
 
 @pytest.fixture
@@ -88,8 +98,50 @@ def instances(cluster: Cluster, tmp_path: Path, code: Path) -> Iterator[Instance
 
 @pytest.fixture
 def balancer(instances: Instances, tmp_path: Path) -> Iterator[Balancer]:
-    with Balancer(tmp_path, instances.ports) as balancer:
+    with Balancer(tmp_path, instances.ports, {"gt 500": "gt 1000000"}) as balancer:
+        instances.balancer = balancer
         yield balancer
+
+
+def next_page(reply: Reply) -> str:
+    """Return the path of the next page, or nothing after the last one."""
+    link = reply.headers["Link"]
+    return link[1 : link.index(">")] if link else ""
+
+
+def page_through(person: Person, ending: threading.Event) -> None:
+    """Read the list page by page, again and again."""
+    path = ""
+    while not ending.is_set():
+        reply = person.send("GET", path or "/api/tasks?limit=1")
+        assert reply.status == 200, reply.json
+        path = next_page(reply)
+    person.close()
+
+
+def poll(person: Person, ending: threading.Event) -> None:
+    """Ask for changes again and again."""
+    replica = Replica(person)
+    while not ending.is_set():
+        replica.poll(1)
+    assert replica.restarts == 0
+    person.close()
+
+
+@contextmanager
+def readers(balancer: Balancer, signed: str) -> Iterator[None]:
+    """While a `with` lasts, use cursors and sync tokens. No request may fail."""
+    ending = threading.Event()
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [
+            pool.submit(read, Person(balancer, signed), ending) for read in [page_through, poll] * 2
+        ]
+        try:
+            yield
+        finally:
+            ending.set()
+        for job in jobs:
+            job.result(30)
 
 
 def test_replaced_instances_fail_no_request(
@@ -121,14 +173,21 @@ def test_reloaded_instances_fail_no_request(
 def test_rotation_of_the_secret_fails_no_request(
     instances: Instances, balancer: Balancer, tokens: list[str], token: Token, user: str
 ) -> None:
-    """The steps of docs/operations.md. Tokens of both secrets are sent throughout."""
+    """The steps of docs/auth.md. Tokens of both secrets are sent throughout."""
     new = "another-secret-for-tests-0123456789abcdef"
-    with Load(balancer, tokens) as load:
+    person = Person(balancer, token(user))
+    for _ in range(12):
+        assert person.send("POST", "/api/tasks", {"title": "x"}).status == 201
+    person.close()
+    with Load(balancer, tokens) as load, readers(balancer, token(user)):
+        instances.rotate(BETTER_AUTH_SECRET=SECRET, BETTER_AUTH_SECRET_PREVIOUS=new)
         instances.rotate(BETTER_AUTH_SECRET=new, BETTER_AUTH_SECRET_PREVIOUS=SECRET)
         load.wait_for_responses()
         with Load(balancer, [token(user, key=new)]) as renewed:
             renewed.wait_for_responses(20)
-    with Load(balancer, [token(user, key=new)]) as renewed:
+    signed = token(user, key=new)
+    with Load(balancer, [signed]) as renewed, readers(balancer, signed):
+        renewed.wait_for_responses(20)
         instances.rotate(BETTER_AUTH_SECRET=new)
         renewed.wait_for_responses(20)
     assert set(load.statuses()) == {200, 201}
@@ -136,6 +195,22 @@ def test_rotation_of_the_secret_fails_no_request(
     with Load(balancer, tokens) as old:
         old.wait_for_responses()
     assert set(old.statuses()) == {401}
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+def test_instances_behind_nginx_are_replaced_without_a_failed_request(
+    cluster: Cluster, instances: Instances, tmp_path: Path, tokens: list[str]
+) -> None:
+    """nginx does not ask whether an instance is ready."""
+    without_limit = {"rate=50r/s": "rate=100000r/s"}
+    with Nginx(tmp_path, instances.ports, without_limit) as proxy, Load(proxy, tokens) as load:
+        for number, port in enumerate(instances.ports):
+            load.wait_for_responses()
+            instances.stop(number)
+            instances.running[number] = instances.start(port)
+        load.wait_for_responses()
+    assert set(load.statuses()) == {200, 201}
+    assert_kept(cluster, load)
 
 
 def test_killed_instance_fails_only_what_it_was_serving(
@@ -174,8 +249,7 @@ def test_cursor_and_sync_token_of_one_instance_are_good_on_the_others(
         assert page.status == 200
         served.add(page.headers["X-Served-By"])
         seen += [task["id"] for task in page.json]
-        link = page.headers["Link"]
-        path = link[1 : link.index(">")] if link else ""
+        path = next_page(page)
     assert seen == created[::-1]
     assert len(served) == COUNT
     replica = Replica(person)

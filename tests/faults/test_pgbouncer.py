@@ -17,7 +17,8 @@ from tests import SECRET
 from tests.support.client import Token
 from tests.support.pooler import PGBOUNCER, Pooler
 from tests.support.postgres import Cluster, reachable_folder
-from tests.support.serving import Server, ask
+from tests.support.serving import Server, answers, ask
+from tests.support.waiting import wait_until
 from todo_api import create_app
 from todo_api.cli import support_migrations
 from todo_api.config import Config
@@ -126,6 +127,21 @@ def test_outage_behind_the_pooler_is_logged_with_a_reason_and_one_traceback(
         "server closed the connection unexpectedly"
     }
     assert sum("exc_info" in line for line in failures) == 1
+
+
+def test_service_is_ready_soon_after_the_server_behind_the_pooler_returns(
+    cluster: Cluster, pooled: Server
+) -> None:
+    wait_until(lambda: answers(pooled), "it is not ready")
+    cluster.stop("immediate")
+    for _ in range(5):
+        assert not answers(pooled)
+    cluster.start()
+    returned = time.monotonic()
+    wait_until(lambda: answers(pooled), "it is not ready again", seconds=30)
+    seconds = time.monotonic() - returned
+    print(f"ready after {seconds:.1f} s")  # noqa: T201 the figure
+    assert seconds < 3
 
 
 def test_migrations_use_the_direct_url(cluster: Cluster, pooler: Pooler) -> None:

@@ -1,51 +1,90 @@
-"""HAProxy in front of several instances: round-robin, with connections that it keeps open."""
+"""HAProxy and nginx in front of instances, with the files of deploy/."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.support.serving import Endpoint, answers
+from tests import ROOT
+from tests.support.serving import Endpoint, answers, ask
 from tests.support.waiting import wait_until
 
-HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+DEPLOY = ROOT / "deploy"
+PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
+HAPROXY = shutil.which("haproxy", path=PATH)
+NGINX = shutil.which("nginx", path=PATH)
 
-SETTINGS = """
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-    retries 3
-    option redispatch 1
-    http-reuse always
 
-frontend clients
-    bind 127.0.0.1:{port}
-    default_backend instances
-
-backend instances
-    balance roundrobin
-    option httpchk GET /ready
-    http-response set-header X-Served-By %s
-    default-server check inter 500ms fall 1 rise 1
-{servers}
-"""
+def changed(name: str, changes: dict[str, str]) -> str:
+    """Return a file of deploy/ with other texts. Each must be there once."""
+    text = (DEPLOY / name).read_text()
+    for old, new in changes.items():
+        assert text.count(old) == 1, f"{name} must have once: {old}"
+        text = text.replace(old, new)
+    return text
 
 
 class Balancer(Endpoint):
-    """A balancer while a `with` lasts, in front of instances on these ports."""
+    """A balancer while a `with` lasts, in front of instances on these ports.
 
-    def __init__(self, folder: Path, ports: Iterable[int]) -> None:
+    Its responses name the instance in `X-Served-By`.
+    """
+
+    def __init__(self, folder: Path, ports: Iterable[int], changes: dict[str, str] | None = None):
         super().__init__()
         self.file = folder / "haproxy.cfg"
-        servers = (f"    server instance-{port} 127.0.0.1:{port}" for port in ports)
-        self.file.write_text(SETTINGS.format(port=self.port, servers="\n".join(servers)))
+        own = {
+            "bind :80": f"bind 127.0.0.1:{self.port}",
+            "balance roundrobin": "balance roundrobin\n    http-response set-header X-Served-By %s",
+        }
+        text = changed("haproxy.cfg", own | (changes or {}))
+        servers = "".join(f"    server instance-{port} 127.0.0.1:{port}\n" for port in ports)
+        self.file.write_text(re.sub(r"^ +server .*\n", "", text, flags=re.MULTILINE) + servers)
 
     def __enter__(self) -> "Balancer":
         assert HAPROXY
         self.process = subprocess.Popen([HAPROXY, "-q", "-f", str(self.file)])
         wait_until(lambda: answers(self), "the balancer does not answer")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(self.process)
+
+    def reaches(self, port: int) -> bool:
+        """Return whether a request is served by the instance on a port."""
+        connection = self.connect()
+        response, _ = ask(connection, "GET", "/health", "")
+        connection.close()
+        return response.headers["X-Served-By"] == f"instance-{port}"
+
+
+class Nginx(Endpoint):
+    """nginx while a `with` lasts, in front of instances on these ports."""
+
+    def __init__(self, folder: Path, ports: Iterable[int], changes: dict[str, str] | None = None):
+        super().__init__()
+        self.folder = folder
+        temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        paths = "".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
+        own = {
+            "http {": f"http {{ {paths}",
+            "server api:8000;": "".join(f"server 127.0.0.1:{port};" for port in ports),
+            "listen 80": f"listen 127.0.0.1:{self.port}",
+        }
+        options = f"daemon off; error_log stderr; pid {folder}/nginx.pid;\n"
+        text = changed("nginx.conf", own | (changes or {}))
+        (folder / "nginx.conf").write_text(options + text)
+
+    def command(self, *options: str) -> list[str]:
+        file = self.folder / "nginx.conf"
+        return [str(NGINX), "-p", str(self.folder), "-c", str(file), "-e", "stderr", *options]
+
+    def __enter__(self) -> "Nginx":
+        tried = subprocess.run(self.command("-t"), capture_output=True, text=True)
+        assert tried.returncode == 0, tried.stderr
+        self.process = subprocess.Popen(self.command())
+        wait_until(lambda: answers(self), "nginx does not answer")
         return self
 
     def __exit__(self, *_: object) -> None:

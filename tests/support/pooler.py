@@ -1,4 +1,4 @@
-"""PgBouncer configured as on Neon: transaction pooling, no startup options."""
+"""PgBouncer with the file of deploy/, as on Neon: transaction pooling, no startup options."""
 
 import shutil
 import socket
@@ -8,27 +8,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from tests.support.balancer import changed
 from tests.support.serving import free_port
 from tests.support.waiting import wait_until
 from todo_api import embedded
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-
-SETTINGS = """
-[databases]
-* = {target}
-
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = {size}
-max_client_conn = 500
-logfile = {folder}/log
-{more}
-"""
 
 
 class Pooler:
@@ -40,15 +25,16 @@ class Pooler:
         target |= {"user": url.username, "password": url.password}
         self.port = free_port()
         self.file = folder / "pgbouncer.ini"
-        self.file.write_text(
-            SETTINGS.format(
-                target=" ".join(f"{name}={value}" for name, value in target.items() if value),
-                port=self.port,
-                size=size,
-                folder=folder,
-                more=more,
-            )
-        )
+        named = " ".join(f"{name}={value}" for name, value in target.items() if value)
+        changes = {
+            "todo = host=db.example.com port=5432": f"* = {named}",
+            "listen_addr = *": "listen_addr = 127.0.0.1\nunix_socket_dir =",
+            "listen_port = 6432": f"listen_port = {self.port}",
+            "scram-sha-256": "any",
+            "auth_file = /etc/pgbouncer/userlist.txt": f"logfile = {folder}/log",
+            "default_pool_size = 20": f"default_pool_size = {size}",
+        }
+        self.file.write_text(f"{changed('pgbouncer.ini', changes)}{more}\n")
         embedded.chown_to_server_user(folder)
 
     def __enter__(self) -> "Pooler":
