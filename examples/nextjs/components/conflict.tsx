@@ -1,12 +1,13 @@
-import { useEffect, useId, useRef } from "react";
+import { useId, useRef } from "react";
 import { formatDate, useToday } from "@/lib/due";
+import { useFocusIfLost } from "@/lib/focus";
 import { FIELDS, differences } from "@/lib/list";
-import type { Field, Operation } from "@/lib/list";
+import type { Change, Field } from "@/lib/list";
 import type { Task } from "@/lib/api";
 import { FIELD_NAMES, PRIORITY_NAMES } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
 
-type Props = { operation: Operation & { kind: "change" }; store: TaskStore };
+type Props = { operation: Change; store: TaskStore };
 
 /** Both versions of a task that was changed elsewhere during an edit. The user chooses one. */
 export function Conflict({ operation, store }: Props) {
@@ -14,9 +15,7 @@ export function Conflict({ operation, store }: Props) {
   const today = useToday();
   const id = useId();
   const keep = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    if (document.activeElement === document.body) keep.current?.focus();
-  }, []);
+  useFocusIfLost(keep);
   if (!theirs) return null;
   const mine = { ...theirs, ...changes };
   const changed = new Set([...differences(mine, theirs), ...differences(seen, theirs)]);

@@ -22,6 +22,7 @@ test("a search shows what matches as you type, and is kept in the URL", async ()
   const ada = await withTasks();
   await ada.page.getByLabel("Search").pressSequentially("market");
   await ada.shows(["Buy milk"]);
+  await ada.hears("1 task found.");
   await ada.page.waitForURL("**/?q=market");
   await ada.reload();
   await ada.shows(["Buy milk"]);

@@ -144,6 +144,7 @@ test("a page that fails to load can be retried", async () => {
   try {
     await ada.page.reload();
     await ada.page.getByText("This page could not be loaded.").waitFor();
+    await ada.isAccessible("a page that could not be loaded");
   } finally {
     await database("restart");
   }

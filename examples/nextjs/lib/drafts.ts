@@ -8,17 +8,17 @@ export type Drafts = { read: () => Kept; write: (kept: Kept) => void };
 
 /** Keep the drafts of one user in this tab. They contain no token. */
 export function keepDrafts(userId: string): Drafts {
-  const name = `tasks:${userId}`;
+  const slot = `tasks:${userId}`;
   return {
     read: () => {
-      const text = attempt(() => sessionStorage.getItem(name));
+      const text = attempt(() => sessionStorage.getItem(slot));
       return text ? (JSON.parse(text) as Kept) : { creates: [] };
     },
     write: (kept) => {
       const isEmpty = kept.creates.length === 0 && !kept.undo;
       attempt(() => {
-        if (isEmpty) sessionStorage.removeItem(name);
-        else sessionStorage.setItem(name, JSON.stringify(kept));
+        if (isEmpty) sessionStorage.removeItem(slot);
+        else sessionStorage.setItem(slot, JSON.stringify(kept));
       });
     },
   };
@@ -30,9 +30,9 @@ export function forgetDrafts(): void {
 }
 
 /** Use the storage. If it is full or blocked, the page works on, but a reload loses the drafts. */
-function attempt<T>(use: () => T): T | undefined {
+function attempt<T>(access: () => T): T | undefined {
   try {
-    return use();
+    return access();
   } catch (error) {
     console.warn("Drafts cannot be kept in this tab.", error);
     return undefined;
