@@ -77,9 +77,9 @@ test("what takes long shows that it is under way", async () => {
     await held.release();
   }
   await ada.row("Slow").getByText("Saving…").waitFor({ state: "detached" });
-  for (const [button, text] of [
-    ["Clear completed", "Deleting…"],
-    ["Undo", "Restoring…"],
+  for (const { button, text } of [
+    { button: "Clear completed", text: "Deleting…" },
+    { button: "Undo", text: "Restoring…" },
   ]) {
     const lock = await holdWrites(userOf(ada));
     try {
