@@ -18,7 +18,8 @@ export function Conflict({ operation, store }: Props) {
   useFocusIfLost(keep);
   if (!theirs) return null;
   const mine = { ...theirs, ...changes };
-  const changed = new Set([...differences(mine, theirs), ...differences(seen, theirs)]);
+  const different = differences(mine, theirs);
+  const changed = new Set([...different, ...differences(seen, theirs)]);
   return (
     <section className="conflict" aria-labelledby={id}>
       <div role="alert">
@@ -37,8 +38,14 @@ export function Conflict({ operation, store }: Props) {
           {FIELDS.filter((field) => changed.has(field)).map((field) => (
             <tr key={field}>
               <th scope="row">{FIELD_NAMES[field]}</th>
-              <td>{describe(mine, field, today)}</td>
-              <td>{describe(theirs, field, today)}</td>
+              {different.includes(field) ? (
+                <>
+                  <td>{describe(mine, field, today)}</td>
+                  <td>{describe(theirs, field, today)}</td>
+                </>
+              ) : (
+                <td colSpan={2}>{describe(theirs, field, today)} (in both)</td>
+              )}
             </tr>
           ))}
         </tbody>

@@ -8,7 +8,7 @@ type Props = { query: Query; onChange: (query: Query) => void };
 
 const STATUS_NAMES = { all: "All", active: "Active", completed: "Completed" };
 const MAX_SEARCH = 200;
-const FEW_TAGS = 4;
+const FEW_TAGS = 2; // they fit beside the priorities
 
 type SearchProps = Props & {
   onSearch: (text: string) => void;

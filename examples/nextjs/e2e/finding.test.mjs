@@ -98,6 +98,18 @@ test("each filter says how many tasks it would show", async () => {
   await ada.leave();
 });
 
+test("two tags are offered first, and all of them on request", async () => {
+  const ada = await withTasks([{ title: "Tagged", tags: ["a", "b", "c"] }]);
+  const { page } = ada;
+  await page.getByRole("button", { name: "#b 1" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "#c 1" }).count(), 0);
+  await ada.press("All tags");
+  await page.getByRole("button", { name: "#c 1" }).click();
+  await page.waitForURL("**/?tag=c");
+  await ada.shows(["Tagged"]);
+  await ada.leave();
+});
+
 test("the list is sorted in each order", async () => {
   const ada = await withTasks();
   const orders = {

@@ -56,8 +56,9 @@ export function describeDeleted(tasks: Task[]): Notice {
   return { text: `Deleted ${nameOf(tasks)}.`, seen: true, undo };
 }
 
-/** Describe an operation that the service refused. */
-export function describeRefused(operation: Operation): string {
+/** Describe an operation that the service refused, beside its row or elsewhere. */
+export function describeRefused(operation: Operation, isBesideRow = false): string {
+  if (isBesideRow) return `Not ${PARTICIPLES[operation.kind]}.`;
   const tasks = operation.kind === "clear" ? "The completed tasks were" : `${subject(operation)}`;
   return `${tasks} not ${PARTICIPLES[operation.kind]}.`;
 }
