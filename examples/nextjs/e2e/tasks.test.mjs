@@ -102,7 +102,10 @@ test("a list, a search or a page that is on its way shows it", async () => {
       return element && getComputedStyle(element, "::after").visibility === "visible";
     }, selector);
 
-  const isLoading = () => page.getByText("Loading tasks").waitFor();
+  const isLoading = async () => {
+    await page.getByText("Loading tasks").waitFor();
+    await ada.isAccessible("a list that loads");
+  };
   await whileHeld(ada, "**/api/tasks?*", () => page.reload(), isLoading);
   await page.getByText("No tasks yet.").waitFor();
   const search = () => page.getByLabel("Search").fill("milk");
@@ -143,6 +146,7 @@ test("a list of more than 100 tasks loads page by page, without gaps or duplicat
   await ada.page.reload();
   await ada.idle();
   await ada.shows(expected.slice(0, 100));
+  await ada.isAccessible("a list with more pages");
   for (const count of [200, 230]) {
     const before = (await ada.titles()).length;
     const answered = ada.answered("GET");
