@@ -252,6 +252,7 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.page.getByText("No tasks contain").waitFor();
   await fits(ada, viewport.width);
   await ada.press("Clear the filters");
+  await ada.row("With everything").waitFor();
   await ada.press("Select");
   await fits(ada, viewport.width);
   await ada.press("Select");
@@ -271,11 +272,15 @@ test("the page fits a small phone in dark mode", async () => {
 });
 
 /**
- * Fail if the page scrolls sideways, or if a control is too small for a finger.
+ * Fail if the page scrolls sideways or clips a row, or if a control is too small for a finger.
  * @param {Person} person @param {number} width
  */
 async function fits(person, width) {
   assert.equal(await person.page.evaluate(() => document.documentElement.scrollWidth), width);
+  const clipped = await person.page
+    .locator(".list, dialog[open]")
+    .evaluateAll((all) => all.filter((each) => each.scrollWidth > each.clientWidth).length);
+  assert.equal(clipped, 0);
   const small = await person.page.locator("button, .tick, a, select").evaluateAll((targets) =>
     targets.flatMap((target) => {
       const { width, height } = target.getBoundingClientRect();
