@@ -11,6 +11,20 @@ const config = [
       "@typescript-eslint/no-unused-vars": ["error", { varsIgnorePattern: "^_$" }],
     },
   },
+  {
+    files: ["{app,components,lib}/**"],
+    rules: {
+      // No name of the DOM or the language, such as Event. These few cannot be confused.
+      "@typescript-eslint/no-shadow": [
+        "error",
+        {
+          builtinGlobals: true,
+          ignoreTypeValueShadow: false,
+          allow: ["event", "name", "status", "viewport", "Viewport"],
+        },
+      ],
+    },
+  },
 ];
 
 export default config;

@@ -1,12 +1,13 @@
-import { useEffect, useId, useRef } from "react";
+import { useId, useRef } from "react";
 import { formatDate, useToday } from "@/lib/due";
+import { useFocusIfLost } from "@/lib/focus";
 import { FIELDS, differences } from "@/lib/list";
-import type { Field, Operation } from "@/lib/list";
+import type { Change, Field } from "@/lib/list";
 import type { Task } from "@/lib/api";
 import { FIELD_NAMES, PRIORITY_NAMES } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
 
-type Props = { operation: Operation & { kind: "change" }; store: TaskStore };
+type Props = { operation: Change; store: TaskStore };
 
 /** Both versions of a task that was changed elsewhere during an edit. The user chooses one. */
 export function Conflict({ operation, store }: Props) {
@@ -14,12 +15,11 @@ export function Conflict({ operation, store }: Props) {
   const today = useToday();
   const id = useId();
   const keep = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    if (document.activeElement === document.body) keep.current?.focus();
-  }, []);
+  useFocusIfLost(keep);
   if (!theirs) return null;
   const mine = { ...theirs, ...changes };
-  const changed = new Set([...differences(mine, theirs), ...differences(seen, theirs)]);
+  const different = differences(mine, theirs);
+  const changed = new Set([...different, ...differences(seen, theirs)]);
   return (
     <section className="conflict" aria-labelledby={id}>
       <div role="alert">
@@ -38,8 +38,14 @@ export function Conflict({ operation, store }: Props) {
           {FIELDS.filter((field) => changed.has(field)).map((field) => (
             <tr key={field}>
               <th scope="row">{FIELD_NAMES[field]}</th>
-              <td>{describe(mine, field, today)}</td>
-              <td>{describe(theirs, field, today)}</td>
+              {different.includes(field) ? (
+                <>
+                  <td>{describe(mine, field, today)}</td>
+                  <td>{describe(theirs, field, today)}</td>
+                </>
+              ) : (
+                <td colSpan={2}>{describe(theirs, field, today)} (in both)</td>
+              )}
             </tr>
           ))}
         </tbody>

@@ -1,7 +1,6 @@
 import type { RefObject } from "react";
 import { useState } from "react";
-import { authClient } from "@/lib/auth-client";
-import { forgetDrafts } from "@/lib/drafts";
+import { deleteAccount } from "@/lib/account";
 import { Dialog } from "./dialog";
 
 export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null> }) {
@@ -11,15 +10,9 @@ export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null
   async function submit(form: FormData) {
     setBusy(true);
     setProblem(undefined);
-    const password = String(form.get("password"));
-    const { error } = await authClient
-      .deleteUser({ password })
-      .catch(() => ({ error: { message: "The app cannot be reached. Try again." } }));
-    if (!error) {
-      forgetDrafts();
-      return window.location.replace("/sign-in");
-    }
-    setProblem(error.message ?? "Your account was not deleted. Try again in a moment.");
+    const refused = await deleteAccount(String(form.get("password")));
+    if (!refused) return; // the browser loads another page
+    setProblem(refused);
     setBusy(false);
   }
 
@@ -28,7 +21,7 @@ export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void submit(new FormData(event.currentTarget));
+          if (!busy) void submit(new FormData(event.currentTarget));
         }}
       >
         <p>
@@ -47,7 +40,7 @@ export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null
         <p id="account-problem" className="problem" role="alert">
           {problem}
         </p>
-        <button type="submit" className="primary danger" disabled={busy}>
+        <button type="submit" className="primary danger" aria-disabled={busy}>
           {busy ? "Deleting…" : "Delete my account"}
         </button>
       </form>

@@ -1,14 +1,16 @@
-import { useEffect, useId, useRef, useState } from "react";
-import type { KeyboardEvent } from "react";
+import { useId, useRef, useState } from "react";
+import type { KeyboardEvent as KeyPress } from "react";
 import type { Task, TaskChanges } from "@/lib/api";
-import type { Field, Operation } from "@/lib/list";
+import { useFocusInForm } from "@/lib/focus";
+import { changesOf } from "@/lib/list";
+import type { Change, Field } from "@/lib/list";
 import { PRIORITY_NAMES } from "@/lib/messages";
 import { PRIORITIES } from "@/lib/query";
 import { TagField } from "./tag-field";
 
 type Props = {
   task: Task;
-  rejected?: Operation & { kind: "change" };
+  rejected?: Change;
   tags: string[];
   onSave: (changes: TaskChanges, seen: Task) => void;
   onCancel: () => void;
@@ -37,22 +39,14 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
     </p>
   );
 
-  useEffect(() => {
-    const invalid = form.current?.querySelector<HTMLElement>("[aria-invalid=true]");
-    (invalid ?? form.current?.querySelector("input"))?.focus();
-  }, []);
+  useFocusInForm(form);
 
   function save() {
-    const changes: TaskChanges = {};
-    if (title !== seen.title) changes.title = title;
-    if (notes !== (seen.description ?? "")) changes.description = notes || null;
-    if (priority !== seen.priority) changes.priority = priority;
-    if (dueDate !== (seen.due_date ?? "")) changes.due_date = dueDate || null;
-    if (tags.join("\n") !== seen.tags.join("\n")) changes.tags = tags;
-    onSave(changes, seen);
+    const optional = { description: notes || null, due_date: dueDate || null };
+    onSave(changesOf(seen, { ...seen, ...optional, title, priority, tags }), seen);
   }
 
-  function onKeyDown(event: KeyboardEvent) {
+  function onKeyDown(event: KeyPress) {
     if (event.key === "Escape") onCancel();
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) form.current?.requestSubmit();
   }
@@ -130,7 +124,7 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
 }
 
 /** Return the problem of each field. Only the notes can make a body too large. */
-function describeProblems(rejected: Operation | undefined): Partial<Record<Field, string>> {
+function describeProblems(rejected: Change | undefined): Partial<Record<Field, string>> {
   if (!rejected?.problem) return {};
   const { fields, detail } = rejected.problem;
   return Object.keys(fields).length > 0 ? fields : { description: detail };

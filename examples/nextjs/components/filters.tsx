@@ -1,4 +1,3 @@
-import type { Ref } from "react";
 import { useState } from "react";
 import type { Counts } from "@/lib/counts";
 import { PRIORITY_NAMES } from "@/lib/messages";
@@ -9,15 +8,14 @@ type Props = { query: Query; onChange: (query: Query) => void };
 
 const STATUS_NAMES = { all: "All", active: "Active", completed: "Completed" };
 const MAX_SEARCH = 200;
-const FEW_TAGS = 4;
+const FEW_TAGS = 2; // they fit beside the priorities
 
 type SearchProps = Props & {
-  ref: Ref<HTMLInputElement>;
   onSearch: (text: string) => void;
   busy: boolean;
 };
 
-export function Search({ ref, query, onSearch, onChange, busy }: SearchProps) {
+export function Search({ query, onSearch, onChange, busy }: SearchProps) {
   return (
     <search className="find">
       <div className="search" data-busy={busy}>
@@ -26,7 +24,6 @@ export function Search({ ref, query, onSearch, onChange, busy }: SearchProps) {
         </label>
         <input
           id="search"
-          ref={ref}
           type="search"
           value={query.q}
           maxLength={MAX_SEARCH}

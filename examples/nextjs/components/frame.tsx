@@ -1,8 +1,7 @@
-import Link from "next/link";
+import Link, { useLinkStatus } from "next/link";
 import type { ReactNode } from "react";
 import { useRef, useState } from "react";
-import { authClient } from "@/lib/auth-client";
-import { forgetDrafts } from "@/lib/drafts";
+import { signOut } from "@/lib/account";
 import { useInterruption } from "@/lib/focus";
 import type { Operation, State } from "@/lib/list";
 import type { User } from "@/lib/session";
@@ -26,15 +25,13 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
 
   const [leaving, setLeaving] = useState(false);
 
-  async function signOut() {
+  async function leave() {
     setLeaving(true);
     store.say(undefined);
-    const { error } = await authClient.signOut().catch((error: Error) => ({ error }));
+    const problem = await signOut();
+    if (!problem) return;
     setLeaving(false);
-    if (error) return store.say({ text: "Sign-out failed. Try again.", seen: true });
-    forgetDrafts();
-    // Load a new document without a history entry, so that no data of this user stays in memory.
-    window.location.replace("/sign-in");
+    store.say({ text: problem, seen: true });
   }
 
   return (
@@ -45,8 +42,9 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
           <span>{user.name}</span>
           <Link href={href} prefetch={false}>
             {text}
+            <Opening />
           </Link>
-          <button type="button" className="quiet" onClick={() => void signOut()}>
+          <button type="button" className="quiet" onClick={() => void leave()}>
             {leaving ? "Signing out…" : "Sign out"}
           </button>
         </p>
@@ -81,6 +79,12 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
       <Waiting operations={operations} />
     </div>
   );
+}
+
+/** A sign that turns while the page of a link is on its way, after a moment. */
+function Opening() {
+  const { pending } = useLinkStatus();
+  return <span className="turning" data-busy={pending} />;
 }
 
 /** Say what is under way if no row shows it. It appears after a moment. */

@@ -1,4 +1,5 @@
 import { useRef, useState } from "react";
+import { focusNewTask } from "@/lib/focus";
 import type { Operation } from "@/lib/list";
 
 type Props = {
@@ -20,7 +21,7 @@ export function NewTask({ onAdd, onDismiss }: Props) {
     onDismiss(refused.key);
     setTitle(title);
     setProblem(refused.problem.fields.title ?? refused.problem.detail);
-    field.current?.focus();
+    focusNewTask();
   }
 
   return (

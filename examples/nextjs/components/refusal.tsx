@@ -4,15 +4,15 @@ import type { TaskStore } from "@/lib/store";
 
 type Props = { operation: Operation; store: TaskStore; wide?: boolean };
 
-/** Why the service refused an operation, in its own words. A wide one also says which. */
+/** Why the service refused an operation, in its own words. A wide one names the task. */
 export function Refusal({ operation, store, wide = false }: Props) {
   const { key, kind, problem } = operation;
   if (!problem || problem.status === 401) return null;
   return (
     <div className={wide ? "failed" : "refusal"}>
       <p className="problem" role="alert">
-        {wide && `${describeRefused(operation)} `}
-        {Object.values(problem.fields)[0] ?? problem.detail}
+        {describeRefused(operation, !wide)}{" "}
+        <span>{Object.values(problem.fields)[0] ?? problem.detail}</span>
       </p>
       <div>
         <button type="button" onClick={() => void store.retry(operation)}>

@@ -1,9 +1,8 @@
 "use client";
 
 import { useState } from "react";
-import { authClient } from "@/lib/auth-client";
-
-type Problem = { field?: "email" | "password"; text: string };
+import { signIn } from "@/lib/account";
+import type { SignInProblem } from "@/lib/account";
 
 export function SignIn() {
   const [isNew, setIsNew] = useState(false);
@@ -23,19 +22,14 @@ export function SignIn() {
 
 export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone: () => void }) {
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem>();
+  const [problem, setProblem] = useState<SignInProblem>();
 
   async function submit(form: FormData) {
     setBusy(true);
     setProblem(undefined);
-    const text = (name: string) => String(form.get(name) ?? "");
-    const credentials = { email: text("email"), password: text("password") };
-    const asked = isNew
-      ? authClient.signUp.email({ ...credentials, name: text("name") })
-      : authClient.signIn.email(credentials);
-    const { error } = await asked.catch(() => ({ error: { status: 0 } }));
-    if (!error) return onDone();
-    setProblem(describe(error));
+    const refused = await signIn(form);
+    if (!refused) return onDone();
+    setProblem(refused);
     setBusy(false);
   }
 
@@ -44,7 +38,7 @@ export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone:
       className="sign-in"
       onSubmit={(event) => {
         event.preventDefault();
-        void submit(new FormData(event.currentTarget));
+        if (!busy) void submit(new FormData(event.currentTarget));
       }}
     >
       <h2>{isNew ? "Create an account" : "Sign in"}</h2>
@@ -84,19 +78,9 @@ export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone:
       <p className="problem" role="alert">
         {!problem?.field && problem?.text}
       </p>
-      <button type="submit" className="primary" disabled={busy}>
+      <button type="submit" className="primary" aria-disabled={busy}>
         {busy ? "One moment…" : isNew ? "Create account" : "Sign in"}
       </button>
     </form>
   );
-}
-
-type AuthError = { status: number; code?: string; message?: string };
-
-function describe({ status, code, message }: AuthError): Problem {
-  if (status === 429) return { text: "Too many attempts. Wait ten seconds, then try again." };
-  const text = message ?? "The request failed. Try again in a moment.";
-  if (code?.startsWith("PASSWORD_")) return { field: "password", text };
-  const isEmail = code === "INVALID_EMAIL" || code?.startsWith("USER_ALREADY_EXISTS");
-  return { field: isEmail ? "email" : undefined, text };
 }

@@ -1,5 +1,6 @@
 import { useState } from "react";
-import type { KeyboardEvent } from "react";
+import type { KeyboardEvent as KeyPress } from "react";
+import { focusField } from "@/lib/focus";
 
 type Props = {
   field: { id: string; "aria-invalid": boolean; "aria-describedby": string };
@@ -19,7 +20,7 @@ export function TagField({ field, tags, known, onChange }: Props) {
     setText("");
   }
 
-  function onKeyDown(event: KeyboardEvent) {
+  function onKeyDown(event: KeyPress) {
     if (event.key === "Enter" && text.trim() && !event.ctrlKey && !event.metaKey) {
       event.preventDefault(); // which would save the form
       add(text);
@@ -36,7 +37,7 @@ export function TagField({ field, tags, known, onChange }: Props) {
           className="tag"
           aria-label={`Remove the tag ${tag}`}
           onClick={(event) => {
-            event.currentTarget.parentElement?.querySelector("input")?.focus();
+            focusField(event.currentTarget.parentElement); // the button disappears
             onChange(tags.filter((each) => each !== tag));
           }}
         >

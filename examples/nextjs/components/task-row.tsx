@@ -2,7 +2,8 @@ import { useRef } from "react";
 import type { Task, TaskChanges } from "@/lib/api";
 import { describeDue, useToday } from "@/lib/due";
 import { useFocusWhenClosed } from "@/lib/focus";
-import type { Operation, Row } from "@/lib/list";
+import { isForEditing } from "@/lib/list";
+import type { Row } from "@/lib/list";
 import { PRIORITY_NAMES } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
 import { Conflict } from "./conflict";
@@ -27,7 +28,7 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect }
   const isEditing = !conflict && (isOpen || rejected !== undefined);
   useFocusWhenClosed(isEditing || Boolean(conflict), title);
 
-  function close() {
+  function cancel() {
     onOpen(false);
     if (refused) store.dismiss(refused.key);
   }
@@ -48,7 +49,7 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect }
   if (isEditing) {
     return (
       <li className="row" data-key={row.key}>
-        <EditForm task={task} rejected={rejected} tags={tags} onSave={save} onCancel={close} />
+        <EditForm task={task} rejected={rejected} tags={tags} onSave={save} onCancel={cancel} />
       </li>
     );
   }
@@ -154,10 +155,4 @@ function Priority({ priority }: { priority: Task["priority"] }) {
       </svg>
     </p>
   );
-}
-
-/** Return whether the user can fix a rejected change by editing it. */
-function isForEditing(refused: Operation | undefined): refused is Operation & { kind: "change" } {
-  if (refused?.kind !== "change" || refused.changes.completed !== undefined) return false;
-  return refused.problem?.status === 400 || refused.problem?.status === 413;
 }

@@ -3,6 +3,7 @@
 import { useRef } from "react";
 import { formatDate, useToday } from "@/lib/due";
 import { leaveControl, useFocusInList } from "@/lib/focus";
+import { NOTHING_YET } from "@/lib/messages";
 import { TRASH } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useTasks } from "@/lib/use-tasks";
@@ -57,7 +58,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
           ))}
       </ul>
       <ListEnd list={list} store={store} state={state} rows={rows} isLoaded={isLoaded}>
-        <p>The trash is empty.</p>
+        <p>{NOTHING_YET.deleted}</p>
       </ListEnd>
     </Frame>
   );

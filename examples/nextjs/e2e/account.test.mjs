@@ -71,9 +71,8 @@ test("an expired token is renewed without an error", async () => {
     };
   }, expired);
   const before = ada.answers.length;
-  const refused = ada.answered("GET");
+  const refused = ada.page.waitForResponse((response) => response.status() === 401);
   await ada.page.reload();
-  assert.equal((await refused).status(), 401);
   assert.equal((await refused).request().headers()["authorization"], `Bearer ${expired}`);
   ada.token = expired;
   assert.equal((await (await ada.ask("GET", "/api/tasks")).json()).detail, "Token expired");
@@ -115,6 +114,23 @@ test("an expired session asks for a sign-in and loses nothing", async () => {
   await ada.shows(["Typed meanwhile"]);
   await ada.hears("Added “Typed meanwhile”.");
   assert.equal(await ada.focused(), "New task");
+  await ada.leave(401);
+});
+
+test("a wrong password is reported, and the focus stays in the form", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  await ada.press("Sign out");
+  await page.getByLabel("E-mail").fill(ada.email);
+  await page.getByLabel("Password", { exact: true }).fill("a wrong password");
+  await page.route("**/sign-in/email", async (route) => {
+    await page.getByRole("button", { name: "One moment…" }).waitFor();
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "Sign in" }).press("Enter");
+  await page.getByRole("alert").getByText("Invalid email or password").waitFor();
+  assert.equal(await ada.focused(), "Sign in");
+  await ada.isAccessible("a wrong password");
   await ada.leave(401);
 });
 
@@ -230,21 +246,18 @@ test("if the tasks cannot be erased, the account stays, and the person learns wh
   await ada.add("Kept");
   const server = await serve({ API_URL: "http://localhost:9" }); // nothing listens there
   try {
-    const cookies = await ada.page.context().cookies();
-    const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
-    const response = await fetch(`${server.url}/api/auth/delete-user`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Origin: PAGE, cookie },
-      body: JSON.stringify({ password: PASSWORD }),
-    });
-    assert.equal(response.status, 503);
-    const { message } = await response.json();
-    assert.equal(message, "Your account was not deleted. The service cannot be reached.");
+    await ada.page.route("**/api/auth/delete-user", (route) =>
+      route.continue({ url: `${server.url}/api/auth/delete-user` }),
+    );
+    await ada.press("Delete my account");
+    await ada.page.getByLabel("Your password").fill(PASSWORD);
+    await ada.page.getByLabel("Your password").press("Enter");
+    const reason = "Your account was not deleted. The service cannot be reached.";
+    await ada.page.getByRole("alert").getByText(reason).waitFor();
   } finally {
     await server.stop();
   }
-  await ada.page.reload();
-  await ada.idle();
+  await ada.reload();
   await ada.shows(["Kept"]);
-  await ada.leave();
+  await ada.leave(503);
 });

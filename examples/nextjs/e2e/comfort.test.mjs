@@ -11,6 +11,9 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   const { page } = ada;
   await page.getByText("No tasks yet.").waitFor();
   await ada.isAccessible("no tasks");
+  await ada.add(" ");
+  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  await ada.isAccessible("a rejected task");
   for (const title of ["Plain", "Done"]) await ada.add(title);
   await ada.tick("Done").click();
   const { id } = await (await ada.ask("POST", "/api/tasks", { ...LATE, tags: ["home"] })).json();
@@ -88,6 +91,21 @@ test("an expired session asks for a sign-in accessibly", async () => {
   await ada.page.getByText("Sign in to continue").waitFor();
   await ada.isAccessible("signed out");
   await ada.leave(401);
+});
+
+test("the colors follow the system's setting", async () => {
+  const ada = await Person.signUp("Ada");
+  const brightness = [];
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    await ada.page.emulateMedia({ colorScheme });
+    const color = await ada.page.evaluate(
+      () => getComputedStyle(document.documentElement).backgroundColor,
+    );
+    brightness.push(Number(/\d+/.exec(color)));
+  }
+  const [light = 0, dark = 255] = brightness;
+  assert(light > 200 && dark < 50, `${brightness}`);
+  await ada.leave();
 });
 
 test("the first screen is there in under a second, and nothing moves", async () => {
@@ -221,7 +239,20 @@ test("the page fits a small phone in dark mode", async () => {
   await fits(ada, viewport.width);
   await ada.press("Edit With everything");
   await fits(ada, viewport.width);
-  await ada.press("Cancel");
+  await ada.page.getByLabel("Title").fill("Another title, just as long as a phone makes it");
+  await ada.ask("PATCH", `/api/tasks/${id}`, { title: "With everything, changed", tags: [] });
+  await ada.press("Save");
+  await ada.page.getByRole("region", { name: "was changed elsewhere" }).waitFor();
+  await fits(ada, viewport.width);
+  await ada.press("Take the other version");
+  await ada.press("Keyboard shortcuts");
+  await fits(ada, viewport.width);
+  await ada.press("Close");
+  await ada.page.getByLabel("Search").fill("nothing like it");
+  await ada.page.getByText("No tasks contain").waitFor();
+  await fits(ada, viewport.width);
+  await ada.press("Clear the filters");
+  await ada.row("With everything").waitFor();
   await ada.press("Select");
   await fits(ada, viewport.width);
   await ada.press("Select");
@@ -230,21 +261,33 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.page.getByText("The service cannot be reached.", { exact: true }).waitFor();
   await fits(ada, viewport.width);
   await ada.page.context().setOffline(false);
+  await ada.page.getByRole("link", { name: "Trash" }).click();
+  await ada.page.getByText("The trash is empty.").waitFor();
+  await fits(ada, viewport.width);
+  await ada.press("Sign out");
+  await ada.page.getByLabel("E-mail").waitFor();
+  await fits(ada, viewport.width);
   ada.forgiveOffline();
-  await ada.leave();
+  await ada.leave(412);
 });
 
 /**
- * Fail if the page scrolls sideways, or if a control is too small for a finger.
+ * Fail if the page scrolls sideways or clips a row, or if a control is too small for a finger.
  * @param {Person} person @param {number} width
  */
 async function fits(person, width) {
   assert.equal(await person.page.evaluate(() => document.documentElement.scrollWidth), width);
-  for (const target of await person.page.locator("button, .tick, a, select").all()) {
-    const box = await target.boundingBox();
-    if (!box) continue;
-    assert(Math.min(box.width, box.height) >= 44, `${await target.innerText()} is too small`);
-  }
+  const clipped = await person.page
+    .locator(".list, dialog[open]")
+    .evaluateAll((all) => all.filter((each) => each.scrollWidth > each.clientWidth).length);
+  assert.equal(clipped, 0);
+  const small = await person.page.locator("button, .tick, a, select").evaluateAll((targets) =>
+    targets.flatMap((target) => {
+      const { width, height } = target.getBoundingClientRect();
+      return width > 0 && Math.min(width, height) < 44 ? [target.outerHTML] : [];
+    }),
+  );
+  assert.deepEqual(small, []);
 }
 
 test("long notes show three lines and no part of a fourth", async () => {

@@ -87,6 +87,7 @@ for (const { choice, title } of [
     await conflict.waitFor();
     const titles = await conflict.getByRole("row", { name: "Title" }).getByRole("cell").allInnerTexts();
     assert.deepEqual(titles, ["From the phone", "From the laptop"]);
+    await conflict.getByText("Also from the laptop (in both)").waitFor();
     await conflict.getByText("The task has changed.").waitFor();
     await conflict.getByRole("button", { name: choice }).click();
     await conflict.waitFor({ state: "detached" });

@@ -22,6 +22,7 @@ test("a search shows what matches as you type, and is kept in the URL", async ()
   const ada = await withTasks();
   await ada.page.getByLabel("Search").pressSequentially("market");
   await ada.shows(["Buy milk"]);
+  await ada.hears("1 task found.");
   await ada.page.waitForURL("**/?q=market");
   await ada.reload();
   await ada.shows(["Buy milk"]);
@@ -94,6 +95,18 @@ test("each filter says how many tasks it would show", async () => {
   await page.getByRole("link", { name: "Completed 1", exact: true }).waitFor();
   await ada.tick("Call Ben").click();
   await page.getByRole("link", { name: "Completed 2", exact: true }).waitFor();
+  await ada.leave();
+});
+
+test("two tags are offered first, and all of them on request", async () => {
+  const ada = await withTasks([{ title: "Tagged", tags: ["a", "b", "c"] }]);
+  const { page } = ada;
+  await page.getByRole("button", { name: "#b 1" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "#c 1" }).count(), 0);
+  await ada.press("All tags");
+  await page.getByRole("button", { name: "#c 1" }).click();
+  await page.waitForURL("**/?tag=c");
+  await ada.shows(["Tagged"]);
   await ada.leave();
 });
 

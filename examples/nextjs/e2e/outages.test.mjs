@@ -81,7 +81,7 @@ test("without a network the list stays readable, and changes wait beside their r
   await page.context().setOffline(true);
   await page.getByText("You can read what is here.").waitFor();
   await ada.tick("Read me").click();
-  await ada.row("Read me").getByText("The service cannot be reached.").waitFor();
+  await ada.row("Read me").getByText("Not saved. The service cannot be reached.").waitFor();
   await page.getByRole("link", { name: "Active" }).click();
   await page.getByText("Your tasks could not be loaded.").waitFor();
   await ada.shows(["Read me"]);
@@ -144,6 +144,7 @@ test("a page that fails to load can be retried", async () => {
   try {
     await ada.page.reload();
     await ada.page.getByText("This page could not be loaded.").waitFor();
+    await ada.isAccessible("a page that could not be loaded");
   } finally {
     await database("restart");
   }

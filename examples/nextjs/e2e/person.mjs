@@ -22,6 +22,7 @@ const FLAGS = ["--disable-gpu", "--disable-quic", "--disable-background-networki
 if (process.getuid?.() === 0) FLAGS.push("--no-sandbox");
 
 const RATE_LIMIT_MS = 10_500; // Better Auth accepts three sign-ins in ten seconds
+const MAX_ATTEMPTS = 3;
 
 let people = 0;
 
@@ -96,10 +97,11 @@ export class Person {
     const { page } = this;
     await page.getByLabel("E-mail").fill(this.email);
     await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-    for (;;) {
+    for (let attempt = 1; ; attempt += 1) {
       const answered = page.waitForResponse(/api.auth.sign-/);
       await page.getByRole("button", { name: button, exact: true }).click();
       if ((await answered).status() !== 429) break;
+      assert(attempt < MAX_ATTEMPTS, `${MAX_ATTEMPTS} attempts were rate-limited`);
       await page.waitForTimeout(RATE_LIMIT_MS);
     }
     await page.getByLabel("Password", { exact: true }).waitFor({ state: "detached" });

@@ -77,8 +77,66 @@ test("what takes long shows that it is under way", async () => {
     await held.release();
   }
   await ada.row("Slow").getByText("Saving…").waitFor({ state: "detached" });
+  for (const { button, text } of [
+    { button: "Clear completed", text: "Deleting…" },
+    { button: "Undo", text: "Restoring…" },
+  ]) {
+    const lock = await holdWrites(userOf(ada));
+    try {
+      await ada.press(button);
+      await ada.page.getByText(text).waitFor({ state: "visible" });
+    } finally {
+      await lock.release();
+    }
+    await ada.page.getByText(text).waitFor({ state: "detached" });
+  }
   await ada.leave();
 });
+
+test("a list, a search or a page that is on its way shows it", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  const isTurning = (/** @type {string} */ selector) =>
+    page.waitForFunction((found) => {
+      const element = document.querySelector(found);
+      return element && getComputedStyle(element, "::after").visibility === "visible";
+    }, selector);
+
+  const isLoading = async () => {
+    await page.getByText("Loading tasks").waitFor();
+    await ada.isAccessible("a list that loads");
+  };
+  await whileHeld(ada, "**/api/tasks?*", () => page.reload(), isLoading);
+  await page.getByText("No tasks yet.").waitFor();
+  const search = () => page.getByLabel("Search").fill("milk");
+  await whileHeld(ada, "**/api/tasks?*q=milk", search, () => isTurning(".search"));
+  await page.getByText("No tasks contain").waitFor();
+  const open = () => page.getByRole("link", { name: "Trash" }).click({ noWaitAfter: true });
+  await whileHeld(ada, "**/trash*", open, () => isTurning(".turning"));
+  await page.getByRole("heading", { name: "Trash" }).waitFor();
+  const leave = () => ada.press("Sign out");
+  const isLeaving = () => page.getByText("Signing out…").waitFor();
+  await whileHeld(ada, "**/sign-out", leave, isLeaving);
+  await page.waitForURL("**/sign-in");
+  await ada.leave();
+});
+
+/**
+ * Hold the requests to a URL from an action until a condition is met.
+ * @param {Person} person @param {string} url
+ * @param {() => Promise<unknown>} act @param {() => Promise<unknown>} until
+ */
+async function whileHeld({ page }, url, act, until) {
+  let release = () => {};
+  const released = new Promise((resolve) => (release = () => resolve(undefined)));
+  await page.route(url, async (route) => {
+    await released;
+    await route.continue();
+  });
+  await act();
+  await until();
+  release();
+}
 
 test("a list of more than 100 tasks loads page by page, without gaps or duplicates", async () => {
   const ada = await Person.signUp("Ada");
@@ -88,6 +146,7 @@ test("a list of more than 100 tasks loads page by page, without gaps or duplicat
   await ada.page.reload();
   await ada.idle();
   await ada.shows(expected.slice(0, 100));
+  await ada.isAccessible("a list with more pages");
   for (const count of [200, 230]) {
     const before = (await ada.titles()).length;
     const answered = ada.answered("GET");

@@ -8,6 +8,7 @@ import { apiUrl } from "./settings";
 
 const secret = process.env.BETTER_AUTH_SECRET;
 if (!secret) throw new Error("BETTER_AUTH_SECRET is not set");
+const TIMEOUT_MS = 20_000; // longer than the service waits for its database
 const key = new TextEncoder().encode(secret);
 
 const database = new Pool({ connectionString: process.env.AUTH_DATABASE_URL });
@@ -23,10 +24,11 @@ async function sign({ sub, iat, exp }: JWTPayload): Promise<string> {
 async function eraseTasks({ id }: { id: string }): Promise<void> {
   const now = Math.floor(Date.now() / 1000);
   const token = await sign({ sub: id, iat: now, exp: now + 60 });
-  const headers = { Authorization: `Bearer ${token}` };
-  const response = await fetch(`${apiUrl}/api/account`, { method: "DELETE", headers }).catch(
-    () => undefined,
-  );
+  const response = await fetch(`${apiUrl}/api/account`, {
+    method: "DELETE",
+    headers: { Authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).catch(() => undefined);
   if (response?.ok) return;
   const error = (await response?.json().catch(() => undefined)) as { detail?: string } | undefined;
   const why = error?.detail ?? "The service cannot be reached.";

@@ -8,17 +8,33 @@ export type Drafts = { read: () => Kept; write: (kept: Kept) => void };
 
 /** Keep the drafts of one user in this tab. They contain no token. */
 export function keepDrafts(userId: string): Drafts {
-  const name = `tasks:${userId}`;
+  const slot = `tasks:${userId}`;
   return {
-    read: () => JSON.parse(sessionStorage.getItem(name) ?? '{"creates":[]}') as Kept,
+    read: () => {
+      const text = attempt(() => sessionStorage.getItem(slot));
+      return text ? (JSON.parse(text) as Kept) : { creates: [] };
+    },
     write: (kept) => {
-      if (kept.creates.length > 0 || kept.undo) sessionStorage.setItem(name, JSON.stringify(kept));
-      else sessionStorage.removeItem(name);
+      const isEmpty = kept.creates.length === 0 && !kept.undo;
+      attempt(() => {
+        if (isEmpty) sessionStorage.removeItem(slot);
+        else sessionStorage.setItem(slot, JSON.stringify(kept));
+      });
     },
   };
 }
 
 /** Forget the drafts of everybody in this tab, at a sign-out. */
 export function forgetDrafts(): void {
-  sessionStorage.clear();
+  attempt(() => sessionStorage.clear());
+}
+
+/** Use the storage. If it is full or blocked, the page works on, but a reload loses the drafts. */
+function attempt<T>(access: () => T): T | undefined {
+  try {
+    return access();
+  } catch (error) {
+    console.warn("Drafts cannot be kept in this tab.", error);
+    return undefined;
+  }
 }

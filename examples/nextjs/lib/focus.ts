@@ -7,6 +7,31 @@ type List = RefObject<HTMLUListElement | null>;
 
 const ROW = "li[data-key]";
 const NEW_TASK = "#new-task";
+const SEARCH = "#search";
+
+export function focusNewTask(): void {
+  document.querySelector<HTMLElement>(NEW_TASK)?.focus();
+}
+
+export function focusSearch(): void {
+  document.querySelector<HTMLElement>(SEARCH)?.focus();
+}
+
+/** Focus the field that is wrong, or else the first one. */
+export function focusField(form: Element | null | undefined): void {
+  const invalid = form?.querySelector<HTMLElement>("[aria-invalid=true]");
+  (invalid ?? form?.querySelector("input"))?.focus();
+}
+
+/** When a form opens, focus the field that is wrong, or else the first one. */
+export function useFocusInForm(form: RefObject<HTMLFormElement | null>): void {
+  useEffect(() => focusField(form.current), [form]);
+}
+
+/** When an element appears and nothing has the focus, focus it. */
+export function useFocusIfLost(element: RefObject<HTMLElement | null>): void {
+  useEffect(() => placeFocus(element.current), [element]);
+}
 
 /** When a focused row leaves the list, focus the same control of the row that takes its place. */
 export function useFocusInList(list: List): void {
@@ -72,7 +97,7 @@ export function useInterruption(panel: RefObject<HTMLElement | null>): void {
   const before = useRef<Element>(null);
   useEffect(() => {
     before.current ??= document.activeElement;
-    if (!isTyping(before.current)) panel.current?.querySelector("input")?.focus();
+    if (!isTyping(before.current)) focusField(panel.current);
     return () => placeFocus(before.current, document.querySelector(NEW_TASK));
   }, [panel]);
 }

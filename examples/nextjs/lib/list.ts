@@ -28,6 +28,7 @@ export type Named = Pick<Task, "id" | "title">;
  * key of a create is its Idempotency-Key. `theirs` is the version that an edit would overwrite.
  */
 export type Operation = Intent & { key: string; problem?: Problem; theirs?: Task };
+export type Change = Operation & { kind: "change" };
 
 /** A task as the user should see it now. `refused` is a change to it that the service refused. */
 export type Row = { key: string; task: Task; saving?: boolean; refused?: Operation };
@@ -224,8 +225,19 @@ export function differences(one: Task, other: Task): Field[] {
   return FIELDS.filter((field) => JSON.stringify(one[field]) !== JSON.stringify(other[field]));
 }
 
+/** Return the changes that turn the version that the user saw into the one that they typed. */
+export function changesOf(seen: Task, typed: Task): TaskChanges {
+  return Object.fromEntries(differences(seen, typed).map((field) => [field, typed[field]]));
+}
+
+/** Return whether the user can fix a rejected change by editing it. */
+export function isForEditing(refused: Operation | undefined): refused is Change {
+  if (refused?.kind !== "change" || refused.changes.completed !== undefined) return false;
+  return refused.problem?.status === 400 || refused.problem?.status === 413;
+}
+
 /** Return whether `theirs` differs from what the user saw, so that the user must choose. */
-export function isConflict(operation: Operation & { kind: "change" }, theirs: Task): boolean {
+export function isConflict(operation: Change, theirs: Task): boolean {
   const { seen, changes } = operation;
   if (!seen || differences(seen, theirs).length === 0) return false;
   return differences({ ...theirs, ...changes }, theirs).length > 0; // or it was a lost response

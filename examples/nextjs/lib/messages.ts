@@ -2,6 +2,7 @@
 
 import type { Task, TaskChanges } from "./api";
 import type { Field, Named, Notice, Operation } from "./list";
+import type { Status } from "./query";
 
 export const FIELD_NAMES: Record<Field, string> = {
   title: "Title",
@@ -15,6 +16,18 @@ export const PRIORITY_NAMES: Record<Task["priority"], string> = {
   medium: "Medium",
   low: "Low",
 };
+
+export const NOTHING_YET: Record<Status, string> = {
+  all: "No tasks yet. Add your first one.",
+  active: "All done.",
+  completed: "No completed tasks yet.",
+  deleted: "The trash is empty.",
+};
+
+/** Describe the result of a search or filter, for those who cannot see the list. */
+export function describeFound(found: unknown[], hasMore: boolean): string {
+  return hasMore ? `More than ${count(found)} found.` : `${count(found)} found.`;
+}
 
 /** Describe an operation that the service accepted. */
 export function describeDone(operation: Operation, stored: Task[]): Notice {
@@ -34,17 +47,18 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
         ? describeDeleted(operation.tasks)
         : { text: "There were no completed tasks.", seen: true };
     case "restore":
-      return { text: `Restored ${name(operation.tasks)}.`, seen: true };
+      return { text: `Restored ${nameOf(operation.tasks)}.`, seen: true };
   }
 }
 
 export function describeDeleted(tasks: Task[]): Notice {
   const undo = tasks.map(({ id, title }) => ({ id, title }));
-  return { text: `Deleted ${name(tasks)}.`, seen: true, undo };
+  return { text: `Deleted ${nameOf(tasks)}.`, seen: true, undo };
 }
 
-/** Describe an operation that the service refused. */
-export function describeRefused(operation: Operation): string {
+/** Describe an operation that the service refused, beside its row or elsewhere. */
+export function describeRefused(operation: Operation, isBesideRow = false): string {
+  if (isBesideRow) return `Not ${PARTICIPLES[operation.kind]}.`;
   const tasks = operation.kind === "clear" ? "The completed tasks were" : `${subject(operation)}`;
   return `${tasks} not ${PARTICIPLES[operation.kind]}.`;
 }
@@ -61,7 +75,7 @@ const PARTICIPLES: Record<Operation["kind"], string> = {
 function subject(operation: Operation): string {
   if (!("tasks" in operation)) return `${quote(operation.task)} was`;
   return operation.tasks.length === 1
-    ? `${name(operation.tasks)} was`
+    ? `${nameOf(operation.tasks)} was`
     : `${count(operation.tasks)} were`;
 }
 
@@ -79,7 +93,7 @@ export function count(tasks: unknown[], what = "task"): string {
   return `${tasks.length} ${what}${tasks.length === 1 ? "" : "s"}`;
 }
 
-function name(tasks: Named[]): string {
+function nameOf(tasks: Named[]): string {
   const [only, ...others] = tasks;
   return only && others.length === 0 ? quote(only) : count(tasks);
 }

@@ -3,10 +3,10 @@
 import type { Task } from "./api";
 import type { operations } from "./api-types";
 
-type Parameters = NonNullable<operations["listTasks"]["parameters"]["query"]>;
+type ListParameters = NonNullable<operations["listTasks"]["parameters"]["query"]>;
 export type Status = "all" | "active" | "completed" | "deleted";
 export type Priority = Task["priority"];
-export type Sort = NonNullable<Parameters["sort"]>;
+export type Sort = NonNullable<ListParameters["sort"]>;
 export type Query = {
   status: Status;
   q: string;
@@ -65,6 +65,11 @@ export function formatQuery({ status, q, priority, tag, sort }: Query): string {
 /** Return the query parameters of the service. */
 export function toParameters({ q, ...query }: Query) {
   return q.trim() ? { ...query, q: q.trim() } : query;
+}
+
+/** Return whether the list may lack tasks, by its status or a filter. */
+export function isNarrowed(query: Query): boolean {
+  return query.status !== "all" || isFiltered(query);
 }
 
 export function isFiltered({ q, priority, tag }: Query): boolean {

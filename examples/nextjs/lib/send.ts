@@ -3,7 +3,7 @@
 import { isProblem, nextCursor, settle } from "./api";
 import type { Api, Outcome, Problem, Task } from "./api";
 import { isConflict } from "./list";
-import type { Operation } from "./list";
+import type { Change, Operation } from "./list";
 
 const MANY = 100; // the service changes at most so many tasks in one request
 
@@ -34,7 +34,7 @@ export async function send(api: Api, operation: Operation): Promise<Result> {
 }
 
 /** Change a task. With `seen`, ask the user instead of overwriting a version they did not see. */
-async function change(api: Api, operation: Operation & { kind: "change" }): Promise<Result> {
+async function change(api: Api, operation: Change): Promise<Result> {
   const { task, changes, seen } = operation;
   const path = { task_id: task.id };
   let version = seen?.version;
@@ -76,8 +76,8 @@ async function clear(api: Api, operation: Operation & { kind: "clear" }): Promis
     tasks.push(...page.data);
     cursor = nextCursor(page.response);
   } while (cursor);
-  const query = { status: "completed" } as const;
-  const outcome = await settle(api.DELETE("/api/tasks", { params: { query } }));
+  const params = { query: { status: "completed" } } as const;
+  const outcome = await settle(api.DELETE("/api/tasks", { params }));
   return isProblem(outcome) ? outcome : { operation: { ...operation, tasks }, stored: [] };
 }
 

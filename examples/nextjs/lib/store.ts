@@ -295,8 +295,8 @@ export class TaskStore {
   #dispatch(action: Action): void {
     const { operations, notice } = this.#state;
     this.#state = reduce(this.#state, action);
-    if (operations !== this.#state.operations || notice !== this.#state.notice) this.#keep();
     for (const listener of this.#listeners) listener();
+    if (operations !== this.#state.operations || notice !== this.#state.notice) this.#keep();
   }
 
   #keep(): void {

@@ -1,5 +1,7 @@
 import { useRef, useState } from "react";
 
+export type ListSelection = ReturnType<typeof useSelection>;
+
 /** Several selected rows. A shift-click selects the rows between it and the last click. */
 export function useSelection(keys: string[]) {
   const [selecting, setSelecting] = useState(false);
@@ -19,13 +21,13 @@ export function useSelection(keys: string[]) {
     setMarked(next);
   }
 
-  function open(isOpen: boolean): void {
+  function turn(isOn: boolean): void {
     anchor.current = undefined;
-    setSelecting(isOpen);
+    setSelecting(isOn);
     setMarked(new Set());
   }
 
-  return { selecting, selected, toggle, open, selectAll: () => setMarked(new Set(keys)) };
+  return { selecting, selected, toggle, turn, selectAll: () => setMarked(new Set(keys)) };
 }
 
 function between(keys: string[], one: string | undefined, other: string): string[] {

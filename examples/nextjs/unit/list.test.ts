@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Problem, Task } from "../lib/api";
-import { START, isConflict, otherRefusals, reduce, toRows } from "../lib/list";
+import { START, changesOf, isConflict, otherRefusals, reduce, toRows } from "../lib/list";
 import type { Action, Intent, State } from "../lib/list";
 import { EVERYTHING, TRASH, formatQuery } from "../lib/query";
 import type { Query } from "../lib/query";
@@ -216,6 +216,13 @@ test("a stale edit shows the version that it would overwrite", () => {
   );
   const [row] = toRows(state, EVERYTHING, ALL);
   assert.deepEqual([row?.task, row?.refused?.theirs], [theirs, theirs]);
+});
+
+test("an edit sends only the fields that differ from what the user saw", () => {
+  const seen = aTask(1, { description: "Notes", tags: ["home"] });
+  const typed = { ...seen, description: null, tags: ["home", "work"] };
+  assert.deepEqual(changesOf(seen, seen), {});
+  assert.deepEqual(changesOf(seen, typed), { description: null, tags: ["home", "work"] });
 });
 
 for (const [name, theirs, expected] of [

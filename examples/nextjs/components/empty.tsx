@@ -1,0 +1,31 @@
+import { focusSearch } from "@/lib/focus";
+import { NOTHING_YET } from "@/lib/messages";
+import { EVERYTHING, isFiltered } from "@/lib/query";
+import type { Query } from "@/lib/query";
+
+/** Why the list is empty, and a way out. */
+export function Empty({ query, onChange }: { query: Query; onChange: (query: Query) => void }) {
+  if (!isFiltered(query)) return <p>{NOTHING_YET[query.status]}</p>;
+  const { q, priority, tag, status } = query;
+  const parts = [
+    q.trim() && `contain “${q.trim()}”`,
+    status !== "all" && `are ${status}`,
+    priority.length > 0 && `have ${priority.join(" or ")} priority`,
+    tag.length > 0 && `have the tag ${tag.join(" and ")}`,
+  ];
+  return (
+    <>
+      <p>No tasks {parts.filter(Boolean).join(" and ")}.</p>
+      <button
+        type="button"
+        className="more"
+        onClick={() => {
+          onChange({ ...EVERYTHING, sort: query.sort });
+          focusSearch();
+        }}
+      >
+        Clear the filters
+      </button>
+    </>
+  );
+}

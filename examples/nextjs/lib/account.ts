@@ -1,0 +1,48 @@
+/** Signing in and out, and deleting the account. Each returns what went wrong, in words. */
+
+import { authClient } from "./auth-client";
+import { forgetDrafts } from "./drafts";
+
+export type SignInProblem = { field?: "email" | "password"; text: string };
+type AuthError = { status: number; code?: string; message?: string };
+type Answer = { error: AuthError | null };
+
+const UNREACHABLE: Answer = { error: { status: 0, message: "The app cannot be reached. Try again." } };
+
+/** Sign in, or sign up if the form has a name. */
+export async function signIn(form: FormData): Promise<SignInProblem | undefined> {
+  const text = (field: string) => String(form.get(field) ?? "");
+  const credentials = { email: text("email"), password: text("password") };
+  const asked: Promise<Answer> = form.has("name")
+    ? authClient.signUp.email({ ...credentials, name: text("name") })
+    : authClient.signIn.email(credentials);
+  const { error } = await asked.catch(() => UNREACHABLE);
+  return error ? describe(error) : undefined;
+}
+
+function describe({ status, code, message }: AuthError): SignInProblem {
+  if (status === 429) return { text: "Too many attempts. Wait ten seconds, then try again." };
+  const text = message ?? "The request failed. Try again in a moment.";
+  if (code?.startsWith("PASSWORD_")) return { field: "password", text };
+  const isEmail = code === "INVALID_EMAIL" || code?.startsWith("USER_ALREADY_EXISTS");
+  return { field: isEmail ? "email" : undefined, text };
+}
+
+export async function signOut(): Promise<string | undefined> {
+  const { error } = await authClient.signOut().catch(() => UNREACHABLE);
+  if (error) return "Sign-out failed. Try again.";
+  leave();
+}
+
+export async function deleteAccount(password: string): Promise<string | undefined> {
+  const asked: Promise<Answer> = authClient.deleteUser({ password });
+  const { error } = await asked.catch(() => UNREACHABLE);
+  if (error) return error.message ?? "Your account was not deleted. Try again in a moment.";
+  leave();
+}
+
+/** Load a new document without a history entry, so that no data of this user stays in memory. */
+function leave(): void {
+  forgetDrafts();
+  window.location.replace("/sign-in");
+}

@@ -1,0 +1,46 @@
+import type { RefObject } from "react";
+import { focusNewTask, focusSearch, focusedRow, moveFocus } from "./focus";
+import type { Row } from "./list";
+import { useShortcuts } from "./shortcuts";
+import type { TaskStore } from "./store";
+import type { ListSelection } from "./use-selection";
+
+type Page = {
+  list: RefObject<HTMLUListElement | null>;
+  rows: Row[];
+  store: TaskStore;
+  selection: ListSelection;
+  onEdit: (key: string) => void;
+  onUndo: () => void;
+  onHelp: () => void;
+};
+
+/** The shortcuts of the list. Some act on the row that has the focus. */
+export function useListShortcuts({ list, rows, store, selection, onEdit, onUndo, onHelp }: Page) {
+  function onRow(act: (row: Row) => void) {
+    return () => {
+      const row = rows.find(({ key }) => key === focusedRow()?.dataset.key);
+      if (row && row.task.id > 0) act(row);
+    };
+  }
+
+  const complete = ({ task }: Row) =>
+    void store.run({ kind: "change", task, changes: { completed: !task.completed } });
+
+  useShortcuts({
+    n: focusNewTask,
+    "/": focusSearch,
+    j: () => moveFocus(list.current, 1),
+    k: () => moveFocus(list.current, -1),
+    ArrowDown: () => moveFocus(list.current, 1),
+    ArrowUp: () => moveFocus(list.current, -1),
+    c: onRow(complete),
+    e: onRow(({ key }) => onEdit(key)),
+    x: onRow(({ key }) => selection.toggle(key)),
+    X: onRow(({ key }) => selection.toggle(key, true)),
+    Delete: onRow(({ task }) => void store.run({ kind: "delete", task })),
+    z: onUndo,
+    Escape: () => selection.turn(false),
+    "?": onHelp,
+  });
+}
