@@ -160,4 +160,5 @@ def failure_reason(error: DBAPIError) -> str:
     if code and code[:2] not in SERVER_CONDITIONS:
         return str(code)
     words = error.orig.diag.message_primary if code else error.orig  # type: ignore[union-attr]
-    return " ".join(f"{code or ''} {words}".split())[:MAX_REASON]
+    lines = [" ".join(line.split()) for line in f"{code or ''} {words}".splitlines()]
+    return ". ".join(filter(None, lines))[:MAX_REASON]
