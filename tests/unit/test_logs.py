@@ -82,7 +82,7 @@ def test_unreachable_database_is_logged_with_its_reason(make_app: MakeApp, lines
     assert Client(app).get("/ready").status_code == 503
     error, request = lines.parsed()
     assert "Connection refused" in error["exc_info"]
-    assert "Connection refused Is the server running" in error["reason"]
+    assert "Connection refused. Is the server running" in error["reason"]
     assert error["event"] == "database unavailable"
     assert (request["status"], request["error_type"]) == (503, "service_unavailable_error")
     assert "hunter2" not in lines.getvalue()
