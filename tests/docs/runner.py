@@ -111,8 +111,17 @@ def run(steps: list[Step], checkout: Path, port: int, environ: Environment) -> l
     )
     *printed, rest = as_documented(ran.stdout, checkout, port).split(SEPARATOR)
     if len(printed) < len(steps):
-        raise AssertionError(f"{steps[len(printed)].block} failed:\n{rest}")
+        failed = steps[len(printed)].block
+        raise AssertionError(f"{failed} failed:\n{rest}{advice(failed)}")
     return printed
+
+
+def advice(failed: Block) -> str:
+    """Say what to do about a block that failed."""
+    if failed.language != "diff":
+        return ""
+    name = failed.page.name
+    return f"The diffs of {name} no longer fit the code. Write their context lines again."
 
 
 def command(block: Block) -> str:
@@ -124,7 +133,7 @@ def command(block: Block) -> str:
         return with_input('psql -X -q -v ON_ERROR_STOP=1 "$DATABASE_URL"', block.text)
     if block.language == "diff":
         file = re.search(r"^\+\+\+ b/(.*\*.*)$", block.text, re.MULTILINE)
-        return with_input(f"patch --quiet {file[1] if file else '-p1'}", block.text)
+        return with_input(f"patch --quiet --fuzz=0 {file[1] if file else '-p1'}", block.text)
     if block.mark == "exits":
         return f"set +e\n{block.text}\n[ $? = {block.value} ] || exit 1\nset -e"
     return block.text
