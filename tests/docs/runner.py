@@ -215,12 +215,22 @@ def difference(shown: Block, printed: str) -> str:
 
 
 def write_output(shown: Block, printed: str) -> None:
-    """Put what was printed in the place of what a block shows."""
+    """Put what was printed in the place of the lines of a block that do not fit it."""
     lines = shown.page.read_text().split("\n")
     indent = lines[shown.line - 1].partition("`")[0]
     end = shown.line + len(shown.text.splitlines())
-    lines[shown.line : end] = [(indent + line).rstrip() for line in shape(shown, printed)]
+    lines[shown.line : end] = [(indent + line).rstrip() for line in keep_fitting(shown, printed)]
     shown.page.write_text("\n".join(lines))
+
+
+def keep_fitting(shown: Block, printed: str) -> Iterator[str]:
+    """Return the lines of what was printed, or the shown line where it fits."""
+    left = shown.text.splitlines()
+    for line in shape(shown, printed):
+        same = (n for n, old in enumerate(left) if old != ELLIPSIS and fits(mask(old), mask(line)))
+        at = next(same, None)
+        yield line if at is None else left[at]
+        left = left if at is None else left[at + 1 :]
 
 
 def shape(shown: Block, printed: str) -> list[str]:

@@ -73,6 +73,13 @@ def test_output_is_written_into_the_page(folder: Path) -> None:
     assert page.read_text().endswith('  ```json\n  {"id": 1}\n  ```\n- y\n')
 
 
+def test_lines_that_fit_the_output_are_not_written_again(folder: Path) -> None:
+    page = write_page(folder, "```text\nrevision …\nat 2026-01-01T00:00:00Z\na\n```\n")
+    (shown,) = blocks(page)
+    write_output(shown, "revision 0010\nat 2027-02-03T04:05:06Z\nb\n")
+    assert page.read_text() == "```text\nrevision …\nat 2026-01-01T00:00:00Z\nb\n```\n"
+
+
 def test_diff_whose_context_changed_fails_and_says_what_to_do(folder: Path) -> None:
     checkout = folder / "checkout"
     checkout.mkdir()
