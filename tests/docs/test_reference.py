@@ -144,7 +144,8 @@ def test_api_page_has_a_heading_for_every_endpoint() -> None:
 
 def test_api_page_lists_every_field_of_a_task() -> None:
     listed = first_code(rows(API, "field"))
-    assert listed == list(DOCUMENT["components"]["schemas"]["Task"]["properties"])
+    fields = list(DOCUMENT["components"]["schemas"]["Task"]["properties"])
+    assert listed == fields, f"the rows of docs/api.md must be, in this order: {fields}"
 
 
 @pytest.mark.parametrize("place", ["query", "header"])
