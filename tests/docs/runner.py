@@ -116,14 +116,6 @@ def run(steps: list[Step], checkout: Path, port: int, environ: Environment) -> l
     return printed
 
 
-def advice(failed: Block) -> str:
-    """Say what to do about a block that failed."""
-    if failed.language != "diff":
-        return ""
-    name = failed.page.name
-    return f"The diffs of {name} no longer fit the code. Write their context lines again."
-
-
 def command(block: Block) -> str:
     """Return the shell commands that do what a block says."""
     if block.mark == "file":
@@ -141,6 +133,14 @@ def command(block: Block) -> str:
 
 def with_input(command: str, text: str) -> str:
     return f"{command} <<'END_OF_BLOCK'\n{text}END_OF_BLOCK"
+
+
+def advice(failed: Block) -> str:
+    """Say what to do about a block that failed."""
+    if failed.language != "diff":
+        return ""
+    name = failed.page.name
+    return f"The diffs of {name} no longer fit the code. Write their context lines again."
 
 
 def as_documented(text: str, checkout: Path, port: int) -> str:
