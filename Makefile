@@ -73,7 +73,7 @@ migration: .venv/installed .env ## Generate a migration from the models: make mi
 
 openapi: .venv/installed .env ## Regenerate openapi.json.
 	@$(BIN)/flask openapi write openapi.json
-	@echo 'Next: cd examples/nextjs && npm run types'
+	@echo 'Next: cd examples/nextjs && npm ci && npm run types && npm run check'
 
 lint-openapi: .venv/installed ## Check openapi.json with Redocly and Spectral, if Node is installed.
 	@$(BIN)/pytest -n0 -rs tests/openapi

@@ -8,7 +8,6 @@ from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf
 
 from todo_api.limits import (
-    MAX_ID,
     MAX_PAGE_SIZE,
     MAX_TAG_LENGTH,
     MAX_TAGS,
@@ -69,14 +68,20 @@ class PageSize(fields.Integer):
         raise ValidationError(f"Must be a whole number from 1 to {MAX_PAGE_SIZE}.")
 
 
-class TaskId(fields.Integer):
-    """The id of a task: a JSON number. Strings and booleans are invalid."""
+class WholeNumber(fields.Integer):
+    """A JSON number without a fraction. Strings and booleans are invalid."""
+
+    def __init__(self, *, minimum: int, maximum: int, **options: Any) -> None:
+        limits = {"minimum": minimum, "maximum": maximum}
+        options["metadata"] = options.get("metadata", {}) | limits
+        super().__init__(**options)
+        self.minimum, self.maximum = minimum, maximum
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        exact = type(value) is int or (type(value) is float and value <= MAX_EXACT_FLOAT)
-        if exact and 1 <= value <= MAX_ID and value == int(value):
+        exact = type(value) is int or (type(value) is float and abs(value) <= MAX_EXACT_FLOAT)
+        if exact and self.minimum <= value <= self.maximum and value == int(value):
             return int(value)
-        raise ValidationError(f"Must be a whole number from 1 to {MAX_ID}.")
+        raise ValidationError(f"Must be a whole number from {self.minimum} to {self.maximum}.")
 
 
 class CalendarDate(fields.Date):

@@ -11,8 +11,8 @@ from todo_api.fields import (
     NO_NUL_PATTERN,
     BoundedList,
     CalendarDate,
-    TaskId,
     Text,
+    WholeNumber,
     completed_field,
     count_field,
     priority_field,
@@ -92,7 +92,7 @@ class ManyChanges(Input):
     """The same changes to several tasks."""
 
     ids = BoundedList(
-        TaskId(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
+        WholeNumber(minimum=1, maximum=MAX_ID, metadata={"format": "int64"}),
         max_items=MAX_IDS,
         required=True,
         metadata={

@@ -111,7 +111,8 @@ def run(steps: list[Step], checkout: Path, port: int, environ: Environment) -> l
     )
     *printed, rest = as_documented(ran.stdout, checkout, port).split(SEPARATOR)
     if len(printed) < len(steps):
-        raise AssertionError(f"{steps[len(printed)].block} failed:\n{rest}")
+        failed = steps[len(printed)].block
+        raise AssertionError(f"{failed} failed:\n{rest}{advice(failed)}")
     return printed
 
 
@@ -133,7 +134,7 @@ def command(block: Block) -> str:
         return with_input('psql -X -q -v ON_ERROR_STOP=1 "$DATABASE_URL"', block.text)
     if block.language == "diff":
         file = re.search(r"^\+\+\+ b/(.*\*.*)$", block.text, re.MULTILINE)
-        return with_input(f"patch --quiet {file[1] if file else '-p1'}", block.text)
+        return with_input(f"patch --quiet --fuzz=0 {file[1] if file else '-p1'}", block.text)
     if block.mark == "exits":
         return f"set +e\n{block.text}\n[ $? = {block.value} ] || exit 1\nset -e"
     return block.text
@@ -141,6 +142,14 @@ def command(block: Block) -> str:
 
 def with_input(command: str, text: str) -> str:
     return f"{command} <<'END_OF_BLOCK'\n{text}END_OF_BLOCK"
+
+
+def advice(failed: Block) -> str:
+    """Say what to do about a block that failed."""
+    if failed.language != "diff":
+        return ""
+    name = failed.page.name
+    return f"The diffs of {name} no longer fit the code. Write their context lines again."
 
 
 def as_documented(text: str, checkout: Path, port: int) -> str:
@@ -215,12 +224,22 @@ def difference(shown: Block, printed: str) -> str:
 
 
 def write_output(shown: Block, printed: str) -> None:
-    """Put what was printed in the place of what a block shows."""
+    """Put what was printed in the place of the lines of a block that do not fit it."""
     lines = shown.page.read_text().split("\n")
     indent = lines[shown.line - 1].partition("`")[0]
     end = shown.line + len(shown.text.splitlines())
-    lines[shown.line : end] = [(indent + line).rstrip() for line in shape(shown, printed)]
+    lines[shown.line : end] = [(indent + line).rstrip() for line in keep_fitting(shown, printed)]
     shown.page.write_text("\n".join(lines))
+
+
+def keep_fitting(shown: Block, printed: str) -> Iterator[str]:
+    """Return the lines of what was printed, or the shown line where it fits."""
+    left = shown.text.splitlines()
+    for line in shape(shown, printed):
+        same = (n for n, old in enumerate(left) if old != ELLIPSIS and fits(mask(old), mask(line)))
+        at = next(same, None)
+        yield line if at is None else left[at]
+        left = left if at is None else left[at + 1 :]
 
 
 def shape(shown: Block, printed: str) -> list[str]:

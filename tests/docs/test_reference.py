@@ -22,6 +22,7 @@ from tests.docs.markdown import (
 from todo_api.auth import AUTH_FAILURES
 from todo_api.config import Config
 from todo_api.errors import ERROR_TYPES, InputError
+from todo_api.paging import SORT_KEYS
 
 README = ROOT / "README.md"
 API = ROOT / "docs/api.md"
@@ -143,7 +144,8 @@ def test_api_page_has_a_heading_for_every_endpoint() -> None:
 
 def test_api_page_lists_every_field_of_a_task() -> None:
     listed = first_code(rows(API, "field"))
-    assert listed == list(DOCUMENT["components"]["schemas"]["Task"]["properties"])
+    fields = list(DOCUMENT["components"]["schemas"]["Task"]["properties"])
+    assert listed == fields, f"the rows of docs/api.md must be, in this order: {fields}"
 
 
 @pytest.mark.parametrize("place", ["query", "header"])
@@ -151,6 +153,11 @@ def test_api_page_lists_every_parameter(place: str) -> None:
     header = {"query": "parameter", "header": "header"}[place]
     listed = first_code(rows(API, header))
     assert set(listed) >= {each["name"] for each in PARAMETERS if each["in"] == place}
+
+
+def test_api_page_lists_every_sort_order() -> None:
+    (meaning,) = (row[1] for row in rows(API, "parameter") if row[0] == "`sort`")
+    assert set(CODE.findall(meaning.partition("`-`")[0])) == set(SORT_KEYS)
 
 
 def test_api_page_lists_every_error_type() -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.markdown import Block, anchors, blocks, steps
-from tests.docs.runner import shows, write_output
+from tests import ROOT
+from tests.docs.markdown import Block, Step, anchors, blocks, steps
+from tests.docs.runner import run, shows, write_output
 
 HTTP = 'HTTP/1.1 200 OK\r\nETag: "1"\r\n\r\n{"id": 1}'
 
@@ -70,6 +71,23 @@ def test_output_is_written_into_the_page(folder: Path) -> None:
     _, shown = blocks(page)
     write_output(shown, '{"id": 1}')
     assert page.read_text().endswith('  ```json\n  {"id": 1}\n  ```\n- y\n')
+
+
+def test_lines_that_fit_the_output_are_not_written_again(folder: Path) -> None:
+    page = write_page(folder, "```text\nrevision …\nat 2026-01-01T00:00:00Z\na\n```\n")
+    (shown,) = blocks(page)
+    write_output(shown, "revision 0010\nat 2027-02-03T04:05:06Z\nb\n")
+    assert page.read_text() == "```text\nrevision …\nat 2026-01-01T00:00:00Z\nb\n```\n"
+
+
+def test_diff_whose_context_changed_fails_and_says_what_to_do(folder: Path) -> None:
+    checkout = folder / "checkout"
+    checkout.mkdir()
+    (checkout / "x").write_text("a\nB\nc\n")
+    text = "--- a/x\n+++ b/x\n@@ -1,3 +1,4 @@\n a\n b\n+new\n c\n"
+    step = Step(Block(ROOT / "page.md", 1, "diff", text), None)
+    with pytest.raises(AssertionError, match=r"page\.md:1 failed(.|\n)*page\.md no longer fit"):
+        run([step], checkout, 1, {})
 
 
 def test_anchors_are_those_of_github(folder: Path) -> None:

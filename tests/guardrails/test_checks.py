@@ -19,6 +19,7 @@ RULES = {
     r" !?~\*? ": "pattern",
     r"btrim\(": "pattern",
     r" BETWEEN '": "format",
+    r"^\w+ BETWEEN -?\d": "maximum",
 }
 """What a CHECK compares by, and the keyword that its field must then have in openapi.json."""
 

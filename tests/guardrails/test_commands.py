@@ -81,4 +81,5 @@ def test_format_goes_on_after_a_line_that_it_cannot_shorten(folder: Path) -> Non
 def test_openapi_says_that_the_types_of_the_example_follow(folder: Path) -> None:
     (folder / "flask").symlink_to("/bin/true")
     ran = make("openapi", folder, "-o", ".env", f"BIN={folder}")
-    assert (ran.returncode, ran.stdout) == (0, "Next: cd examples/nextjs && npm run types\n")
+    next_commands = "cd examples/nextjs && npm ci && npm run types && npm run check"
+    assert (ran.returncode, ran.stdout) == (0, f"Next: {next_commands}\n")

