@@ -75,8 +75,8 @@ class TaskChanges(Input):
 class NewTask(TaskChanges):
     """A task to create.
 
-    `description` and `due_date` default to null, `completed` to false, `priority` to `medium`, and
-    `tags` to none.
+    `completed` defaults to false, `priority` to `medium`, and `tags` to none. Other fields default
+    to null.
     """
 
     title = title_field(required=True)
