@@ -6,7 +6,7 @@ import socket
 import sys
 from typing import Any
 
-from http_server.worker import JsonLogger, Worker, affordable_connections, stopping
+from http_server.worker import FOR_GOOD, JsonLogger, Worker, affordable_connections, stopping
 from todo_api.config import MAX_BODY_BYTES, POOL_SIZE, Config, ConfigError
 
 
@@ -48,7 +48,7 @@ def post_worker_init(_worker: Any) -> None:
 def when_ready(server: Any) -> None:
     """Set up what gunicorn has no setting for."""
     hold_silent_connections(server)
-    tell_workers_of_a_stop()
+    tell_workers_of_a_stop(server)
 
 
 def hold_silent_connections(server: Any) -> None:
@@ -58,15 +58,21 @@ def hold_silent_connections(server: Any) -> None:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
 
 
-def tell_workers_of_a_stop() -> None:
+def tell_workers_of_a_stop(server: Any) -> None:
     """Let workers tell a stop of the instance from a reload: both send them SIGTERM."""
     handle: Any = signal.getsignal(signal.SIGTERM)
 
     def stop(number: int, frame: Any) -> None:
-        stopping[0] = 1
+        stopping[0] = FOR_GOOD if owns_listeners(server) else 1
         handle(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
+
+
+def owns_listeners(server: Any) -> bool:
+    """Return whether no systemd, supervisor or newer gunicorn (SIGUSR2) has the same sockets."""
+    inherited = server.systemd or any(isinstance(bind, int) for bind in server.address)
+    return not inherited and server.reexec_pid == server.master_pid == 0
 
 
 wsgi_app = "todo_api:create_app()"

@@ -39,6 +39,8 @@ NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 stopping = mmap(-1, 1)
 """One byte that the arbiter shares with its workers: not 0 when the whole instance stops."""
+FOR_GOOD = 2
+"""Its value if no other process has the listening sockets."""
 
 
 class JsonLogger(Logger):
@@ -146,7 +148,7 @@ class Worker(ThreadWorker):
     def close_listeners(self) -> None:
         """Close them first: while the last requests are served, the kernel would accept more."""
         for listener in self.sockets:
-            if stopping[0]:
+            if stopping[0] == FOR_GOOD:
                 refuse_connections(listener)
             before = -1
             while before < self.nr_conns:

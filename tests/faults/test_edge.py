@@ -1,5 +1,7 @@
 """How long strangers can keep a worker from the others: the figures that SECURITY.md states."""
 
+import re
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +10,7 @@ from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -224,3 +227,23 @@ def test_stopping_instance_answers_or_refuses_every_connection(
             server.process.terminate()
             assert all(client.result(60) for client in running)
         assert server.process.wait(40) == 0
+
+
+def test_instance_that_has_handed_over_its_socket_leaves_it_open(
+    config: Config, tmp_path: Path
+) -> None:
+    """gunicorn's upgrade: SIGUSR2 starts a new one on the same socket, then the old one ends."""
+    with Server(tmp_path / "log", config.database_url) as server:
+        server.process.send_signal(signal.SIGUSR2)
+        booted = re.compile(r"Booting worker")
+        wait_until(lambda: len(booted.findall(server.log.read_text())) == 2, "no new instance")
+        (successor,) = (
+            child for child in psutil.Process(server.process.pid).children() if child.children()
+        )
+        try:
+            server.process.terminate()
+            assert server.process.wait(40) == 0
+            assert seconds_of_health(server) < 30
+        finally:
+            successor.terminate()
+            successor.wait(40)

@@ -9,6 +9,7 @@ from typing import Any
 import gunicorn
 import pytest
 from gunicorn import util
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import SocketUnreader
@@ -58,6 +59,8 @@ def test_overridden_method_has_the_expected_parameters(
             "existing connections\n        self.set_accept_enabled(False)",
         ),
         (ThreadWorker.load_wsgi, "self.wsgi = self.app.wsgi()"),
+        (Arbiter.stop, "self.reexec_pid == self.master_pid == 0\n            and not self.systemd"),
+        (Arbiter.start, "sock.create_sockets(self.cfg, self.log, fds)"),
         (ThreadWorker.run, "self.murder_keepalived()\n            self.murder_pending()"),
         (ThreadWorker.accept, "self.nr_conns += 1"),
         (ThreadWorker.accept, "self.enqueue_req(conn)"),
