@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,18 @@ import pytest
 from tests import SECRET
 from tests.support.api import next_link
 from tests.support.client import Token
-from tests.support.serving import Server, ask
+from tests.support.serving import Server, ask, workers
+from tests.support.waiting import wait_until
 from todo_api.config import MAX_BODY_BYTES, Config
+
+
+def test_reload_replaces_the_workers(config: Config, tmp_path: Path) -> None:
+    with Server(tmp_path / "log", config.database_url) as server:
+        before = workers(server)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not before & workers(server), "an old worker still runs")
+        connection = server.connect()
+        assert ask(connection, "GET", "/health", "")[0].status == 200
 
 
 @pytest.fixture(scope="module")
