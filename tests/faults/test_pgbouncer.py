@@ -123,7 +123,7 @@ def test_outage_behind_the_pooler_is_logged_with_a_reason_and_one_traceback(
     cluster.start()
     failures = [line for line in pooled.lines() if line["event"] == "database unavailable"]
     assert len(failures) == 20
-    assert {line["reason"].partition(" This")[0] for line in failures} == {
+    assert {line["reason"].partition(". This")[0] for line in failures} == {
         "server closed the connection unexpectedly"
     }
     assert sum("exc_info" in line for line in failures) == 1

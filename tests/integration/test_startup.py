@@ -181,7 +181,9 @@ def test_flask_run_ends_with_a_curl_line_that_works(tmp_path: Path, database_url
         wait_until(lambda: "Bearer" in log.read_text(), "nothing is printed")
         printed = log.read_text()
         assert f"  docs   http://localhost:{port}/docs\n" in printed
-        assert f"  data   database {sa.make_url(database_url).database} on /" in printed
+        url = sa.make_url(database_url)
+        place = url.host or url.query["host"]
+        assert f"  data   database {url.database} on {place}" in printed
         line = printed.strip().splitlines()[-1]
         assert line.startswith("curl ")
         created = subprocess.run(
