@@ -23,7 +23,6 @@ pooled: .venv/installed ## Run the service's tests through PgBouncer, if it is i
 
 e2e: .venv/installed ## Check the front end of examples/nextjs and test it in Chromium, if Node is installed.
 	@$(BIN)/python examples/nextjs/run.py e2e
-	@$(BIN)/python examples/nextjs/run.py guide
 
 screenshots: .venv/installed ## Take the pictures of the front end again.
 	@$(BIN)/python examples/nextjs/run.py screenshots

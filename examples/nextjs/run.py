@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -36,6 +36,7 @@ NEXT = [str(HERE / "node_modules/.bin/next")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TELEMETRY = {"NEXT_TELEMETRY_DISABLED": "1"}
 TEST = ["node", "--test", "--test-concurrency=1", "--test-timeout=180000", "--test-reporter=spec"]
+TEST_GUIDE = [*TEST, "e2e/guide.mjs"]
 GUIDE = ROOT / "docs/nextjs.md"
 GUIDE_APP = HERE / ".guide"  # here, so that it finds the packages of the example
 ENDED = "One of the processes stopped. The lines above say why."
@@ -46,6 +47,7 @@ LAYOUT = """export default function Layout({ children }: { children: React.React
 """
 
 Environment = dict[str, str]
+Command = Sequence[str | Path]
 
 
 def demo() -> None:
@@ -77,13 +79,27 @@ def demo() -> None:
 
 
 def e2e() -> None:
-    """Test the app in Chromium, with gunicorn and a PostgreSQL that the tests may stop."""
-    files = sorted(str(file.relative_to(HERE)) for file in HERE.glob("e2e/*.test.mjs"))
-    drive([*TEST, *files[::2]], [*TEST, *files[1::2]], first=["npm", "run", "check"])
+    """Test the app and that of docs/nextjs.md in Chromium, with gunicorn and PostgreSQL."""
+    largest_first = sorted(HERE.glob("e2e/*.test.mjs"), key=lambda file: -file.stat().st_size)
+    files = [str(file) for file in largest_first]
+    half, other_half = [*TEST, *files[::2]], [*TEST, *files[1::2]]
+    write_guide()
+    drive(
+        (half, HERE),
+        (other_half, HERE),
+        (TEST_GUIDE, GUIDE_APP),
+        first=["npm", "run", "check"],
+    )
 
 
 def guide() -> None:
-    """Build the app of docs/nextjs.md as it stands there, and test it in Chromium."""
+    """Test only the app of docs/nextjs.md."""
+    write_guide()
+    drive((TEST_GUIDE, GUIDE_APP))
+
+
+def write_guide() -> None:
+    """Write the app of docs/nextjs.md as it stands there."""
     atexit.register(shutil.rmtree, GUIDE_APP, ignore_errors=True)
     files = dict(
         re.findall(r"<!-- file: (\S+) -->\n```tsx?\n(.*?)```", GUIDE.read_text(), re.DOTALL)
@@ -94,16 +110,15 @@ def guide() -> None:
     for name, text in files.items():
         (GUIDE_APP / name).parent.mkdir(parents=True, exist_ok=True)
         (GUIDE_APP / name).write_text(text)
-    drive([*TEST, "e2e/guide.mjs"], site=GUIDE_APP)
 
 
 def screenshots() -> None:
     """Take the pictures of the READMEs again."""
-    drive(["node", "e2e/screenshots.mjs"])
+    drive((["node", "e2e/screenshots.mjs"], HERE))
 
 
-def drive(*commands: list[str], first: list[str] | None = None, site: Path = HERE) -> None:
-    """Build the app in ``site``, and run commands that drive Chromium against it, all at once.
+def drive(*runs: tuple[Command, Path], first: Command | None = None) -> None:
+    """Run commands that drive Chromium, all at once, each against the app in a folder.
 
     Each command has its own service, app and database. Its output follows when it has ended.
     """
@@ -116,13 +131,14 @@ def drive(*commands: list[str], first: list[str] | None = None, site: Path = HER
         subprocess.run(first, cwd=HERE, env=os.environ | TELEMETRY, check=True)
     subprocess.run(["npm", "run", "types", "--", "--check"], cwd=HERE, check=True)
     # The app reads its settings when it runs. The build only wants them to be there.
-    build(page_settings("http://localhost", "http://localhost", secrets.token_hex(), ""), site)
+    settings = page_settings("http://localhost", "http://localhost", secrets.token_hex(), "")
+    for site in dict.fromkeys(site for _, site in runs):
+        build(settings, site)
     with ThreadPoolExecutor() as pool:
-        run = partial(run_in_chromium, browser=str(browser), site=site)
-        sys.exit(max(pool.map(run, commands)))
+        sys.exit(max(pool.map(partial(run_in_chromium, str(browser)), *zip(*runs, strict=True))))
 
 
-def run_in_chromium(command: list[str], browser: str, site: Path) -> int:
+def run_in_chromium(browser: str, command: Command, site: Path) -> int:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder)  # runs after the server in this folder has stopped
