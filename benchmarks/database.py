@@ -100,8 +100,8 @@ def explain(database: Database) -> str:
         lines = connection.exec_driver_sql(
             f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {compiled}",
             dict.fromkeys(compiled.params) | values,
-        )
-    text = "\n".join(lines.scalars())
+        ).scalars()
+        text = "\n".join(lines)
     assert "Index Scan" in text, text
     assert "Sort" not in text, text
     return text
