@@ -31,9 +31,11 @@ end
 function done(summary, latency, requests)
   local errors = summary.errors
   print(string.format(
-    '{"requests": %d, "seconds": %f, "p50": %f, "p99": %f, "failed": %d}',
+    '{"requests": %d, "seconds": %f, "p50": %f, "p99": %f,'
+      .. ' "failed": %d, "refused": %d, "timeouts": %d}',
     summary.requests, summary.duration / 1e6,
     latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    errors.status + errors.connect + errors.read + errors.write + errors.timeout
+    errors.status + errors.connect + errors.read + errors.write + errors.timeout,
+    errors.status, errors.timeout
   ))
 end

@@ -117,6 +117,7 @@ def load(served: Served, operation: Operation, number: int = 0, **how: int) -> S
     ran = subprocess.run(
         [
             *("wrk", "-t1", f"-c{clients}", f"-d{how.get('seconds', SECONDS)}s", "--latency"),
+            "--timeout=10s",  # a request that waits for a checkpoint is slow, and no failure
             *("-s", HERE / "load.lua", f"http://127.0.0.1:{served.port}", "--"),
             *(operation.method, operation.path, operation.body or "-", str(number)),
             ",".join(token(user) for user in operation.users),
