@@ -88,4 +88,6 @@ keepalive = 75
 control_socket_disable = True
 forwarder_headers = ""  # a client's SCRIPT_NAME and PATH_INFO headers are no setting of ours
 secure_scheme_headers: dict[str, str] = {}  # no answer depends on the scheme
+# Neither of these depends on the client, so gunicorn need not look its address up for each request.
+forwarded_allow_ips = "*"
 logger_class = JsonLogger

@@ -14,6 +14,7 @@ PATIENCE = 8.0  # seconds
 LEAST_RATE = 4096  # bytes a second
 STEP = 1.0  # seconds between checks of how much the client has read
 MAX_HELD_BYTES = 64 * 1024
+AT_ONCE = int(socket.MSG_DONTWAIT)  # an enum's `|` runs Python
 
 
 class ClientSocket(socket.socket):
@@ -50,7 +51,7 @@ class ClientSocket(socket.socket):
     def recv(self, size: int, flags: int = 0) -> bytes:
         while True:
             try:
-                received = super().recv(size, flags | socket.MSG_DONTWAIT)
+                received = super().recv(size, flags | AT_ONCE)
             except BlockingIOError:
                 if self.limit == 0:
                     raise
@@ -98,7 +99,7 @@ class ClientSocket(socket.socket):
         rest = memoryview(data)
         while True:
             try:
-                sent = super().send(rest, flags | socket.MSG_DONTWAIT)
+                sent = super().send(rest, flags | AT_ONCE)
             except BlockingIOError:
                 if self.limit == 0:
                     raise

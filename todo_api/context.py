@@ -6,6 +6,7 @@ from typing import Any, cast
 import flask
 from flask import Flask, current_app
 from flask.ctx import _AppCtxGlobals
+from flask.sessions import NullSession, SessionInterface
 from sqlalchemy.orm import Session
 
 from todo_api.config import Config
@@ -25,10 +26,20 @@ class RequestState(_AppCtxGlobals):
 g = cast(RequestState, flask.g)
 
 
+class NoSessions(SessionInterface):
+    """Gives every request the same empty session: the user is in the token."""
+
+    empty = NullSession()
+
+    def open_session(self, *_: Any) -> NullSession:
+        return self.empty
+
+
 class App(Flask):
     """Flask without async views. It asks of each function of each request whether it is one."""
 
     app_ctx_globals_class = RequestState
+    session_interface = NoSessions()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

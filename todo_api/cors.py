@@ -39,20 +39,21 @@ def init_app(app: Flask, config: Config) -> None:
     options = get_cors_options(app, OPTIONS | {"origins": config.frontend_origins})
 
     def allow_origin(response: Response) -> Response:
-        # flask-cors's own hook takes as long for a request that no browser sent.
-        return set_cors_headers(response, options) if "Origin" in request.headers else response
+        origin = request.environ.get("HTTP_ORIGIN")
+        if not origin:
+            return response  # flask-cors's own hook takes as long for a request without an Origin
+        response = set_cors_headers(response, options)
+        if "Access-Control-Allow-Origin" not in response.headers:
+            warn_of_refused(origin)
+        return response
 
-    app.after_request(warn_of_refused_origin)  # first: it runs after allow_origin
     app.after_request(allow_origin)
 
 
-def warn_of_refused_origin(response: Response) -> Response:
+def warn_of_refused(origin: str) -> None:
     """Log an origin that gets no CORS headers: its page only sees "Failed to fetch"."""
-    origin = request.environ.get("HTTP_ORIGIN", "")
-    refused = origin and "Access-Control-Allow-Origin" not in response.headers
-    if refused and origin.partition("://")[2] != request.host:  # a page of this host needs none
+    if origin.partition("://")[2] != request.host:  # a page of this host needs none
         logger.warning(
             "origin refused: if it is yours, add it to FRONTEND_URL",
             extra={"origin": ascii(origin[:MAX_ORIGIN])[1:-1]},
         )
-    return response

@@ -97,14 +97,16 @@ def log_failure(error: DBAPIError | PoolTimeout) -> None:
 
 def session() -> Session:
     """Return the session of this request. Its connection commits each statement by itself."""
-    if "session" not in g:
-        g.session = Session(current_app.extensions["engine"])
-    return g.session
+    found: Session | None = g.get("session")
+    if found is None:
+        found = g.session = Session(current_app.extensions["engine"], autoflush=False)
+    return found
 
 
 def close_session(_: BaseException | None) -> None:
-    if "session" in g:
-        g.pop("session").close()
+    found: Session | None = g.pop("session", None)
+    if found is not None:
+        found.close()
 
 
 def make_engine(config: Config) -> Engine:

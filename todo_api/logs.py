@@ -15,7 +15,7 @@ from random import getrandbits
 from typing import Any
 
 import orjson
-from flask import Flask, has_request_context, request
+from flask import Flask, has_app_context, request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
@@ -53,6 +53,9 @@ def init_app(app: Flask, config: Config) -> None:
         }
     )
     logging.getLogger("werkzeug").addFilter(is_no_access_line)
+    # No line has these, so do not look them up (logging's HOWTO, "Optimization").
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = False
     app.before_request(start_request)
     app.after_request(log_request)
 
@@ -68,15 +71,16 @@ def start_request() -> None:
 def log_request(response: Response) -> Response:
     """Log one line for the request, and return its id in `X-Request-ID`."""
     method, rule = request.method, request.url_rule
-    response.headers.add("X-Request-ID", g.request_id)
+    state = vars(g)
+    response.headers.add("X-Request-ID", state["request_id"])
     fields = {
         "method": method if method in METHODS else "other",
         "route": rule.rule if rule else None,
         "status": response.status_code,
-        "duration_ms": round((time.perf_counter() - g.started) * 1000, 1),
-        "user": pseudonym(g.user, settings()) if "user" in g else None,
-        "error_type": g.get("error_type"),
-        "auth_failure": g.get("auth_failure"),
+        "duration_ms": round((time.perf_counter() - state["started"]) * 1000, 1),
+        "user": pseudonym(state["user"], settings()) if "user" in state else None,
+        "error_type": state.get("error_type"),
+        "auth_failure": state.get("auth_failure"),
     }
     logger.info(
         "request", extra={name: value for name, value in fields.items() if value is not None}
@@ -126,8 +130,8 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC),
         }
         line |= {name: vars(record)[name] for name in vars(record) if name not in STANDARD_FIELDS}
-        if has_request_context() and "request_id" in g:
-            line["request_id"] = g.request_id
+        if has_app_context() and (request_id := g.get("request_id")):
+            line["request_id"] = request_id
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
