@@ -3,8 +3,7 @@
 import select
 import socket
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from fcntl import ioctl
 from termios import TIOCOUTQ
 from time import monotonic
@@ -33,7 +32,7 @@ class ClientSocket(socket.socket):
     seconds_to_take = PATIENCE
     sent = 0
     limit: float | None = None  # seconds that one call may wait, as in `settimeout`
-    held: bytes | None = None  # what is to be sent, while `hold` is in effect
+    held: bytes | None = None  # what is to be sent, between `hold` and `drop_held`
 
     def setblocking(self, flag: bool) -> None:
         self.limit = None if flag else 0.0
@@ -73,15 +72,13 @@ class ClientSocket(socket.socket):
         self.sendall(data, flags)
         return len(data)
 
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Hold what is sent until the end of a `with`, or until it is large."""
+    def hold(self) -> None:
+        """Hold what is sent from now on, until `send_held` or until it is large."""
         self.held = b""
-        try:
-            yield
-            self.send_held()
-        finally:
-            self.held = None
+
+    def drop_held(self) -> None:
+        """Hold no longer, and forget what has not been sent."""
+        self.held = None
 
     def send_held(self) -> None:
         if self.held:

@@ -198,8 +198,13 @@ class Worker(ThreadWorker):
     def handle_request(self, req: Any, conn: Connection) -> Any:
         conn.request = req
         self.last_used = monotonic()
-        with conn.sock.hold():
-            return super().handle_request(req, conn)
+        conn.sock.hold()
+        try:
+            outcome = super().handle_request(req, conn)
+            conn.sock.send_held()
+        finally:
+            conn.sock.drop_held()
+        return outcome
 
     def next_request_ready(self, conn: Connection) -> bool:
         """Return whether another request is there, or comes within moments."""

@@ -7,7 +7,6 @@ import flask
 from flask import Flask, current_app
 from flask.ctx import _AppCtxGlobals
 from flask.sessions import NullSession, SessionInterface
-from sqlalchemy.orm import Session
 
 from todo_api.config import Config
 
@@ -20,7 +19,6 @@ class RequestState(_AppCtxGlobals):
     user: str  # auth.py: the subject of the token
     auth_failure: str  # auth.py: why the token was refused, for the log alone
     error_type: str  # errors.py: of the body that was written
-    session: Session  # db.py
 
 
 g = cast(RequestState, flask.g)
