@@ -7,6 +7,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from todo_api import watchdog
@@ -20,10 +21,18 @@ UTC_TIMESTAMPTZ = psycopg2.extensions.new_type(
 )
 
 
+class DriverArray(ARRAY[Any]):
+    """An array as psycopg2 reads it. SQLAlchemy would copy the list of each row."""
+
+    def result_processor(self, dialect: Any, coltype: object) -> Any:
+        """Process nothing."""
+
+
 class Dialect(PGDialect_psycopg2):
     """Asks the server nothing that a request does not need."""
 
     supports_statement_cache = True
+    colspecs = {**PGDialect_psycopg2.colspecs, ARRAY: DriverArray}  # noqa: RUF012
 
     def initialize(self, _connection: Any) -> None:
         """Skip SQLAlchemy's first-connection queries.
