@@ -105,6 +105,7 @@ def test_probe_is_an_endpoint(name: str) -> None:
 def test_platform_sends_no_more_requests_than_there_are_threads() -> None:
     fly, cloud_run = read("fly.toml"), read("cloudrun.yaml")["spec"]["template"]["spec"]
     limits = {fly["http_service"]["concurrency"]["hard_limit"], cloud_run["containerConcurrency"]}
+    limits |= set(map(int, re.findall("maxconn ([0-9]+)", (DEPLOY / "haproxy.cfg").read_text())))
     assert limits == {2 * POOL_SIZE}
     assert {processes(name) for name in ("fly.toml", "cloudrun.yaml")} == {1}
 

@@ -22,7 +22,7 @@ from tests.support.balancer import HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.load import Load, assert_kept
 from tests.support.postgres import Cluster
-from tests.support.serving import Server, answers, free_port, workers
+from tests.support.serving import Server, answers, ask, free_port, workers
 from tests.support.sync import Person, Replica, Reply
 from tests.support.waiting import wait_until
 from todo_api import create_app
@@ -235,6 +235,26 @@ def test_creates_retried_over_killed_instances_happen_once(
             instances.kill(number)
 
     assert_each_create_happened_once(cluster, balancer, token(user), kill_each)
+
+
+def test_balancer_passes_on_the_responses_of_instances_while_the_database_is_away(
+    cluster: Cluster, balancer: Balancer, token: Token, user: str
+) -> None:
+    connection = balancer.connect()
+    cluster.stop("immediate")
+    try:
+        wait_until(
+            lambda: ask(connection, "GET", "/health", "")[0].headers["X-Served-By"] is None,
+            "an instance still counts as ready",
+        )
+        assert ask(connection, "GET", "/health", "")[1] == {"status": "ok"}
+        response, error = ask(connection, "GET", "/api/tasks", token(user))
+    finally:
+        cluster.start()
+    assert (response.status, error["error_type"]) == (503, "service_unavailable_error")
+    assert response.headers["Retry-After"] == "1"
+    assert response.headers["X-Request-ID"]
+    wait_until(lambda: answers(balancer), "the service is not ready again")
 
 
 def test_cursor_and_sync_token_of_one_instance_are_good_on_the_others(
