@@ -174,6 +174,19 @@ def test_nginx_behind_a_proxy_limits_each_client(config: Config, folder: Path) -
     assert statuses[-2:] == [429, 200]
 
 
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) -> None:
+    errors = folder / "errors"
+    with (
+        Server(folder / "log", config.database_url) as server,
+        Nginx(folder, [server.port], {"error_log stderr": f"error_log {errors}"}) as proxy,
+    ):
+        server.stop(server.process)
+        response, _ = ask(proxy.connect(), "GET", "/api/tasks?q=private", "")
+        assert response.status == 502
+    assert "private" not in errors.read_text()
+
+
 @pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed")
 def test_haproxy_limits_each_client(config: Config, folder: Path) -> None:
     by_header = {"track-sc0 src": "track-sc0 hdr_ip(x-forwarded-for,-1)"}

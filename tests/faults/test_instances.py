@@ -213,6 +213,17 @@ def test_instances_behind_nginx_are_replaced_without_a_failed_request(
     assert_kept(cluster, load)
 
 
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+def test_nginx_soon_uses_instances_that_were_all_away(instances: Instances, tmp_path: Path) -> None:
+    with Nginx(tmp_path, instances.ports) as proxy:
+        for number in range(COUNT):
+            instances.stop(number)
+        wait_until(lambda: not answers(proxy), "an instance still answers")
+        for port in instances.ports:
+            instances.start(port)
+        wait_until(lambda: answers(proxy), "nginx does not use the instances", seconds=3)
+
+
 def test_killed_instance_fails_only_what_it_was_serving(
     cluster: Cluster, instances: Instances, balancer: Balancer, tokens: list[str]
 ) -> None:

@@ -70,11 +70,13 @@ class Nginx(Endpoint):
         paths = "".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
         own = {
             "http {": f"http {{ {paths}",
-            "server api:8000;": "".join(f"server 127.0.0.1:{port};" for port in ports),
             "listen 80": f"listen 127.0.0.1:{self.port}",
         }
         options = f"daemon off; error_log stderr; pid {folder}/nginx.pid;\n"
         text = changed("nginx.conf", own | (changes or {}))
+        servers = "".join(rf"server 127.0.0.1:{port}\g<1>;" for port in ports)
+        text, count = re.subn(r"server api:8000(.*);", servers, text)
+        assert count == 1
         (folder / "nginx.conf").write_text(options + text)
 
     def command(self, *options: str) -> list[str]:
