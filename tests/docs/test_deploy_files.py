@@ -38,8 +38,8 @@ KEYS = {
     " http_service internal_port force_https auto_stop_machines concurrency"
     " type soft_limit hard_limit checks method path interval timeout grace_period vm memory"
     " cpu_kind cpus",
-    "render.yaml": "services type name runtime plan region autoDeployTrigger dockerfilePath preDeployCommand"
-    " healthCheckPath maxShutdownDelaySeconds numInstances envVars key sync value",
+    "render.yaml": "services type name runtime plan region autoDeployTrigger dockerfilePath"
+    " preDeployCommand healthCheckPath maxShutdownDelaySeconds numInstances envVars key sync value",
     "railway.json": "$schema build builder dockerfilePath deploy preDeployCommand healthcheckPath"
     " healthcheckTimeout numReplicas overlapSeconds drainingSeconds restartPolicyType",
     "cloudrun.yaml": "apiVersion kind metadata name spec template annotations"
