@@ -1,5 +1,6 @@
 -- The owner migrates (DATABASE_URL_UNPOOLED). The service reads and writes rows (DATABASE_URL).
--- Run it in the new database, before the first migration, as a role that may create roles.
+-- Run it once in the new database, before the first migration. Run it as the owner of the database,
+-- who must also be allowed to create roles: another role only gets a warning from GRANT.
 CREATE ROLE todo_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE todo_service LOGIN PASSWORD :'service_password';
 GRANT todo_owner TO CURRENT_USER;

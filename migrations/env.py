@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any
 
+import click
 from alembic import context
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
@@ -140,8 +141,27 @@ def migrate(engine: Engine) -> None:
         event.listen(connection, "begin", set_limits)
         event.listen(connection, "commit", reset_session)
         configure("LOCAL", connection=connection)
+        if is_upgrade() and (unknown := unknown_revision()):
+            logger.warning(
+                "The database has revision %s, which this version does not know:"
+                " a newer version made it. Nothing to upgrade.",
+                unknown,
+            )
+            return
         with context.begin_transaction():
             context.run_migrations()
+
+
+def is_upgrade() -> bool:
+    """Return whether this is `flask db upgrade`, and not another command or a program."""
+    command = click.get_current_context(silent=True)
+    return command is not None and command.info_name == "upgrade"
+
+
+def unknown_revision() -> str:
+    """Return the revision of the database if no file here has it, or else an empty string."""
+    known = {script.revision for script in context.script.walk_revisions()}
+    return ", ".join(set(context.get_context().get_current_heads()) - known)
 
 
 def set_limits(connection: Connection) -> None:

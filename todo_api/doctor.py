@@ -35,6 +35,8 @@ FACTS = text(
     " rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls AS powerful,"
     " coalesce(has_table_privilege(to_regclass('alembic_version'), 'SELECT'), false)"
     " AS shows_revision,"
+    " coalesce(has_table_privilege(to_regclass('alembic_version'), 'INSERT, UPDATE, DELETE'),"
+    " false) AS writes_revision,"
     " ARRAY(SELECT name FROM unnest(:tables) AS name JOIN pg_class ON oid = to_regclass(name)"
     " WHERE pg_has_role(relowner, 'USAGE')) AS owned,"
     " ARRAY(SELECT name FROM unnest(:tables) AS name JOIN pg_class ON oid = to_regclass(name)"
@@ -72,9 +74,14 @@ def check() -> Iterator[Finding]:
         with current_app.extensions["engine"].connect() as connection:
             yield from check_in_database(connection)
     except DBAPIError as error:
-        yield Finding("fail", "connection", f"{failure_reason(error)} Check DATABASE_URL.")
+        yield Finding("fail", "connection", f"{sentence(error)} Check DATABASE_URL.")
     if settings().database_url_unpooled:
         yield check_in_migrations()
+
+
+def sentence(error: DBAPIError) -> str:
+    """Return why connecting failed, with one full stop at the end."""
+    return f"{failure_reason(error).rstrip('?.')}."
 
 
 def check_in_database(connection: Connection) -> Iterator[Finding]:
@@ -159,6 +166,9 @@ def check_rights(facts: Row[Any]) -> Finding:
         return Finding(
             "warn", "rights", f"the role {too_many}. Use another role, with only: {GRANT} it"
         )
+    if facts.writes_revision:
+        advice = f"As the owner: REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {facts.role}"
+        return Finding("warn", "rights", f"the role may change alembic_version. {advice}")
     return Finding("ok", "rights", f"{', '.join(RIGHTS)}; the role owns nothing")
 
 
@@ -193,8 +203,8 @@ def check_in_migrations() -> Finding:
             facts = connection.execute(FACTS).one()
             host = connection.connection.dbapi_connection.info.host  # type: ignore[union-attr]
     except DBAPIError as error:
-        reason = failure_reason(error)
-        return Finding("fail", "migrations", f"{reason} Check DATABASE_URL_UNPOOLED.")
+        advice = "Check DATABASE_URL_UNPOOLED."
+        return Finding("fail", "migrations", f"{sentence(error)} {advice}")
     if "-pooler" in host:
         advice = "Set DATABASE_URL_UNPOOLED to the direct URL."
         return Finding("warn", "migrations", f"{host} is a pooler. {advice}")

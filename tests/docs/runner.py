@@ -33,7 +33,7 @@ MASKS = {
     r"(?<![\w.])\.?[\w-]{16,}(\.[\w-]{16,})+": "TOKEN",
     r"\b[0-9a-f]{16,64}\b": "HEX",
     r"(?<![\w.])(?!127\.)\d+\.\d+(\.\d+)*": "0.0",
-    r'("p95": ?)\d+(?=})': r"\g<1>0.0",  # jq leaves out a fraction of 0
+    r'("(?:p95|duration_ms)": ?)\d+(?=})': r"\g<1>0.0",  # jq leaves out a fraction of 0
     r"\bpid:? \d+": "pid 1",
 }
 

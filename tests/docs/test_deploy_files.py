@@ -35,14 +35,15 @@ KEYS = {
     " security_opt command environment depends_on condition restart stop_grace_period ports"
     " volumes",
     "fly.toml": "app primary_region kill_signal kill_timeout deploy release_command strategy env"
-    " http_service internal_port force_https auto_stop_machines min_machines_running concurrency"
+    " http_service internal_port force_https auto_stop_machines concurrency"
     " type soft_limit hard_limit checks method path interval timeout grace_period vm memory"
     " cpu_kind cpus",
-    "render.yaml": "services type name runtime plan dockerfilePath preDeployCommand"
-    " healthCheckPath maxShutdownDelaySeconds numInstances envVars key sync value",
+    "render.yaml": "services type name runtime plan region autoDeployTrigger dockerfilePath"
+    " preDeployCommand healthCheckPath maxShutdownDelaySeconds numInstances envVars key sync value",
     "railway.json": "$schema build builder dockerfilePath deploy preDeployCommand healthcheckPath"
     " healthcheckTimeout numReplicas overlapSeconds drainingSeconds restartPolicyType",
     "cloudrun.yaml": "apiVersion kind metadata name spec template annotations"
+    " run.googleapis.com/invoker-iam-disabled"
     " autoscaling.knative.dev/minScale autoscaling.knative.dev/maxScale containerConcurrency"
     " timeoutSeconds containers image ports containerPort env value valueFrom secretKeyRef key"
     " resources limits cpu memory startupProbe livenessProbe httpGet path port periodSeconds"
@@ -95,16 +96,24 @@ def test_release_migrates(name: str) -> None:
     assert " ".join(words).split() == RELEASE
 
 
-@pytest.mark.parametrize("name", [name for name in KEYS if name != "compose.yaml"])
-def test_probe_is_an_endpoint(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "paths"),
+    [
+        ("fly.toml", ["/health"]),
+        ("render.yaml", ["/health"]),
+        ("railway.json", ["/ready"]),
+        ("cloudrun.yaml", ["/ready", "/health"]),
+    ],
+)
+def test_only_a_probe_that_gates_a_release_uses_the_database(name: str, paths: list[str]) -> None:
     names = ("path", "healthCheckPath", "healthcheckPath")
-    paths = {value for key, value in walk(read(name)) if key in names}
-    assert {"/ready"} <= paths <= {"/ready", "/health"}
+    assert [value for key, value in walk(read(name)) if key in names] == paths
 
 
 def test_platform_sends_no_more_requests_than_there_are_threads() -> None:
     fly, cloud_run = read("fly.toml"), read("cloudrun.yaml")["spec"]["template"]["spec"]
     limits = {fly["http_service"]["concurrency"]["hard_limit"], cloud_run["containerConcurrency"]}
+    limits |= set(map(int, re.findall("maxconn ([0-9]+)", (DEPLOY / "haproxy.cfg").read_text())))
     assert limits == {2 * POOL_SIZE}
     assert {processes(name) for name in ("fly.toml", "cloudrun.yaml")} == {1}
 
@@ -171,6 +180,19 @@ def test_nginx_behind_a_proxy_limits_each_client(config: Config, folder: Path) -
     ):
         statuses = [status(proxy, client) for client in [*["203.0.113.1"] * 8, "203.0.113.2"]]
     assert statuses[-2:] == [429, 200]
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) -> None:
+    errors = folder / "errors"
+    with (
+        Server(folder / "log", config.database_url) as server,
+        Nginx(folder, [server.port], {"error_log stderr": f"error_log {errors}"}) as proxy,
+    ):
+        server.stop(server.process)
+        response, _ = ask(proxy.connect(), "GET", "/api/tasks?q=private", "")
+        assert response.status == 502
+    assert "private" not in errors.read_text()
 
 
 @pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed")

@@ -22,7 +22,7 @@ from tests.support.balancer import HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.load import Load, assert_kept
 from tests.support.postgres import Cluster
-from tests.support.serving import Server, answers, free_port, workers
+from tests.support.serving import Server, answers, ask, free_port, workers
 from tests.support.sync import Person, Replica, Reply
 from tests.support.waiting import wait_until
 from todo_api import create_app
@@ -213,6 +213,17 @@ def test_instances_behind_nginx_are_replaced_without_a_failed_request(
     assert_kept(cluster, load)
 
 
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+def test_nginx_soon_uses_instances_that_were_all_away(instances: Instances, tmp_path: Path) -> None:
+    with Nginx(tmp_path, instances.ports) as proxy:
+        for number in range(COUNT):
+            instances.stop(number)
+        wait_until(lambda: not answers(proxy), "an instance still answers")
+        for port in instances.ports:
+            instances.start(port)
+        wait_until(lambda: answers(proxy), "nginx does not use the instances", seconds=3)
+
+
 def test_killed_instance_fails_only_what_it_was_serving(
     cluster: Cluster, instances: Instances, balancer: Balancer, tokens: list[str]
 ) -> None:
@@ -235,6 +246,26 @@ def test_creates_retried_over_killed_instances_happen_once(
             instances.kill(number)
 
     assert_each_create_happened_once(cluster, balancer, token(user), kill_each)
+
+
+def test_balancer_passes_on_the_responses_of_instances_while_the_database_is_away(
+    cluster: Cluster, balancer: Balancer, token: Token, user: str
+) -> None:
+    connection = balancer.connect()
+    cluster.stop("immediate")
+    try:
+        wait_until(
+            lambda: ask(connection, "GET", "/health", "")[0].headers["X-Served-By"] is None,
+            "an instance still counts as ready",
+        )
+        assert ask(connection, "GET", "/health", "")[1] == {"status": "ok"}
+        response, error = ask(connection, "GET", "/api/tasks", token(user))
+    finally:
+        cluster.start()
+    assert (response.status, error["error_type"]) == (503, "service_unavailable_error")
+    assert response.headers["Retry-After"] == "1"
+    assert response.headers["X-Request-ID"]
+    wait_until(lambda: answers(balancer), "the service is not ready again")
 
 
 def test_cursor_and_sync_token_of_one_instance_are_good_on_the_others(

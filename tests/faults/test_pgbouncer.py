@@ -111,6 +111,20 @@ def assert_times_out(
             cursor.execute("SELECT pg_sleep(5.5)")
 
 
+def test_wait_in_the_pooler_ends_after_three_seconds_and_is_in_its_log(
+    cluster: Cluster, pooler: Pooler, pooled: Server, token: Token
+) -> None:
+    connection = pooled.connect()
+    assert ask(connection, "GET", "/api/tasks", token("dan"))[0].status == 200
+    with closing(connect(cluster, pooler)) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT 1")  # its transaction keeps the only server connection
+        started = time.monotonic()
+        assert ask(connection, "GET", "/api/tasks", token("dan"))[0].status == 503
+        assert time.monotonic() - started < 6
+    assert "query_wait_timeout" in pooler.log()
+    connection.close()
+
+
 def test_outage_behind_the_pooler_is_logged_with_a_reason_and_one_traceback(
     cluster: Cluster, pooled: Server, token: Token
 ) -> None:

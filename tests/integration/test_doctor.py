@@ -65,7 +65,10 @@ def test_absent_database_fails_with_the_reason(make_app: MakeApp) -> None:
     code, lines = examine(app)
     assert code == 1
     assert lines["connection"].startswith('fail connection to server at "127.0.0.1", port 1 failed')
-    assert lines["connection"].endswith("Check DATABASE_URL.")
+    assert lines["connection"].endswith(
+        "Connection refused. Is the server running on that host and"
+        " accepting TCP/IP connections. Check DATABASE_URL."
+    )
 
 
 def test_read_only_database_fails(empty: Flask) -> None:
@@ -88,6 +91,18 @@ def test_missing_rights_fail_with_the_statement_that_grants_them(empty: Flask) -
     assert lines["rights"] == (
         "fail no DELETE on accounts, DELETE on tasks. As the owner:"
         f" GRANT SELECT, INSERT, UPDATE, DELETE ON accounts, tasks TO {role}"
+    )
+
+
+def test_right_to_change_the_revision_is_a_warning(empty: Flask) -> None:
+    flask_migrate.upgrade()
+    with role_with(empty, f"{ALL_RIGHTS}, alembic_version") as app:
+        code, lines = examine(app)
+        role = sa.make_url(app.extensions["settings"].database_url).username
+    assert (code, lines["rights"]) == (
+        0,
+        "warn the role may change alembic_version."
+        f" As the owner: REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}",
     )
 
 

@@ -155,12 +155,28 @@ def test_upgrade_that_waits_for_a_lock_says_what_to_end(tmp_path: Path, empty: F
     )
 
 
-def test_database_that_is_newer_than_the_code_is_named(tmp_path: Path, empty: Flask) -> None:
+@pytest.fixture
+def newer(empty: Flask) -> str:
+    """The URL of a database that a newer version has migrated."""
     flask_migrate.upgrade()
     with empty.extensions["engine"].connect() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    url = empty.extensions["settings"].database_url
-    ran = run([*FLASK, "wsgi", "db", "upgrade"], tmp_path, DATABASE_URL=plain(url))
+    return plain(empty.extensions["settings"].database_url)
+
+
+def test_upgrade_of_a_newer_database_only_warns(tmp_path: Path, newer: str) -> None:
+    ran = run([*FLASK, "wsgi", "db", "upgrade"], tmp_path, DATABASE_URL=newer)
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert [line["event"] for line in lines if line["level"] == "WARNING"] == [
+        "The database has revision 9999, which this version does not know:"
+        " a newer version made it. Nothing to upgrade."
+    ]
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("command", ["current", "check", "downgrade"])
+def test_other_commands_fail_on_a_newer_database(tmp_path: Path, newer: str, command: str) -> None:
+    ran = run([*FLASK, "wsgi", "db", command], tmp_path, DATABASE_URL=newer)
     assert last_event(ran) == (
         "Error: Can't locate revision identified by '9999'. The database is newer than this code:"
         " deploy the newer code, or go back with its flask db downgrade."

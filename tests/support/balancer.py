@@ -14,6 +14,7 @@ DEPLOY = ROOT / "deploy"
 PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 HAPROXY = shutil.which("haproxy", path=PATH)
 NGINX = shutil.which("nginx", path=PATH)
+SERVED_BY = "http-response set-header X-Served-By %s"
 
 
 def changed(name: str, changes: dict[str, str]) -> str:
@@ -36,11 +37,11 @@ class Balancer(Endpoint):
         self.file = folder / "haproxy.cfg"
         own = {
             "bind :80": f"bind 127.0.0.1:{self.port}",
-            "balance roundrobin": "balance roundrobin\n    http-response set-header X-Served-By %s",
+            "\nbackend instances": f"\nbackend instances\n    {SERVED_BY}",
         }
         text = changed("haproxy.cfg", own | (changes or {}))
         servers = "".join(f"    server instance-{port} 127.0.0.1:{port}\n" for port in ports)
-        self.file.write_text(re.sub(r"^ +server .*\n", "", text, flags=re.MULTILINE) + servers)
+        self.file.write_text(re.sub(r"(^ +server .*\n)+", servers, text, flags=re.MULTILINE))
 
     def __enter__(self) -> "Balancer":
         assert HAPROXY
@@ -69,11 +70,13 @@ class Nginx(Endpoint):
         paths = "".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
         own = {
             "http {": f"http {{ {paths}",
-            "server api:8000;": "".join(f"server 127.0.0.1:{port};" for port in ports),
             "listen 80": f"listen 127.0.0.1:{self.port}",
         }
         options = f"daemon off; error_log stderr; pid {folder}/nginx.pid;\n"
         text = changed("nginx.conf", own | (changes or {}))
+        servers = "".join(rf"server 127.0.0.1:{port}\g<1>;" for port in ports)
+        text, count = re.subn(r"server api:8000(.*);", servers, text)
+        assert count == 1
         (folder / "nginx.conf").write_text(options + text)
 
     def command(self, *options: str) -> list[str]:

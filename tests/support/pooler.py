@@ -32,7 +32,7 @@ class Pooler:
             "listen_port = 6432": f"listen_port = {self.port}",
             "scram-sha-256": "any",
             "auth_file = /etc/pgbouncer/userlist.txt": f"logfile = {folder}/log",
-            "default_pool_size = 20": f"default_pool_size = {size}",
+            "default_pool_size = 60": f"default_pool_size = {size}",
         }
         self.file.write_text(f"{changed('pgbouncer.ini', changes)}{more}\n")
         embedded.chown_to_server_user(folder)
