@@ -53,7 +53,7 @@ INTERNAL_MESSAGE = (
     "Internal error. Quote the X-Request-ID header of this response when you report it."
 )
 NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
-UNAVAILABLE_MESSAGE = "The database is unavailable. Try again after the seconds in Retry-After."
+UNAVAILABLE_MESSAGE = "The database is unavailable. Try again in a moment."
 NO_PATH_MESSAGE = "No such path."
 BAD_METHOD_MESSAGE = "This path does not support the method. See the Allow header."
 RETRY_AFTER = 1  # seconds

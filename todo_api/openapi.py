@@ -85,7 +85,8 @@ BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "An HS256 token signed with the secret of Better Auth. `sub` is the user.",
+    "description": "An HS256 token signed with the secret of Better Auth. `sub` is the user. "
+    "To try the API, make one with `.venv/bin/flask token demo`.",
 }
 # The choices that have a schema of their own: then a misspelt one does not compile in a client.
 CHOICES = {

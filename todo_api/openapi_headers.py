@@ -11,14 +11,14 @@ def camel_case(snake_case: str) -> str:
     return first + "".join(word.capitalize() for word in others)
 
 
-def header(name: str, text: str, example: str, **schema: Any) -> dict[str, Any]:
+def header(name: str, text: str, **schema: Any) -> dict[str, Any]:
+    """Describe a header. Without an example: the docs page would send it with every request."""
     return {
         "in": "header",
         "name": name,
         "required": False,
         "description": text,
         "schema": {"type": "string", **schema},
-        "example": example,
     }
 
 
@@ -26,20 +26,19 @@ ONE_TAG = r'(W/)?"[\x21\x23-\x7e]*"'
 ENTITY_TAGS = rf"^(\*|{ONE_TAG}(, {ONE_TAG})*)$"
 IF_MATCH = header(
     "If-Match",
-    "Change the task only if this is its `ETag`. Or several tags, or `*`.",
-    '"1"',
+    'Change the task only if this is its `ETag`, such as `"1"`. Or several tags, or `*`.',
     pattern=ENTITY_TAGS,
 )
 IF_NONE_MATCH = header(
     "If-None-Match",
-    "Return 304 without a body if this is still the `ETag`. Or several tags, or `*`.",
-    '"1"',
+    'Return 304 without a body if this is still the `ETag`, such as `"1"`. '
+    "Or several tags, or `*`.",
     pattern=ENTITY_TAGS,
 )
 IDEMPOTENCY_KEY = header(
     "Idempotency-Key",
-    "A value that the client uses for this task alone, such as a UUID. It makes a retry safe.",
-    "4f8a4bcb-0f9e-4d6e-9d6a-1c3f5b0a7e21",
+    "A value that the client uses for this task alone, such as a UUID: "
+    "`4f8a4bcb-0f9e-4d6e-9d6a-1c3f5b0a7e21`. It makes a retry safe.",
     pattern=rf"^[!-~]([ -~]{{0,{MAX_KEY_LENGTH - 2}}}[!-~])?$",
     maxLength=MAX_KEY_LENGTH,
 )

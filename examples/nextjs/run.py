@@ -41,6 +41,8 @@ GUIDE = ROOT / "docs/nextjs.md"
 GUIDE_APP = HERE / ".guide"  # here, so that it finds the packages of the example
 ENDED = "One of the processes stopped. The lines above say why."
 
+# The guide tells readers to copy lib/api.ts. instrumentation.ts runs the migration.
+COPIED = ("package.json", "tsconfig.json", "instrumentation.ts", "lib/api.ts", "lib/api-types.ts")
 LAYOUT = """export default function Layout({ children }: { children: React.ReactNode }) {
   return <html lang="en"><body>{children}</body></html>;
 }
@@ -104,7 +106,7 @@ def write_guide() -> None:
     files = dict(
         re.findall(r"<!-- file: (\S+) -->\n```tsx?\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     )
-    for name in ("package.json", "tsconfig.json", "instrumentation.ts"):  # it runs the migration
+    for name in COPIED:
         files[name] = (HERE / name).read_text()
     files["app/layout.tsx"] = LAYOUT
     for name, text in files.items():

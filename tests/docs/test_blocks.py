@@ -41,6 +41,8 @@ OPERATIONS = {
     (method, path) for path, item in DOCUMENT["paths"].items() for method in item.keys() & METHODS
 }
 OPERATIONS_PAGE = ROOT / "docs/operations.md"
+BESIDE_MAKE_RUN = (ROOT / "docs/api.md", ROOT / "docs/auth.md")
+"""The pages for a terminal beside `make run`, where only .env has the secret."""
 LOG_FIELDS = set(first_code(rows(OPERATIONS_PAGE, "log field")))
 UPDATE = "UPDATE_DOCS" in os.environ
 MISSING = [tool for tool in ("curl", "jq", "patch") if shutil.which(tool) is None]
@@ -75,6 +77,9 @@ def run_page(page: Path, checkout: Path, new_database: NewDatabase) -> list[tupl
         else:
             served = service(checkout, stack.enter_context(migrated(new_database)))
         port, environ = stack.enter_context(served)
+        if page in BESIDE_MAKE_RUN:
+            secret = environ.pop("BETTER_AUTH_SECRET")
+            (checkout / ".env").write_text(f"BETTER_AUTH_SECRET={secret}\n")
         printed = run(others, checkout, port, environ)
     log = as_documented((checkout / "service.log").read_text(), checkout, port)
     return [*zip(others, printed, strict=True), *((step, log) for step in serving)]

@@ -141,6 +141,21 @@ def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) ->
         assert found == expected
 
 
+def test_no_header_parameter_has_an_example(anonymous: Client) -> None:
+    parameters = [
+        parameter
+        for item in document(anonymous)["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict)
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "header"
+    ]
+    assert {each["name"] for each in parameters} == {"Idempotency-Key", "If-Match", "If-None-Match"}
+    for each in parameters:
+        prefilled = {"example", "examples", "default"} & (each.keys() | each["schema"].keys())
+        assert not prefilled, f"the docs page would send a value of {each['name']} by itself"
+
+
 def test_choices_are_named_schemas_and_no_other_schema_repeats_them(anonymous: Client) -> None:
     built = document(anonymous)
     schemas = built["components"]["schemas"]

@@ -17,7 +17,7 @@ from tests.support.roles import role_with
 from todo_api import db
 
 UNAVAILABLE_MESSAGE = {
-    "detail": "The database is unavailable. Try again after the seconds in Retry-After.",
+    "detail": "The database is unavailable. Try again in a moment.",
     "status_code": 503,
     "error_type": "service_unavailable_error",
 }

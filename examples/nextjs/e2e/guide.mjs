@@ -6,20 +6,37 @@ import { API, PAGE, PASSWORD, browser } from "./person.mjs";
 
 after(() => browser.close());
 
-test("the page of the guide lists tasks, adds one, and shows a refusal", async () => {
+/** Sign up, open the page, and wait for its list. @param {string} email */
+async function signUp(email) {
   const page = await browser.newPage();
-  const data = { name: "Ada", email: "ada@example.com", password: PASSWORD };
+  const data = { name: "Ada", email, password: PASSWORD };
   const headers = { Origin: PAGE };
   const signedUp = await page.request.post(`${PAGE}/api/auth/sign-up/email`, { data, headers });
   assert.equal(signedUp.status(), 200);
+  const listed = answered(page, "GET");
   await page.goto(`${PAGE}/tasks`);
+  await listed;
+  return page;
+}
 
-  await page.getByLabel("New task").fill("Buy milk");
-  const created = page.waitForResponse(
-    (response) => response.url() === `${API}/api/tasks` && response.request().method() === "POST",
-  );
+/** Click Add. Return the response. @param {import("playwright-core").Page} page */
+async function add(page) {
+  const created = answered(page, "POST");
   await page.getByRole("button", { name: "Add" }).click();
-  assert.equal((await created).status(), 201);
+  return created;
+}
+
+/** Wait for a response about tasks. @param {import("playwright-core").Page} page @param {string} method */
+function answered(page, method) {
+  return page.waitForResponse(
+    (response) => response.url() === `${API}/api/tasks` && response.request().method() === method,
+  );
+}
+
+test("the page of the guide lists tasks, adds one, and shows a refusal", async () => {
+  const page = await signUp("ada@example.com");
+  await page.getByLabel("New task").fill("Buy milk");
+  assert.equal((await add(page)).status(), 201);
   await page.getByRole("listitem").filter({ hasText: "Buy milk" }).waitFor();
 
   await page.reload();
@@ -27,4 +44,26 @@ test("the page of the guide lists tasks, adds one, and shows a refusal", async (
   await page.getByLabel("New task").fill("   ");
   await page.getByRole("button", { name: "Add" }).click();
   await page.getByRole("alert").filter({ hasText: "Must have 1 to 200 characters." }).waitFor();
+});
+
+test("the page of the guide adds one task if the first response is lost", async () => {
+  const page = await signUp("grace@example.com");
+  await page.route(`${API}/api/tasks`, async (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    await route.fetch();
+    return route.abort();
+  });
+  await page.getByLabel("New task").fill("Only once");
+  await page.getByRole("button", { name: "Add" }).click();
+  const problem = page.getByRole("alert").filter({ hasText: "Failed to fetch" });
+  await problem.waitFor();
+
+  await page.unrouteAll();
+  const retried = await add(page);
+  assert.equal(retried.headers()["idempotency-replayed"], "true");
+  await problem.waitFor({ state: "detached" });
+  assert.deepEqual(await page.getByRole("listitem").allTextContents(), ["Only once"]);
+
+  await page.getByLabel("New task").fill("Another");
+  assert.equal((await add(page)).status(), 201);
 });
