@@ -62,7 +62,8 @@ def new_version(condition: ColumnElement[bool]) -> CTE:
 def with_account(page: Select[Any], account: Select[Any]) -> Select[Any]:
     """Add the account to each row of a page: both are of one snapshot.
 
-    An empty page is one row whose `id` is null.
+    An empty page is one row whose `id` is null. The page keeps its order: without a condition,
+    PostgreSQL can only loop over the one row of the left side.
     """
     one: Subquery = select(literal_column("1").label("one")).subquery("one")
     mine, rows = account.subquery("account"), page.subquery("page")

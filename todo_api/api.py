@@ -77,9 +77,8 @@ class Blueprint(flask_smorest.Blueprint):
         self, schema: type[Schema], *, required: bool = True, **options: Any
     ) -> Callable[[View], View]:
         """Parse the arguments of a view. If not ``required``, the view gets None without a body."""
-        parse = super().arguments(
-            schema(), required=required, **options
-        )  # made once, not a request
+        made_once = schema()  # and not for each request
+        parse = super().arguments(made_once, required=required, **options)
 
         def decorator(view: View) -> View:
             parsed: View = parse(view)

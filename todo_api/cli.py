@@ -27,6 +27,7 @@ from todo_api.auth import (
 )
 from todo_api.config import Config, ConfigError
 from todo_api.context import settings
+from todo_api.limits import MAX_USER_ID_LENGTH
 from todo_api.purge import purge
 
 NO_RESTART = 4
@@ -141,7 +142,8 @@ def token(user: str | None, minutes: int, check: bool) -> None:
     if user is None:
         raise click.UsageError("Name the user of the token: flask token USER")
     if not SUBJECT.fullmatch(user):
-        raise click.BadParameter("must be 1 to 255 characters and not blank", param_hint="USER")
+        rule = f"must be 1 to {MAX_USER_ID_LENGTH} characters and not blank"
+        raise click.BadParameter(rule, param_hint="USER")
     click.echo(sign_token(user, minutes, settings()))
 
 

@@ -16,7 +16,7 @@ EMBEDDED = "embedded"
 """The `DATABASE_URL` that asks for the PostgreSQL of development."""
 
 POOL_SIZE = 10
-"""Database connections, and so request threads, of one process."""
+"""Database connections of one process. It has twice as many threads: see gunicorn.conf.py."""
 
 MAX_BODY_BYTES = 128 * 1024
 
@@ -62,7 +62,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class ConfigError(ValueError):
-    """Invalid settings, one line each. A line names the variable, never its value."""
+    """Invalid settings, one line each. A line has no value but a published placeholder."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)

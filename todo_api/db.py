@@ -34,7 +34,7 @@ from todo_api import embedded
 from todo_api.config import DATABASE_HOST, DATABASE_URL, EMBEDDED, Config
 from todo_api.dialect import DRIVER, limited_cursor, read_timestamps_as_utc
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
-from todo_api.logs import failure_reason
+from todo_api.logs import NOT_SET_UP, failure_reason, sqlstate
 
 HERE = Path(__file__).parent
 EMBEDDED_FOLDER = HERE.parent / "instance" / "postgres"
@@ -42,11 +42,6 @@ EMBEDDED_FOLDER = HERE.parent / "instance" / "postgres"
 MIGRATIONS = next(filter(Path.exists, (HERE / "migrations", HERE.parent / "migrations")))
 SECONDS_BETWEEN_TRACEBACKS = 60
 PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
-NOT_SET_UP = (
-    psycopg2.errors.InsufficientPrivilege,
-    psycopg2.errors.UndefinedColumn,
-    psycopg2.errors.UndefinedTable,
-)
 
 # For libpq, unless DATABASE_URL says otherwise.
 CONNECTION_DEFAULTS = {
@@ -78,7 +73,7 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
     try:
         result = current_app.extensions["sessions"].execute(statement, values)
     except (DBAPIError, PoolTimeout) as error:
-        if isinstance(error, PROGRAMMING_ERRORS) and not isinstance(error.orig, NOT_SET_UP):
+        if isinstance(error, PROGRAMMING_ERRORS) and sqlstate(error) not in NOT_SET_UP:
             raise
         log_failure(error)
         raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error

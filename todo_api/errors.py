@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from operator import itemgetter
 from typing import Any
 
 from flask import current_app
@@ -101,7 +100,7 @@ class InvalidInput(BadRequest):
     """A 400 that names each error and its place."""
 
     def __init__(self, location: str, messages: Any) -> None:
-        found = sorted(input_errors([location], messages), key=itemgetter("loc"))
+        found = sorted(input_errors([location], messages), key=place)
         self.errors = found[:MAX_INPUT_ERRORS]
         first = self.errors[0]
         super().__init__(f"{'.'.join(first['loc'])}: {first['msg']}")
@@ -119,6 +118,11 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
     else:
         for message in messages:
             yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
+
+
+def place(error: dict[str, Any]) -> list[str]:
+    """Return the place of an error for sorting: index 2 comes before index 10."""
+    return [part.zfill(MAX_QUOTED_NAME) if part.isdecimal() else part for part in error["loc"]]
 
 
 def write_error(error: HTTPException) -> Response:

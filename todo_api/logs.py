@@ -152,13 +152,17 @@ def describe(error: BaseException) -> str:
     return f"{name}: {failure_reason(error)}\n" if isinstance(error, DBAPIError) else f"{name}\n"
 
 
+def sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "pgcode", None)
+
+
 def failure_reason(error: DBAPIError) -> str:
     """Return why the database failed, in one line that quotes no row.
 
     That is the SQLSTATE, with the server's words where they are about the server. Without a
     SQLSTATE the words are libpq's, about the connection.
     """
-    code = getattr(error.orig, "pgcode", None)
+    code = sqlstate(error)
     if code in NOT_SET_UP:
         return f"{code} {NOT_SET_UP[code]}"
     if code and code[:2] not in SERVER_CONDITIONS:

@@ -70,7 +70,7 @@ ERRORS = {
     500: INTERNAL_MESSAGE,
     503: UNAVAILABLE_MESSAGE,
 }
-HEADERS = {
+ERROR_HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
     503: ("Retry-After", "integer", RETRY_AFTER),
 }
@@ -199,8 +199,8 @@ def describe_error(status: int, detail: str) -> dict[str, Any]:
         "description": HTTP_STATUS_CODES[status],
         "content": {"application/json": {"schema": Error, "examples": named(example)}},
     }
-    if status in HEADERS:
-        name, type_, example_ = HEADERS[status]
+    if status in ERROR_HEADERS:
+        name, type_, example_ = ERROR_HEADERS[status]
         response["headers"] = {name: {"schema": {"type": type_}, "example": example_}}
     return response
 

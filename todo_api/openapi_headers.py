@@ -44,13 +44,13 @@ IDEMPOTENCY_KEY = header(
 )
 CONDITIONAL_WRITES = [camel_case(name) for name in WITH_IF_MATCH]
 # The header that an operation takes, and the error that its headers or tokens can lead to.
-HEADERS = {
+REQUEST_HEADERS = {
     "listTasks": IF_NONE_MATCH,
     "getTask": IF_NONE_MATCH,
     "createTask": IDEMPOTENCY_KEY,
 } | dict.fromkeys(CONDITIONAL_WRITES, IF_MATCH)
 HEADER_ERRORS = {"createTask": 422, "getTaskChanges": 410} | dict.fromkeys(CONDITIONAL_WRITES, 412)
-TAGGED = set(HEADERS) - {"deleteTask"}
+TAGGED = set(REQUEST_HEADERS) - {"deleteTask"}
 ETAG = {
     "description": "The entity tag of the response. For a task, its version in quotes.",
     "schema": {"type": "string"},
@@ -62,7 +62,7 @@ NOT_MODIFIED = {"description": "Not Modified", "headers": {"ETag": ETAG}}
 def add_headers(operation: dict[str, Any]) -> None:
     """Add the headers of the request, and those of every success response."""
     name = operation["operationId"]
-    parameter = HEADERS.get(name)
+    parameter = REQUEST_HEADERS.get(name)
     if parameter:
         operation.setdefault("parameters", []).append(parameter)
     if name in TAGGED:

@@ -93,17 +93,20 @@ def filter_values(query: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+# Not now(): an update that waited for a lock must get the later time.
+NOW = func.clock_timestamp()
+
+
 def change(condition: Expression, completed: Expression | None = None) -> Update:
     """Change the matching tasks and return them. ``completed`` is the new value, if it changes."""
-    # clock_timestamp(), not now(): an update that waited for a lock must get the later time.
-    statement = write(condition).values(updated_at=func.clock_timestamp()).returning(*PUBLIC)
+    statement = with_new_version(condition).values(updated_at=NOW).returning(*PUBLIC)
     if completed is not None:
-        first = case((tasks.c.completed, tasks.c.completed_at), else_=func.clock_timestamp())
+        first = case((tasks.c.completed, tasks.c.completed_at), else_=NOW)
         statement = statement.values(completed=completed, completed_at=case((completed, first)))
     return statement
 
 
-def write(condition: Expression) -> Update:
+def with_new_version(condition: Expression) -> Update:
     """Give the matching tasks a new version."""
     version = new_version(owned_by_user(select(tasks.c.id)).where(condition).exists())
     statement = owned_by_user(update(tasks)).where(condition, tasks.c.user_id == version.c.user_id)
@@ -139,11 +142,6 @@ def changed_values(changes: dict[str, Any]) -> dict[str, Any]:
 def task_values(task_id: int, versions: list[int] | None = None) -> dict[str, Any]:
     """Return the values that choose one task, in any version or in one of these."""
     return {"task_id": task_id, "versions": versions}
-
-
-def many_values(ids: list[int]) -> dict[str, Any]:
-    """Return the values that choose several tasks."""
-    return {"ids": ids}
 
 
 def key_values(key: str, body_hash: str | None = None) -> dict[str, Any]:
@@ -232,16 +230,18 @@ CHANGE = UpdateStatements(
     owned_by_user(select(*PUBLIC)).where(EXPECTED), change(EXPECTED), change(EXPECTED, COMPLETED)
 )
 TOGGLE = change(EXPECTED, not_(tasks.c.completed))
-DELETE = write(EXPECTED).values(deleted_at=func.clock_timestamp()).returning(tasks.c.id)
+DELETE = with_new_version(EXPECTED).values(deleted_at=NOW).returning(tasks.c.id)
 RESTORE = (
-    write(and_(ID_IS, not_(LIVE), EXPECTED_VERSION)).values(deleted_at=None).returning(*PUBLIC)
+    with_new_version(and_(ID_IS, not_(LIVE), EXPECTED_VERSION))
+    .values(deleted_at=None)
+    .returning(*PUBLIC)
 )
 GET_ANYWHERE = owned_by_user(select(*PUBLIC)).where(ID_IS)
 MANY = and_(tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), LIVE)
 CHANGE_MANY = UpdateStatements(
     owned_by_user(select(*PUBLIC)).where(MANY), change(MANY), change(MANY, COMPLETED)
 )
-DELETE_COMPLETED = write(and_(tasks.c.completed, LIVE)).values(deleted_at=func.clock_timestamp())
+DELETE_COMPLETED = with_new_version(and_(tasks.c.completed, LIVE)).values(deleted_at=NOW)
 CREATE = create(true()).returning(*PUBLIC)
 KEY_IS = tasks.c.idempotency_key == bindparam("key")
 GET_BY_KEY = owned_by_user(select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)

@@ -27,7 +27,6 @@ from todo_api.queries import (
     changed_values,
     filter_values,
     key_values,
-    many_values,
     new_task_values,
     task_values,
     without_defaults,
@@ -178,8 +177,8 @@ def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
     order of `ids`. Ids that you do not own are skipped. It is safe to retry.
     """
     ids, changes = body["ids"], body["changes"]
-    values = many_values(ids) | changed_values(changes)
-    changed = execute(queries.CHANGE_MANY.for_changes(changes), **values)
+    statement = queries.CHANGE_MANY.for_changes(changes)
+    changed = execute(statement, ids=ids, **changed_values(changes))
     rows = {row.id: row for row in changed}
     return [rows[id_] for id_ in dict.fromkeys(ids) if id_ in rows]
 
@@ -221,7 +220,7 @@ def update_task(changes: dict[str, Any], task_id: int) -> tuple[Row[Any], dict[s
     Changes the fields in the body. Absent fields keep their values, with PUT too. It is safe to
     retry.
     """
-    return tagged(change(task_id, changes))
+    return tagged(change_one(task_id, changes))
 
 
 @blp.route("/<task_id:task_id>/complete", methods=["PATCH"])
@@ -239,7 +238,7 @@ def toggle_task_complete(
     """
     if completion is None:
         return tagged(execute_on(task_id, queries.TOGGLE))
-    return tagged(change(task_id, completion))
+    return tagged(change_one(task_id, completion))
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])
@@ -276,7 +275,7 @@ def restore_task(task_id: int) -> tuple[Row[Any], dict[str, str]]:
             return tagged(row)
 
 
-def change(task_id: int, changes: dict[str, Any]) -> Row[Any]:
+def change_one(task_id: int, changes: dict[str, Any]) -> Row[Any]:
     statement = queries.CHANGE.for_changes(changes)
     return execute_on(task_id, statement, **changed_values(changes))
 

@@ -87,6 +87,12 @@ def test_list_length_is_checked_before_its_items(client: Client) -> None:
     assert [error["loc"] for error in errors] == [["query", "priority"]]
 
 
+def test_errors_of_a_list_come_in_the_order_of_its_items(client: Client) -> None:
+    body = {"ids": [0, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0], "changes": {}}
+    errors = client.patch("/api/tasks", json=body).json["errors"]
+    assert [error["loc"][2] for error in errors] == ["0", "9", "10"]
+
+
 ID_MESSAGE = f"Must be a whole number from 1 to {MAX_ID}."
 
 

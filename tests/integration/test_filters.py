@@ -99,19 +99,20 @@ def test_query_too_long_for_a_link_is_rejected(client: Client) -> None:
     assert client.get("/api/tasks", query_string=longest).status_code == 200
     too_long = [("q", "🥛" * 100), *(("tag", "🥛" * 50) for _ in range(10))]
     response = client.get("/api/tasks", query_string=too_long)
-    expected = body_error("", "The encoded query without its cursor must have at most 6500 bytes.")
+    expected = body_error("", "The encoded query without its cursor must have at most 6480 bytes.")
     expected["errors"][0]["loc"] = ["query"]
     expected["detail"] = expected["detail"].replace("body", "query")
     assert (response.status_code, response.json) == (400, expected)
 
 
-@pytest.mark.parametrize("length", range(6_491, 6_501))
+@pytest.mark.parametrize("length", range(6_471, 6_481))
 def test_link_of_the_longest_query_works(client: Client, length: int) -> None:
+    title = "日" * 195 + "é" * 4 + "a"
     tags = [chr(ord("一") + number) * 50 for number in range(9)] + ["一" * 49 + "🥛"]
     for priority in ("low", "high") * 2:
-        create(client, title="日" * 200, tags=tags, priority=priority)
-    priorities = ["high"] * (length - 6_491) + ["low"] * (6_500 - length)
-    filters = {"q": "日" * 200, "tag": tags, "priority": priorities}
+        create(client, title=title, tags=tags, priority=priority)
+    priorities = ["high"] * (length - 6_471) + ["low"] * (6_480 - length)
+    filters = {"q": title, "tag": tags, "priority": priorities}
     query = urlencode({"limit": 1, "sort": "title", **filters}, doseq=True)
     assert len(query) == length
     assert client.get(second_page_of(client, query)).status_code == 200

@@ -4,9 +4,14 @@ from base64 import urlsafe_b64encode
 
 import pytest
 from flask import Flask
+from gunicorn.http.message import MAX_REQUEST_LINE
+from marshmallow.validate import Length
 
 from tests.support.api import add_tasks, next_link, pages, query_error
 from tests.support.client import Client, MakeApp, Token
+from todo_api.limits import MAX_ID, MAX_QUERY_BYTES
+from todo_api.paging import SORTS, Cursor
+from todo_api.schemas import NewTask
 
 
 def test_empty_list(client: Client) -> None:
@@ -41,6 +46,21 @@ def test_capped_page_has_a_link(app: Flask, client: Client, user: str) -> None:
         response = client.get(path)
         assert len(response.json) == size
         assert next_link(response)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_longest_link_fits_in_a_request_line(app: Flask, sort: str) -> None:
+    field = NewTask().fields.get(sort.removeprefix("-"))
+    limits = (
+        [each.max or 0 for each in field.validators if isinstance(each, Length)] if field else []
+    )
+    longest = "\x01" * max(
+        limits, default=40
+    )  # JSON writes it with six characters, an emoji with four
+    with app.app_context():
+        cursor = Cursor.encode(sort, longest, MAX_ID)
+    query = "x" * MAX_QUERY_BYTES
+    assert len(f"GET /api/tasks?{query}&cursor={cursor} HTTP/1.1\r\n") <= MAX_REQUEST_LINE
 
 
 def test_link_keeps_the_filter(app: Flask, client: Client, user: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.api import add_tasks, create
 from tests.support.client import Client, MakeClient
+from todo_api import preconditions
 
 WRITES = [
     ("PUT", "", {"title": "new"}),
@@ -136,6 +137,14 @@ def test_etag_of_a_list_is_of_its_user_and_its_query(
     paths = ["/api/tasks", "/api/tasks?limit=100", "/api/tasks?limit=1", "/api/tasks?status=active"]
     tags = [one.get(path).headers["ETag"] for one in (client, other) for path in paths]
     assert len(set(tags)) == len(tags)
+
+
+def test_etag_of_a_list_changes_with_the_fields_of_its_tasks(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = client.get("/api/tasks").headers["ETag"]
+    monkeypatch.setattr(preconditions, "FIELDS", [*preconditions.FIELDS, "new"])
+    assert client.get("/api/tasks", headers={"If-None-Match": tag}).status_code == 200
 
 
 def test_list_from_before_the_accounts_has_an_etag_of_its_rows(client: Client, user: str) -> None:
