@@ -51,12 +51,9 @@ def test_capped_page_has_a_link(app: Flask, client: Client, user: str) -> None:
 @pytest.mark.parametrize("sort", SORTS)
 def test_longest_link_fits_in_a_request_line(app: Flask, sort: str) -> None:
     field = NewTask().fields.get(sort.removeprefix("-"))
-    limits = (
-        [each.max or 0 for each in field.validators if isinstance(each, Length)] if field else []
-    )
-    longest = "\x01" * max(
-        limits, default=40
-    )  # JSON writes it with six characters, an emoji with four
+    validators = field.validators if field else []
+    limits = [each.max or 0 for each in validators if isinstance(each, Length)]
+    longest = "\x01" * max(limits, default=40)  # six characters each in JSON
     with app.app_context():
         cursor = Cursor.encode(sort, longest, MAX_ID)
     query = "x" * MAX_QUERY_BYTES
