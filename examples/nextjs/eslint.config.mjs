@@ -4,7 +4,7 @@ import typescript from "eslint-config-next/typescript";
 const config = [
   ...next,
   ...typescript,
-  { ignores: [".next/", "next-env.d.ts", "lib/api-types.ts"] },
+  { ignores: ["**/.next/", "**/next-env.d.ts", "lib/api-types.ts"] },
   {
     rules: {
       // A name for what is left out on purpose.

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import IO
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -102,6 +103,7 @@ def guide() -> None:
 
 def write_guide() -> None:
     """Write the app of docs/nextjs.md as it stands there."""
+    shutil.rmtree(GUIDE_APP, ignore_errors=True)  # of a run that was killed
     atexit.register(shutil.rmtree, GUIDE_APP, ignore_errors=True)
     files = dict(
         re.findall(r"<!-- file: (\S+) -->\n```tsx?\n(.*?)```", GUIDE.read_text(), re.DOTALL)
@@ -130,17 +132,22 @@ def drive(*runs: tuple[Command, Path], first: Command | None = None) -> None:
         return
     install_packages(HERE)
     if first:
-        subprocess.run(first, cwd=HERE, env=os.environ | TELEMETRY, check=True)
-    subprocess.run(["npm", "run", "types", "--", "--check"], cwd=HERE, check=True)
+        run(first, HERE, os.environ | TELEMETRY)
+    run(["npm", "run", "types", "--", "--check"], HERE, dict(os.environ))
     # The app reads its settings when it runs. The build only wants them to be there.
     settings = page_settings("http://localhost", "http://localhost", secrets.token_hex(), "")
     for site in dict.fromkeys(site for _, site in runs):
         build(settings, site)
+    stopping = Event()
+    run_one = partial(run_in_chromium, str(browser), stopping)
     with ThreadPoolExecutor() as pool:
-        sys.exit(max(pool.map(partial(run_in_chromium, str(browser)), *zip(*runs, strict=True))))
+        try:
+            sys.exit(max(pool.map(run_one, *zip(*runs, strict=True))))
+        finally:
+            stopping.set()  # after a signal, the threads still wait for their commands
 
 
-def run_in_chromium(browser: str, command: Command, site: Path) -> int:
+def run_in_chromium(browser: str, stopping: Event, command: Command, site: Path) -> int:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder)  # runs after the server in this folder has stopped
@@ -154,7 +161,8 @@ def run_in_chromium(browser: str, command: Command, site: Path) -> int:
     app = page_settings(page, api, secret, auth_database(database))
     control = [sys.executable, __file__, "control", str(embedded.own_folder(folder) / "data")]
     tests = app | {"BROWSER": browser, "DATABASE_CONTROL": json.dumps(control)}
-    with (folder / "log").open("w") as log, ExitStack() as running:
+    output = folder / "output"
+    with (folder / "log").open("w") as log, output.open("w") as out, ExitStack() as running:
         upgrade = [*FLASK, "db", "upgrade"]
         subprocess.run(upgrade, cwd=ROOT, env=service, stdout=log, stderr=log, check=True)
         serve = [*GUNICORN, "--bind", f"127.0.0.1:{api_port}"]
@@ -164,10 +172,11 @@ def run_in_chromium(browser: str, command: Command, site: Path) -> int:
         ]
         wait_for(f"{api}/ready", processes)
         wait_for(f"{page}/api/auth/ok", processes)
-        run = partial(subprocess.run, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        ran = run(command, cwd=HERE, env=tests)
+        ran = running.enter_context(started(command, HERE, tests, out))
+        while ran.poll() is None and not stopping.wait(0.5):
+            pass
     logged = (folder / "log").read_text() if ran.returncode else ""
-    print(logged + ran.stdout, flush=True)  # its last lines name the tests that failed
+    print(logged + output.read_text(), flush=True)  # its last lines name the tests that failed
     return ran.returncode
 
 
@@ -198,7 +207,14 @@ def page_settings(page: str, api: str, secret: str, database: str) -> Environmen
 
 
 def build(app: Environment, site: Path = HERE) -> None:
-    subprocess.run([*NEXT, "build"], cwd=site, env=app, check=True)
+    run([*NEXT, "build"], site, app)
+
+
+def run(command: Command, folder: Path, environment: Environment) -> None:
+    """Run a command to its end. A signal to this script ends it and its children."""
+    with started(command, folder, environment) as process:
+        if process.wait():
+            sys.exit(f"{' '.join(map(str, command))} failed.")
 
 
 def listen(port: str) -> list[str]:
@@ -207,7 +223,7 @@ def listen(port: str) -> list[str]:
 
 @contextmanager
 def started(
-    command: list[str], folder: Path, environment: Environment, log: IO[str] | None = None
+    command: Command, folder: Path, environment: Environment, log: IO[str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command in its own session, so that this script ends it and its children."""
     process = subprocess.Popen(
@@ -249,6 +265,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 if __name__ == "__main__":
+    embedded.exit_on_signals()
     try:
         COMMANDS[sys.argv[1]](*sys.argv[2:])
     except KeyboardInterrupt:

@@ -113,7 +113,7 @@ def run(steps: list[Step], checkout: Path, port: int, environ: Environment) -> l
     *printed, rest = as_documented(ran.stdout, checkout, port).split(SEPARATOR)
     if len(printed) < len(steps):
         failed = steps[len(printed)].block
-        raise AssertionError(f"{failed} failed:\n{rest}{advice(failed)}")
+        raise AssertionError(f"{failed} failed:\n{rest}")
     return printed
 
 
@@ -143,14 +143,6 @@ def command(block: Block) -> str:
 
 def with_input(command: str, text: str) -> str:
     return f"{command} <<'END_OF_BLOCK'\n{text}END_OF_BLOCK"
-
-
-def advice(failed: Block) -> str:
-    """Say what to do about a block that failed."""
-    if failed.language != "diff":
-        return ""
-    name = failed.page.name
-    return f"The diffs of {name} no longer fit the code. Write their context lines again."
 
 
 def as_documented(text: str, checkout: Path, port: int) -> str:

@@ -80,13 +80,13 @@ def test_lines_that_fit_the_output_are_not_written_again(folder: Path) -> None:
     assert page.read_text() == "```text\nrevision …\nat 2026-01-01T00:00:00Z\nb\n```\n"
 
 
-def test_diff_whose_context_changed_fails_and_says_what_to_do(folder: Path) -> None:
+def test_diff_whose_context_changed_fails(folder: Path) -> None:
     checkout = folder / "checkout"
     checkout.mkdir()
     (checkout / "x").write_text("a\nB\nc\n")
     text = "--- a/x\n+++ b/x\n@@ -1,3 +1,4 @@\n a\n b\n+new\n c\n"
     step = Step(Block(ROOT / "page.md", 1, "diff", text), None)
-    with pytest.raises(AssertionError, match=r"page\.md:1 failed(.|\n)*page\.md no longer fit"):
+    with pytest.raises(AssertionError, match=r"page\.md:1 failed"):
         run([step], checkout, 1, {})
 
 
