@@ -12,7 +12,6 @@ from sqlalchemy import Row
 from todo_api.context import g
 from todo_api.errors import InvalidInput
 from todo_api.limits import MAX_ID, MAX_KEY_LENGTH
-from todo_api.models import PUBLIC
 
 # RFC 9110, section 8.8.3. A list may have empty elements (section 5.6.1).
 TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
@@ -27,7 +26,6 @@ WITH_IF_MATCH = (
     "delete_task",
     "restore_task",
 )
-FIELDS = [column.name for column in PUBLIC]
 KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY_LENGTH}}}")
 BAD_TAGS_MESSAGE = 'Must be * or a list of entity tags such as "7".'
 BAD_KEY_MESSAGE = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters."
@@ -92,8 +90,8 @@ def task_tag(task: Row[Any]) -> str:
     return f'"{task.version}"'
 
 
-def list_tag(account: Row[Any], rows: list[Row[Any]] | None = None) -> str:
-    """Return the tag of a list: of its fields, user and query, and of the account's version.
+def list_tag(fields: list[str], account: Row[Any], rows: list[Row[Any]] | None = None) -> str:
+    """Return the tag of a list: of its fields, its user, its query, and the account's version.
 
     A user without an account has written nothing since there are accounts. Their tag is of the rows
     of the list.
@@ -102,7 +100,7 @@ def list_tag(account: Row[Any], rows: list[Row[Any]] | None = None) -> str:
     if account.account_epoch is None:
         state = [[row.id, row.updated_at] for row in rows or ()]
     query = sorted(request.args.to_dict(flat=False).items())
-    return f'"{sha256(orjson.dumps([FIELDS, g.user, query, state])).hexdigest()[:32]}"'
+    return f'"{sha256(orjson.dumps([fields, g.user, query, state])).hexdigest()[:32]}"'
 
 
 def idempotency_key() -> str | None:

@@ -43,6 +43,7 @@ from todo_api.schemas import (
 )
 from todo_api.sync import CHANGES, NOTHING_SEEN, SyncPosition, change_values, check_seen, next_token
 
+FIELDS = list(Task().fields)
 LOCATION = {"description": "The path of the task.", "schema": {"type": "string"}}
 REPLAYED = {
     "description": "`true`: the key has created this task before.",
@@ -76,12 +77,12 @@ def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[st
     """
     if "If-None-Match" in request.headers:
         account = execute(ACCOUNT).one_or_none()
-        if account and is_current(tag := list_tag(account)):
+        if account and is_current(tag := list_tag(FIELDS, account)):
             return not_modified(tag)
     sort, values = page["sort"], filter_values(page) | page_values(page)
     with execute(queries.PAGE_BY_SORT[sort], **values) as result:
         rows, has_more = read_page(result, page["limit"])
-    tag = list_tag(rows[0], rows)
+    tag = list_tag(FIELDS, rows[0], rows)
     if is_current(tag):
         return not_modified(tag)
     return without_empty(rows), {"ETag": tag} | (next_page(sort, rows[-1]) if has_more else {})
