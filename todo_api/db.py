@@ -58,7 +58,7 @@ CONNECTION_DEFAULTS = {
 def init_app(app: Flask, config: Config) -> None:
     engine = make_engine(config)
     app.extensions["engine"] = engine
-    # A thread keeps its session: to make one takes a twentieth of a GET.
+    # A thread keeps its session: to make one takes a thirtieth of a GET.
     app.extensions["sessions"] = scoped_session(sessionmaker(engine, autoflush=False))
     app.extensions["traceback_due"] = 0.0
     app.teardown_appcontext(close_session)

@@ -153,6 +153,7 @@ def describe(error: BaseException) -> str:
 
 
 def sqlstate(error: DBAPIError) -> str | None:
+    """Return the server's code of a failure, or None where the server did not answer."""
     return getattr(error.orig, "pgcode", None)
 
 
