@@ -106,14 +106,14 @@ test("an expired session asks for a sign-in and loses nothing", async () => {
   await ada.add("Typed meanwhile");
   await ada.page.getByText("Sign in to continue").waitFor();
   await ada.hears("“Typed meanwhile” was not added.");
-  assert.equal(await ada.focused(), "E-mail");
+  await ada.focuses("E-mail");
   const saved = ada.answered("POST");
   await ada.signIn();
   assert.equal((await saved).status(), 201);
   await ada.idle();
   await ada.shows(["Typed meanwhile"]);
   await ada.hears("Added “Typed meanwhile”.");
-  assert.equal(await ada.focused(), "New task");
+  await ada.focuses("New task");
   await ada.leave(401);
 });
 
@@ -129,7 +129,7 @@ test("a wrong password is reported, and the focus stays in the form", async () =
   });
   await page.getByRole("button", { name: "Sign in" }).press("Enter");
   await page.getByRole("alert").getByText("Invalid email or password").waitFor();
-  assert.equal(await ada.focused(), "Sign in");
+  await ada.focuses("Sign in");
   await ada.isAccessible("a wrong password");
   await ada.leave(401);
 });

@@ -95,7 +95,7 @@ for (const { choice, title } of [
     await conflict.getByText("The task has changed.").waitFor();
     await conflict.getByRole("button", { name: choice }).click();
     await conflict.waitFor({ state: "detached" });
-    assert.equal(await phone.focused(), `Edit ${title}`);
+    await phone.focuses(`Edit ${title}`);
     await phone.row(title).getByText("Saving…").waitFor({ state: "detached" });
     const stored = await (await ada.ask("GET", `/api/tasks/${id}`)).json();
     assert.deepEqual([stored.title, stored.description], [title, "Also from the laptop"]);

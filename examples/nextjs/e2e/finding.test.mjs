@@ -142,7 +142,7 @@ test("an empty result says why, and offers to clear the filters", async () => {
   await page.getByText("contain “nothing like it” and have high priority.").waitFor();
   await ada.press("Clear the filters");
   await ada.shows(["apply for leave", "Call Ben", "Buy milk"]);
-  assert.equal(await ada.focused(), "Search");
+  await ada.focuses("Search");
   assert.equal(new URL(page.url()).search, "");
   await ada.leave();
 });

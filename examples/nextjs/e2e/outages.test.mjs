@@ -12,6 +12,8 @@ test("the network is cut in the middle of a create: a retry stores one task", as
   await ada.page.evaluate(() => {
     const { fetch } = window;
     window.fetch = async (input, init) => {
+      // Counts and changes may be asked for in between. Only the create loses its response.
+      if (!(input instanceof Request) || input.method !== "POST") return fetch(input, init);
       window.fetch = fetch;
       await fetch(input, init);
       throw new TypeError("the response is lost");
@@ -123,12 +125,12 @@ test("after a database outage every change can be retried, and nothing is lost",
   await page.locator(".failed").getByRole("button", { name: "Try again" }).click();
   await page.locator(".failed").waitFor({ state: "detached" });
   await ada.idle();
-  assert.notEqual(await ada.focused(), undefined);
+  await ada.focuses();
   for (const title of ["Outlive the outage", "Typed in the dark"]) {
     const row = ada.row(title);
     await row.getByRole("button", { name: "Try again" }).click();
     await row.getByRole("button", { name: "Try again" }).waitFor({ state: "detached" });
-    assert.notEqual(await ada.focused(), undefined);
+    await ada.focuses();
   }
   await page.reload();
   await ada.idle();

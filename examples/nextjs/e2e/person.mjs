@@ -23,6 +23,7 @@ if (process.getuid?.() === 0) FLAGS.push("--no-sandbox");
 
 const RATE_LIMIT_MS = 10_500; // Better Auth accepts three sign-ins in ten seconds
 const MAX_ATTEMPTS = 3;
+const FOCUS_MS = 5000;
 
 let people = 0;
 
@@ -83,8 +84,7 @@ export class Person {
     const data = { name, email: person.email, password: PASSWORD };
     const signedUp = await context.request.post(`${PAGE}/api/auth/sign-up/email`, { headers, data });
     assert.equal(signedUp.status(), 200);
-    await person.page.goto(PAGE);
-    await person.idle();
+    await person.#open(() => person.page.goto(PAGE));
     return person;
   }
 
@@ -121,14 +121,23 @@ export class Person {
     const context = await browser.newContext(options);
     await context.addCookies(cookies);
     const other = new Person(await context.newPage(), this.name);
-    await other.page.goto(PAGE);
-    await other.idle();
+    await other.#open(() => other.page.goto(PAGE));
     return other;
   }
 
-  async reload() {
-    await this.page.reload();
+  reload() {
+    return this.#open(() => this.page.reload());
+  }
+
+  /**
+   * Open a list. Wait until it is loaded and synchronized, so that `sync` starts a new sync.
+   * @param {() => Promise<unknown>} go
+   */
+  async #open(go) {
+    const synced = this.answered("GET", /changes$/);
+    await go();
     await this.idle();
+    await synced;
   }
 
   /** @param {string} title */
@@ -165,6 +174,19 @@ export class Person {
       const label = element instanceof HTMLInputElement && element.labels?.[0];
       return element.getAttribute("aria-label") ?? (label || element).textContent;
     });
+  }
+
+  /**
+   * Wait until an element has the focus: the one with this accessible name, if a name is given.
+   * @param {string} [name]
+   */
+  async focuses(name) {
+    const deadline = Date.now() + FOCUS_MS;
+    for (;;) {
+      const focused = await this.focused();
+      if (name === undefined ? focused !== undefined : focused === name) return;
+      if (Date.now() > deadline) assert.fail(`${focused} has the focus, not ${name ?? "anything"}`);
+    }
   }
 
   /**

@@ -103,7 +103,7 @@ test("the trash shows deleted tasks, and restores them", async () => {
   await ada.press("Restore Lost");
   assert.equal((await (await restored).json()).id, ids[1]);
   await ada.page.getByText("The trash is empty.").waitFor();
-  assert.notEqual(await ada.focused(), undefined);
+  await ada.focuses();
   await ada.page.getByRole("link", { name: "Tasks" }).click();
   await ada.shows(["Lost", "Kept"]);
   await ada.leave();

@@ -70,8 +70,13 @@ test("what takes long shows that it is under way", async () => {
   await ada.hears("Added “Slow”.");
   const held = await holdWrites(userOf(ada));
   try {
-    await ada.tick("Slow").click();
-    assert.equal(await ada.row("Slow").getByText("Saving…").isVisible(), false);
+    const atOnce = await ada.tick("Slow").evaluate(async (tick) => {
+      tick.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+      await new Promise(requestAnimationFrame);
+      const saving = document.querySelector(".saving");
+      return saving && getComputedStyle(saving).visibility;
+    });
+    assert.equal(atOnce, "hidden");
     await ada.row("Slow").getByText("Saving…").waitFor({ state: "visible" });
   } finally {
     await held.release();
@@ -155,7 +160,7 @@ test("a list of more than 100 tasks loads page by page, without gaps or duplicat
     await answered;
     await ada.idle();
     await ada.shows(expected.slice(0, count));
-    assert.equal(await ada.focused(), `Completed: ${expected[before]}`);
+    await ada.focuses(`Completed: ${expected[before]}`);
     await ada.hears(`Loaded ${count - before} more tasks.`);
   }
   assert.equal(await ada.page.getByRole("button", { name: "Load more" }).count(), 0);
@@ -245,16 +250,21 @@ test("changes show at once, and the last change is stored", async () => {
     const { fetch } = window;
     let delay = 600; // the first response is the slowest
     window.fetch = async (input, init) => {
+      if (!(input instanceof Request) || input.method !== "PATCH") return fetch(input, init);
       await new Promise((resolve) => setTimeout(resolve, (delay -= 200)));
       return fetch(input, init);
     };
   });
+  let patches = 0;
+  const second = ada.page.waitForResponse(
+    (response) => response.request().method() === "PATCH" && (patches += 1) === 2,
+  );
   const box = ada.tick("Make up my mind");
   for (const checked of [true, false]) {
     await box.click();
     assert.equal(await box.isChecked(), checked);
   }
-  for (let count = 0; count < 2; count += 1) await ada.answered("PATCH");
+  await second;
   assert.equal((await (await ada.ask("GET", `/api/tasks/${id}`)).json()).completed, false);
   assert.equal(await box.isChecked(), false);
   await ada.leave();
