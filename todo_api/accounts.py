@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from todo_api import db
-from todo_api.context import g
+from todo_api.context import request_state
 from todo_api.models import accounts
 
 OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
@@ -42,7 +42,7 @@ OPEN_ACCOUNT = insert(accounts).values(user_id=OWNER, version=0).on_conflict_do_
 
 def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
     """Execute a statement for the user of the token."""
-    return db.execute(statement, owner=g.user, **values)
+    return db.execute(statement, owner=request_state().user, **values)
 
 
 def new_version(condition: ColumnElement[bool]) -> CTE:

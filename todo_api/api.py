@@ -7,13 +7,14 @@ from typing import Any
 
 import flask_smorest
 import orjson
-from flask import Flask, current_app, request
+from flask import Flask
 from flask.json.provider import JSONProvider
 from marshmallow import Schema
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
+from todo_api.context import application, current_request
 from todo_api.errors import (
     NO_TASK_MESSAGE,
     UNKNOWN_PARAMETER_MESSAGE,
@@ -65,7 +66,7 @@ class Json(JSONProvider):
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """Return the bytes of orjson without decoding them: a page may have megabytes."""
         body = orjson.dumps(args[0] if args else kwargs, option=orjson.OPT_UTC_Z)
-        return current_app.response_class(body, mimetype="application/json")
+        return application().response_class(body, mimetype="application/json")
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -97,7 +98,8 @@ class Blueprint(flask_smorest.Blueprint):
 
         @wraps(view)
         def strict(*args: Any, **kwargs: Any) -> Any:
-            if request.args:
+            request = current_request()
+            if request.query_string and request.args:
                 raise InvalidInput(
                     "query", {name: [UNKNOWN_PARAMETER_MESSAGE] for name in request.args}
                 )
@@ -119,20 +121,20 @@ class TaskIdConverter(BaseConverter):
 
 def answer_preflight() -> Response | None:
     """Answer a preflight on every path. After a 404 a page could not read the error."""
+    request = current_request()
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        return current_app.response_class(status=HTTPStatus.NO_CONTENT)
+        return application().response_class(status=HTTPStatus.NO_CONTENT)
     return None
 
 
 def drop_routing_error(_error: BaseException | None) -> None:
     """Cut the cycle of a routing error that another response came before."""
-    drop_tracebacks(request.routing_exception)
+    drop_tracebacks(current_request().routing_exception)
 
 
 def add_standing_headers(response: Response) -> Response:
-    headers, path = response.headers, request.path
+    headers, path = response.headers, current_request().path
     headers.add("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Vary", "Origin")  # without an Origin a response has no CORS headers
     document = path == "/openapi.json" or path.startswith("/docs")
     if document and response.status_code < HTTPStatus.BAD_REQUEST:
         headers["Cache-Control"] = "no-cache"

@@ -9,12 +9,11 @@ from time import time
 from typing import Any
 
 import jwt
-from flask import request
 from jwt.exceptions import InvalidSubjectError
 from werkzeug.exceptions import Unauthorized
 
 from todo_api.config import Config
-from todo_api.context import g, settings
+from todo_api.context import current_request, request_state, settings
 from todo_api.errors import NO_TOKEN_MESSAGE
 from todo_api.limits import MAX_USER_ID_LENGTH
 from todo_api.parsing import unique_names
@@ -70,14 +69,14 @@ class InvalidToken(NoToken):
 
 
 def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a view only with a valid token. The token's subject is in `g.user`."""
+    """Run a view only with a valid token. The token's subject is in `request_state().user`."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
-            g.user = subject(bearer_token(), settings())
+            request_state().user = subject(bearer_token(), settings())
         except NoToken as error:
-            g.auth_failure = error.reason
+            request_state().auth_failure = error.reason
             raise
         return view(*args, **kwargs)
 
@@ -86,7 +85,7 @@ def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def bearer_token() -> str:
     """Return the token of the Authorization header (RFC 6750, section 2.1), its only place."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = current_request().headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise NoToken
     return token.strip(" ")

@@ -2,10 +2,11 @@
 
 import logging
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from flask_cors.core import get_cors_options, set_cors_headers
 
 from todo_api.config import Config
+from todo_api.context import current_request
 
 MAX_ORIGIN = 200  # characters of an origin in the log
 logger = logging.getLogger(__name__)
@@ -39,10 +40,12 @@ def init_app(app: Flask, config: Config) -> None:
     options = get_cors_options(app, OPTIONS | {"origins": config.frontend_origins})
 
     def allow_origin(response: Response) -> Response:
-        origin = request.environ.get("HTTP_ORIGIN")
+        origin = current_request().environ.get("HTTP_ORIGIN")
         if not origin:
+            response.headers.add("Vary", "Origin")
             return response  # flask-cors's own hook takes as long for a request without an Origin
         response = set_cors_headers(response, options)
+        response.headers.setdefault("Vary", "Origin")
         if "Access-Control-Allow-Origin" not in response.headers:
             warn_of_refused(origin)
         return response
@@ -52,7 +55,7 @@ def init_app(app: Flask, config: Config) -> None:
 
 def warn_of_refused(origin: str) -> None:
     """Log an origin that gets no CORS headers: its page only sees "Failed to fetch"."""
-    if origin.partition("://")[2] != request.host:  # a page of this host needs none
+    if origin.partition("://")[2] != current_request().host:  # a page of this host needs none
         logger.warning(
             "origin refused: if it is yours, add it to FRONTEND_URL",
             extra={"origin": ascii(origin[:MAX_ORIGIN])[1:-1]},

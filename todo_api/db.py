@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import (
     URL,
     CursorResult,
@@ -32,6 +32,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from todo_api import embedded
 from todo_api.config import DATABASE_HOST, DATABASE_URL, EMBEDDED, Config
+from todo_api.context import application
 from todo_api.dialect import DRIVER, limited_cursor, read_timestamps_as_utc
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
 from todo_api.logs import NOT_SET_UP, failure_reason, sqlstate
@@ -71,7 +72,7 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
     out of connections, or lacks the schema or a right.
     """
     try:
-        result = current_app.extensions["sessions"].execute(statement, values)
+        result = application().extensions["sessions"].execute(statement, values)
     except (DBAPIError, PoolTimeout) as error:
         if isinstance(error, PROGRAMMING_ERRORS) and sqlstate(error) not in NOT_SET_UP:
             raise
@@ -84,17 +85,17 @@ def log_failure(error: DBAPIError | PoolTimeout) -> None:
     """Log in one line why the database cannot answer. Once a minute, add the traceback."""
     in_use = "all connections are in use"
     reason = failure_reason(error) if isinstance(error, DBAPIError) else in_use
-    due = monotonic() >= current_app.extensions["traceback_due"]
+    due = monotonic() >= application().extensions["traceback_due"]
     if due:
-        current_app.extensions["traceback_due"] = monotonic() + SECONDS_BETWEEN_TRACEBACKS
-    current_app.logger.error(
+        application().extensions["traceback_due"] = monotonic() + SECONDS_BETWEEN_TRACEBACKS
+    application().logger.error(
         "database unavailable", extra={"reason": reason}, exc_info=error if due else None
     )
 
 
 def close_session(_: BaseException | None) -> None:
     """Give the connection back. Every statement has committed by itself."""
-    sessions: scoped_session[Session] = current_app.extensions["sessions"]
+    sessions: scoped_session[Session] = application().extensions["sessions"]
     if sessions.registry.has():
         sessions.close()
 

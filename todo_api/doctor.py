@@ -5,14 +5,13 @@ from time import time
 from typing import Any, NamedTuple
 
 import click
-from flask import current_app
 from sqlalchemy import ARRAY, Connection, NullPool, Row, Text, bindparam, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from todo_api import db, health
 from todo_api.auth import LEEWAY
 from todo_api.config import EMBEDDED
-from todo_api.context import settings
+from todo_api.context import application, settings
 from todo_api.logs import failure_reason
 from todo_api.models import metadata
 
@@ -71,7 +70,7 @@ def check() -> Iterator[Finding]:
     origins = ", ".join(settings().frontend_origins)
     yield Finding("ok", "settings", f"valid, for pages on {origins}")  # else no command would start
     try:
-        with current_app.extensions["engine"].connect() as connection:
+        with application().extensions["engine"].connect() as connection:
             yield from check_in_database(connection)
     except DBAPIError as error:
         yield Finding("fail", "connection", f"{sentence(error)} Check DATABASE_URL.")

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from flask import current_app
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
 
 from todo_api.config import MAX_BODY_BYTES
-from todo_api.context import g
+from todo_api.context import application, request_state
 
 ERROR_TYPES = {
     400: "validation_error",
@@ -129,15 +128,16 @@ def write_error(error: HTTPException) -> Response:
     """Write the body of ``error``, keeping the headers that come with it."""
     response = error.get_response()
     status = response.status_code
-    g.error_type = ERROR_TYPES.get(status) or f"{HTTPStatus(status).name.lower()}_error"
+    error_type = ERROR_TYPES.get(status) or f"{HTTPStatus(status).name.lower()}_error"
+    request_state().error_type = error_type
     body: dict[str, Any] = {
         "detail": message(error, status),
         "status_code": status,
-        "error_type": g.error_type,
+        "error_type": error_type,
     }
     if isinstance(error, InvalidInput):
         body["errors"] = error.errors
-    response.set_data(current_app.json.dumps(body))
+    response.set_data(application().json.dumps(body))
     response.content_type = "application/json"
     drop_tracebacks(error)
     return response

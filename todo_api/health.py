@@ -4,12 +4,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from flask import request
 from sqlalchemy import ARRAY, Row, Text, bindparam, text
 from werkzeug.exceptions import ServiceUnavailable
 
 from todo_api import db
 from todo_api.api import Blueprint
+from todo_api.context import current_request
 from todo_api.errors import RETRY_AFTER
 from todo_api.models import metadata
 from todo_api.schemas import Health
@@ -55,7 +55,7 @@ def get_ready() -> dict[str, str]:
     200 while the database responds and has the tables and columns that this version needs. 503
     otherwise, or when this instance is shutting down.
     """
-    if request.environ.get("todo_api.stopping"):  # set by http_server/worker.py
+    if current_request().environ.get("todo_api.stopping"):  # set by http_server/worker.py
         raise unavailable("This instance is shutting down. Send requests to another one.")
     unusable = db.execute(UNUSABLE_COLUMNS).all()
     if unusable:

@@ -15,12 +15,12 @@ from random import getrandbits
 from typing import Any
 
 import orjson
-from flask import Flask, has_app_context, request
+from flask import Flask, has_app_context
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
 from todo_api.config import Config
-from todo_api.context import g, settings
+from todo_api.context import current_request, request_state, settings
 
 logger = logging.getLogger(__name__)
 
@@ -62,25 +62,26 @@ def init_app(app: Flask, config: Config) -> None:
 
 def start_request() -> None:
     """Start the clock. Accept the client's request id if it is valid, or make one."""
-    g.started = time.perf_counter()
-    given = request.headers.get("X-Request-ID", "")
+    state = request_state()
+    state.started = time.perf_counter()
+    given = current_request().headers.get("X-Request-ID", "")
     # An id need not be secret. uuid4() asks the kernel, and loses the interpreter lock for that.
-    g.request_id = given if REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
+    state.request_id = given if REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
 
 
 def log_request(response: Response) -> Response:
     """Log one line for the request, and return its id in `X-Request-ID`."""
+    request, kept = current_request(), vars(request_state())
     method, rule = request.method, request.url_rule
-    state = vars(g)
-    response.headers.add("X-Request-ID", state["request_id"])
+    response.headers.add("X-Request-ID", kept["request_id"])
     fields = {
         "method": method if method in METHODS else "other",
         "route": rule.rule if rule else None,
         "status": response.status_code,
-        "duration_ms": round((time.perf_counter() - state["started"]) * 1000, 1),
-        "user": pseudonym(state["user"], settings()) if "user" in state else None,
-        "error_type": state.get("error_type"),
-        "auth_failure": state.get("auth_failure"),
+        "duration_ms": round((time.perf_counter() - kept["started"]) * 1000, 1),
+        "user": pseudonym(kept["user"], settings()) if "user" in kept else None,
+        "error_type": kept.get("error_type"),
+        "auth_failure": kept.get("auth_failure"),
     }
     logger.info(
         "request", extra={name: value for name, value in fields.items() if value is not None}
@@ -130,7 +131,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC),
         }
         line |= {name: vars(record)[name] for name in vars(record) if name not in STANDARD_FIELDS}
-        if has_app_context() and (request_id := g.get("request_id")):
+        if has_app_context() and (request_id := request_state().get("request_id")):
             line["request_id"] = request_id
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)

@@ -10,11 +10,12 @@ from typing import Any
 import flask_swagger_ui
 from apispec import APISpec, BasePlugin
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Blueprint, Flask, Response, redirect, request
+from flask import Blueprint, Flask, Response, redirect
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 
 from todo_api.api import Api, TaskIdConverter
+from todo_api.context import current_request
 from todo_api.errors import (
     ERROR_TYPES,
     EXPIRED_TOKEN_MESSAGE,
@@ -124,7 +125,7 @@ def refer_to_choices(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[
 
 def restrict_page(response: Response) -> Response:
     """Let the docs page load only its assets and its own inline script."""
-    if request.path == "/docs" and response.status_code == HTTPStatus.OK:
+    if current_request().path == "/docs" and response.status_code == HTTPStatus.OK:
         scripts = INLINE_SCRIPT.findall(response.get_data())
         hashes = " ".join(f"'sha256-{b64encode(sha256(s).digest()).decode()}'" for s in scripts)
         response.headers["Content-Security-Policy"] = PAGE_POLICY.format(hashes=hashes)

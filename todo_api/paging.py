@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from flask import request
 from marshmallow import ValidationError, fields
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +20,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from todo_api.context import current_request
 from todo_api.limits import MAX_PAGE_CHARACTERS, PRIORITIES
 from todo_api.models import tasks
 from todo_api.signing import sign, unsign
@@ -127,5 +127,6 @@ def read_page(result: CursorResult[Any], limit: int) -> tuple[list[Row[Any]], bo
 def next_page(sort: str, last: Row[Any]) -> dict[str, str]:
     """Return the `Link` header (RFC 8288) to the page after ``last``."""
     cursor = Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id)
+    request = current_request()
     query = urlencode({**request.args.to_dict(flat=False), "cursor": cursor}, doseq=True)
     return {"Link": f'<{request.path}?{query}>; rel="next"'}

@@ -6,7 +6,7 @@ from json import JSONDecodeError
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes, urlencode
 
-from flask import Flask, Request, after_this_request, request
+from flask import Flask, Request, after_this_request
 from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import (
@@ -18,7 +18,7 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Response
 
 from todo_api.config import MAX_BODY_BYTES, Config
-from todo_api.context import g, settings
+from todo_api.context import current_request, request_state, settings
 from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSAGE, InvalidInput
 from todo_api.limits import MAX_QUERY_BYTES
 
@@ -46,9 +46,9 @@ class Parser(FlaskParser):
 
     def parse(self, argmap: Any, *args: Any, location: str | None = None, **options: Any) -> Any:
         """Return the values of a request. The same query of the same user is parsed once."""
-        query = request.query_string
+        query = current_request().query_string
         if location == "query" and len(query) <= MAX_CACHED_BYTES:
-            return {**parse_query(self, argmap, query, g.user, settings())}
+            return {**parse_query(self, argmap, query, request_state().user, settings())}
         return super().parse(argmap, *args, location=location, **options)
 
     def load_json(self, req: Request, _schema: Schema) -> Any:
@@ -126,7 +126,7 @@ def query_bytes(req: Request) -> int:
 def read_body() -> bytes:
     """Return the body. Raise 400 if it is shorter than its Content-Length."""
     body = receive()
-    if len(body) != (request.content_length or 0):
+    if len(body) != (current_request().content_length or 0):
         raise InvalidInput("body", [CUT_OFF_MESSAGE])
     return body
 
@@ -134,7 +134,7 @@ def read_body() -> bytes:
 def receive(**options: Any) -> bytes:
     """Return the body. Raise 400 if it does not arrive in time, or the client disconnects."""
     try:
-        body: bytes = request.get_data(**options)
+        body: bytes = current_request().get_data(**options)
     except OSError:
         after_this_request(close_connection)
         raise InvalidInput("body", [CUT_OFF_MESSAGE]) from None
@@ -160,9 +160,12 @@ def reject_invalid_body() -> None:
     up to `MAX_DISCARDED_BYTES` is read first, so that a client that is still sending
     sees the response and not a reset connection.
     """
-    length = request.content_length or 0
+    environ = current_request().environ
+    if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
+        return
+    length = current_request().content_length or 0
     error: HTTPException | None = None
-    if "Transfer-Encoding" in request.headers:
+    if "HTTP_TRANSFER_ENCODING" in environ:
         error = LengthRequired(NO_LENGTH_MESSAGE)
     elif length > MAX_BODY_BYTES:
         if length <= MAX_DISCARDED_BYTES:

@@ -6,10 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response
 from sqlalchemy import Row
 
-from todo_api.context import g
+from todo_api.context import application, current_request, request_state
 from todo_api.errors import InvalidInput
 from todo_api.limits import MAX_ID, MAX_KEY_LENGTH
 
@@ -44,6 +44,7 @@ def reject_unused_conditions() -> None:
 
     A request without an endpoint gets its 404 or 405.
     """
+    request = current_request()
     if request.endpoint is None or request.method in ("GET", "HEAD", "OPTIONS"):
         return
     used = {"If-Match"} if request.endpoint.rpartition(".")[2] in WITH_IF_MATCH else set()
@@ -66,7 +67,7 @@ def expected_versions() -> list[int] | None:
 
 def entity_tags(header: str) -> list[str] | None:
     """Return the entity tags of a header, `*` as it is, or None without the header."""
-    value = request.headers.get(header)
+    value = current_request().headers.get(header)
     if value is None:
         return None
     if value.strip(" \t") == "*":
@@ -83,7 +84,7 @@ def is_current(tag: str) -> bool:
 
 
 def not_modified(tag: str) -> Response:
-    return current_app.response_class(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+    return application().response_class(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
 
 
 def task_tag(task: Row[Any]) -> str:
@@ -99,12 +100,13 @@ def list_tag(fields: list[str], account: Row[Any], rows: list[Row[Any]] | None =
     state: Any = [account.account_version, account.account_epoch]
     if account.account_epoch is None:
         state = [[row.id, row.updated_at] for row in rows or ()]
-    query = sorted(request.args.to_dict(flat=False).items())
-    return f'"{sha256(orjson.dumps([fields, g.user, query, state])).hexdigest()[:32]}"'
+    query = sorted(current_request().args.to_dict(flat=False).items())
+    described = orjson.dumps([fields, request_state().user, query, state])
+    return f'"{sha256(described).hexdigest()[:32]}"'
 
 
 def idempotency_key() -> str | None:
-    key = request.headers.get("Idempotency-Key")
+    key = current_request().headers.get("Idempotency-Key")
     if key is not None and not KEY.fullmatch(key):
         raise InvalidInput("header", {"Idempotency-Key": [BAD_KEY_MESSAGE]})
     return key

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Row, bindparam, select, tuple_
 from werkzeug.exceptions import Gone
 
 from todo_api.accounts import ACCOUNT, DATABASE, with_account
-from todo_api.context import g
+from todo_api.context import request_state
 from todo_api.errors import EXPIRED_TOKEN_MESSAGE
 from todo_api.limits import MAX_ID
 from todo_api.models import PUBLIC, tasks
@@ -52,7 +52,7 @@ class SyncToken(fields.Field[SyncPosition]):
 
 
 def user_hash() -> str:
-    return short_hash(g.user)
+    return short_hash(request_state().user)
 
 
 PLACE = tuple_(tasks.c.version, tasks.c.id)

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 from sqlalchemy import Executable, Row
 from werkzeug.exceptions import NotFound, PreconditionFailed, UnprocessableEntity
 
@@ -11,6 +11,7 @@ from todo_api import queries
 from todo_api.accounts import ACCOUNT, OPEN_ACCOUNT, execute, without_empty
 from todo_api.api import Blueprint
 from todo_api.auth import require_user
+from todo_api.context import current_request
 from todo_api.errors import NO_TASK_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
 from todo_api.paging import next_page, page_values, read_page
 from todo_api.parameters import ChangesPage, CompletedTasks, TaskFilters, TaskPage
@@ -75,7 +76,7 @@ def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[st
     header with `rel="next"`: follow it until there is none. A page may end before `limit` if its
     descriptions are very long.
     """
-    if "If-None-Match" in request.headers:
+    if "If-None-Match" in current_request().headers:
         account = execute(ACCOUNT).one_or_none()
         if account and is_current(tag := list_tag(FIELDS, account)):
             return not_modified(tag)
@@ -305,7 +306,7 @@ def tagged(row: Row[Any]) -> tuple[Row[Any], dict[str, str]]:
 
 
 def created(row: Row[Any]) -> tuple[Row[Any], int, dict[str, str]]:
-    location = f"{request.path}/{row.id}"
+    location = f"{current_request().path}/{row.id}"
     return row, HTTPStatus.CREATED, {"ETag": task_tag(row), "Location": location}
 
 
