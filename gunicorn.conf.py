@@ -34,7 +34,18 @@ def pre_request(_worker: Any, request: Any) -> None:
         request.force_close()
 
 
-def post_worker_init(_worker: Any) -> None:
+def post_worker_init(worker: Any) -> None:
+    """Set up the process of a worker, for speed."""
+    collect_less_garbage()
+    make_attributes_of_settings(worker.cfg)
+
+
+def make_attributes_of_settings(cfg: Any) -> None:
+    """Let gunicorn find its settings as plain attributes: it reads 28 of them for each request."""
+    vars(cfg).update({name: setting.get() for name, setting in cfg.settings.items()})
+
+
+def collect_less_garbage() -> None:
     """Keep what a worker has loaded out of garbage collection, and collect less often.
 
     A request makes thousands of objects but no reference cycle. If one is missed, a cycle of an
