@@ -34,6 +34,11 @@ def pre_request(_worker: Any, request: Any) -> None:
         request.force_close()
 
 
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Collect no garbage while a worker loads the application: that takes a tenth of its start."""
+    gc.disable()
+
+
 def post_worker_init(worker: Any) -> None:
     """Set up the process of a worker, for speed."""
     collect_less_garbage()
@@ -54,6 +59,7 @@ def collect_less_garbage() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000)
+    gc.enable()
 
 
 def when_ready(server: Any) -> None:

@@ -27,6 +27,8 @@ SELECT CASE WHEN n % 20 = 0 THEN 'many' WHEN n % 200 = 1 THEN 'some' WHEN n % 19
     (ARRAY['home', 'work', 'urgent', 'errand'])[1 + n / 200 % 4 : 1 + n / 200 % 3]
 FROM generate_series(1, {ROWS}) n
 """
+# As if each user had written once.
+FILL_ACCOUNTS = "INSERT INTO accounts (user_id, version) SELECT DISTINCT user_id, 1 FROM tasks"
 FRESH_TASKS = sa.text(
     "INSERT INTO tasks (id, user_id, title, description, deleted_at)"
     " OVERRIDING SYSTEM VALUE SELECT id, (:users)[1 + id % cardinality(:users)],"
@@ -64,7 +66,8 @@ def made_database() -> Iterator[Database]:
     with empty_database() as database:
         with database.engine.connect() as connection:
             connection.execute(sa.text(FILL))
-            connection.exec_driver_sql("VACUUM ANALYZE tasks")
+            connection.execute(sa.text(FILL_ACCOUNTS))
+            connection.exec_driver_sql("VACUUM ANALYZE tasks, accounts")
             connection.exec_driver_sql("CHECKPOINT")
         yield database
 

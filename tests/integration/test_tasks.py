@@ -44,6 +44,23 @@ def test_created_task_is_returned_as_stored(client: Client, user: str) -> None:
     assert client.get(response.headers["Location"]).json == task
 
 
+def test_length_of_each_response_is_that_of_its_body(client: Client) -> None:
+    created = client.post("/api/tasks", json={"title": "日本語"})
+    path, tag = created.headers["Location"], created.headers["ETag"]
+    with_body = [created, client.get(path), client.get("/api/tasks"), client.get("/docs")]
+    with_body += [client.get("/api/none"), client.get("/", follow_redirects=False)]
+    assert [int(r.headers["Content-Length"]) for r in with_body] == [len(r.data) for r in with_body]
+    unchanged = client.get(path, headers={"If-None-Match": tag})
+    without_body = [unchanged, client.delete(path)]
+    assert [(r.status_code, r.data) for r in without_body] == [(304, b""), (204, b"")]
+    assert not any("Content-Length" in r.headers for r in without_body)
+
+
+def test_invitation_to_another_protocol_is_ignored(client: Client) -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    assert client.get("/api/tasks", headers=headers).status_code == 200
+
+
 def test_created_task_keeps_the_given_fields(client: Client) -> None:
     description = "  kept as sent,\n\twith white space and 日本語 🥛  "
     task = create(client, title="Milk", description=description, completed=True)
