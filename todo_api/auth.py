@@ -69,7 +69,7 @@ class InvalidToken(NoToken):
 
 
 def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a view only with a valid token. The token's subject is in `request_state().user`."""
+    """Run a view only with a valid token. The token's subject is then `request_state().user`."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The application and the request of the moment, and what each keeps."""
+"""The application and the current request, and what each keeps."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -27,9 +27,9 @@ class RequestState(_AppCtxGlobals):
 
 
 def target(proxy: Any) -> Callable[[], Any]:
-    """Return what gets the object behind a proxy of Flask.
+    """Return a function that returns the target of one of Flask's proxies.
 
-    A read through the proxy takes 2 us, and a request made some thirty.
+    A read through the proxy takes 2 us. A request had some thirty.
     """
     return cast("Callable[[], Any]", proxy._get_current_object)
 
