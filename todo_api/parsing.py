@@ -51,6 +51,9 @@ class Parser(FlaskParser):
             return {**parse_query(self, argmap, query, request_state().user, settings())}
         return super().parse(argmap, *args, location=location, **options)
 
+    def get_default_request(self) -> Request:
+        return current_request()
+
     def load_json(self, req: Request, _schema: Schema) -> Any:
         body = read_body()
         if not body:
