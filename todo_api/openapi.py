@@ -10,9 +10,11 @@ from typing import Any
 import flask_swagger_ui
 from apispec import APISpec, BasePlugin
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Blueprint, Flask, Response, redirect
+from flask import Blueprint, Flask, redirect
+from werkzeug.exceptions import PreconditionFailed
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
+from werkzeug.wrappers import Response
 
 from todo_api.api import Api, TaskIdConverter
 from todo_api.context import current_request
@@ -31,6 +33,7 @@ from todo_api.errors import (
     TOO_LARGE_MESSAGE,
     UNAVAILABLE_MESSAGE,
     Error,
+    write_error,
 )
 from todo_api.examples import EXAMPLES, named
 from todo_api.limits import MAX_ID, PRIORITIES, STATUSES
@@ -108,6 +111,7 @@ def init_app(app: Flask) -> Api:
     api.register_converter(TaskIdConverter, lambda _: TASK_ID)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
     docs = Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
+    docs.after_request(refuse_condition)
     docs.add_url_rule("/", "root", lambda: redirect("/docs"))
     app.register_blueprint(docs)
     app.after_request(restrict_page)
@@ -121,6 +125,14 @@ def refer_to_choices(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[
             del ret["type"], ret["enum"]
             return {"$ref": f"#/components/schemas/{name}"}
     return {}
+
+
+def refuse_condition(response: Response) -> Response:
+    """Give a failed `If-Match` the body of every error. Flask would send the file."""
+    if response.status_code != HTTPStatus.PRECONDITION_FAILED:
+        return response
+    response.close()
+    return write_error(PreconditionFailed("The file has changed. Get it again."))
 
 
 def restrict_page(response: Response) -> Response:

@@ -10,6 +10,7 @@ from flask import Flask, Request, after_this_request
 from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import (
+    ClientDisconnected,
     HTTPException,
     LengthRequired,
     RequestEntityTooLarge,
@@ -28,7 +29,7 @@ CUT_OFF_MESSAGE = "The body is shorter than its Content-Length. Send all of it."
 
 
 def init_app(app: Flask) -> None:
-    app.before_request(reject_invalid_body)
+    app.before_request(reject_unbounded_body)
 
 
 class NotJson(ValueError):
@@ -138,7 +139,7 @@ def receive(**options: Any) -> bytes:
     """Return the body. Raise 400 if it does not arrive in time, or the client disconnects."""
     try:
         body: bytes = current_request().get_data(**options)
-    except OSError:
+    except (OSError, ClientDisconnected):
         after_this_request(close_connection)
         raise InvalidInput("body", [CUT_OFF_MESSAGE]) from None
     return body
@@ -156,12 +157,11 @@ def reject_constant(constant: str) -> NoReturn:
     raise NotJson(f"{constant} is not a JSON value")
 
 
-def reject_invalid_body() -> None:
+def reject_unbounded_body() -> None:
     """Reject a body whose length is unknown or too large.
 
-    Werkzeug silently cuts a chunked body at the limit, and the first part may be valid JSON. A body
-    up to `MAX_DISCARDED_BYTES` is read first, so that a client that is still sending
-    sees the response and not a reset connection.
+    A body up to `MAX_DISCARDED_BYTES` is read first, so that a client that is still sending sees
+    the response and not a reset connection.
     """
     environ = current_request().environ
     if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:

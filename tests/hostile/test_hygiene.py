@@ -44,6 +44,19 @@ def test_probes_and_errors_are_not_cached(
     assert (response.status_code, response.headers["Cache-Control"]) == (status, directive)
 
 
+def test_failed_condition_on_a_file_has_the_body_of_every_error(anonymous: Client) -> None:
+    response = anonymous.get("/docs/assets/index.css", headers={"If-Match": '"no"'})
+    assert (response.status_code, response.json) == (
+        412,
+        {
+            "detail": "The file has changed. Get it again.",
+            "status_code": 412,
+            "error_type": "precondition_failed_error",
+        },
+    )
+    assert response.headers.getlist("Cache-Control") == ["no-store"]
+
+
 def test_docs_page_has_a_strict_content_security_policy(anonymous: Client) -> None:
     response = anonymous.get("/docs")
     policy = response.headers["Content-Security-Policy"]

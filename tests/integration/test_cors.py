@@ -179,3 +179,17 @@ def test_cors_headers_are_those_of_flask_cors(
 
 def access_control(response: TestResponse) -> list[tuple[str, str]]:
     return sorted(each for each in response.headers if each[0].startswith("Access-Control-"))
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": ORIGIN}, {"Origin": "http://other.example"}])
+def test_origin_is_added_to_what_a_response_varies_by(
+    make_app: MakeApp, headers: dict[str, str]
+) -> None:
+    app = make_app()
+
+    @app.get("/varied")
+    def varied() -> tuple[str, dict[str, str]]:
+        return "", {"Vary": "Accept"}
+
+    response = Client(app, "").get("/varied", headers=headers)
+    assert names(",".join(response.headers.getlist("Vary"))) == {"accept", "origin"}

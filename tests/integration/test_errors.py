@@ -142,11 +142,12 @@ def test_body_of_128_kib_is_accepted(client: Client, size: int, status: int) -> 
     assert post(client, padded(size)).status_code == status
 
 
-def test_truncated_body_is_rejected(client: Client) -> None:
-    terminated_as_gunicorn_does = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "99"}
-    response = client.post(
-        "/api/tasks", json={"title": "x"}, environ_overrides=terminated_as_gunicorn_does
-    )
+@pytest.mark.parametrize(
+    "server", [{"wsgi.input_terminated": True}, {}], ids=["gunicorn", "flask run"]
+)
+def test_truncated_body_is_rejected(client: Client, server: dict[str, bool]) -> None:
+    cut_off = {"CONTENT_LENGTH": "99", **server}
+    response = client.post("/api/tasks", json={"title": "x"}, environ_overrides=cut_off)
     assert (response.status_code, response.json["detail"]) == (
         400,
         "body: The body is shorter than its Content-Length. Send all of it.",

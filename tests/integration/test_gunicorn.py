@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests import SECRET
+from tests import ROOT, SECRET
 from tests.support.api import next_link
 from tests.support.client import Token
 from tests.support.serving import Server, ask, workers
@@ -25,6 +26,22 @@ def test_reload_replaces_the_workers(config: Config, tmp_path: Path) -> None:
         wait_until(lambda: not before & workers(server), "an old worker still runs")
         connection = server.connect()
         assert ask(connection, "GET", "/health", "")[0].status == 200
+
+
+def test_reload_serves_the_code_as_it_is_then(config: Config, tmp_path: Path) -> None:
+    for name in ("todo_api", "http_server", "migrations"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "gunicorn.conf.py", tmp_path)
+    with Server(tmp_path / "log", config.database_url, 0, 0, tmp_path) as server:
+        before = workers(server)
+        with (tmp_path / "todo_api/config.py").open("a") as settings:
+            settings.write('NEW = "added by the new code"\n')
+        with (tmp_path / "todo_api/health.py").open("a") as health:
+            health.write("from todo_api.config import NEW\nlogger.warning(NEW)\n")
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "added by the new code" in server.log.read_text(), "not the new code")
+        wait_until(lambda: not before & workers(server), "an old worker still runs")
+        assert ask(server.connect(), "GET", "/health", "")[0].status == 200
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +136,31 @@ def test_larger_body_is_rejected_and_the_connection_closed(
     status, headers, body = exchange(served, request)
     assert (status, json.loads(body)["error_type"]) == (413, "payload_too_large_error")
     assert "\r\nConnection: close" in headers
+
+
+@pytest.mark.parametrize(
+    ("length", "connection"), [(65_535, "keep-alive"), (65_536, "close"), (MAX_BODY_BYTES, "close")]
+)
+def test_connection_with_a_large_unread_body_is_announced_to_close(
+    served: Server, length: int, connection: str
+) -> None:
+    request = head("not-a-token", f"Content-Length: {length}") + b" " * length
+    request += b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    status, headers, body = exchange(served, request)
+    assert (status, body.count(b"HTTP/1.1 200")) == (401, connection == "keep-alive")
+    assert f"\r\nConnection: {connection}" in headers
+
+
+@pytest.mark.parametrize(
+    "fields", [["close"], ["TE, close"], ["Close , x"], ["keep-alive", "close"], ["close", "TE"]]
+)
+def test_connection_closes_when_the_client_asks_for_it(
+    served: Server, token: Token, user: str, fields: list[str]
+) -> None:
+    request = head(token(user), *(f"Connection: {field}" for field in fields))
+    _, headers, body = exchange(served, request + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert "\r\nConnection: close" in headers
+    assert b"HTTP/1.1" not in body
 
 
 def test_unread_body_is_not_parsed_as_a_request(served: Server) -> None:

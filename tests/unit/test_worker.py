@@ -1,8 +1,6 @@
 """What `http_server.worker` uses of gunicorn's internals is still there, as it expects."""
 
-import gc
 import inspect
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +10,6 @@ import gunicorn
 import pytest
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
-from gunicorn.config import Config as GunicornConfig
 from gunicorn.glogging import Logger
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import SocketUnreader
@@ -44,10 +41,11 @@ def test_gunicorn_is_the_version_that_the_worker_was_checked_on() -> None:
         (LengthReader, ["unreader", "length"]),
         (Logger.setup, ["self", "cfg"]),
         (Logger.warning, ["self", "msg", "args", "kwargs"]),
+        (Logger.error, ["self", "msg", "args", "kwargs"]),
         (Logger.exception, ["self", "msg", "args", "kwargs"]),
     ],
 )
-def test_overridden_method_has_the_expected_parameters(
+def test_method_has_the_expected_parameters(
     method: Callable[..., Any], parameters: list[str]
 ) -> None:
     assert list(inspect.signature(method).parameters) == parameters
@@ -78,7 +76,6 @@ def test_overridden_method_has_the_expected_parameters(
         (LengthReader.read, "self.length -= size"),
         (SocketUnreader.chunk, "self.sock.recv(size)"),
         (util.write, "sock.sendall(data)"),
-        (GunicornConfig.__getattr__, "return self.settings[name].get()"),
     ],
 )
 def test_gunicorn_still_does_what_the_worker_relies_on(part: Callable[..., Any], used: str) -> None:
@@ -92,25 +89,3 @@ def test_worker_module_does_not_load_the_application() -> None:
         [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert found.stdout == "False\n"
-
-
-def test_settings_are_attributes_with_the_same_values() -> None:
-    cfg = GunicornConfig()
-    cfg.set("threads", 7)
-    before = {name: getattr(cfg, name) for name in cfg.settings}
-    runpy.run_path("gunicorn.conf.py")["make_attributes_of_settings"](cfg)
-    assert vars(cfg)["threads"] == 7
-    assert {name: getattr(cfg, name) for name in cfg.settings} == before
-
-
-def test_worker_collects_garbage_again_once_it_is_loaded() -> None:
-    hooks, threshold = runpy.run_path("gunicorn.conf.py"), gc.get_threshold()
-    try:
-        hooks["post_fork"](None, None)
-        assert not gc.isenabled()
-        hooks["collect_less_garbage"]()
-        assert gc.isenabled()
-    finally:
-        gc.enable()
-        gc.set_threshold(*threshold)
-        gc.unfreeze()

@@ -132,8 +132,7 @@ test("after a database outage every change can be retried, and nothing is lost",
     await row.getByRole("button", { name: "Try again" }).waitFor({ state: "detached" });
     await ada.focuses();
   }
-  await page.reload();
-  await ada.idle();
+  await ada.reload();
   await ada.shows(["Typed in the dark"]);
   await ada.show("Completed");
   await ada.shows(["Outlive the outage"]);

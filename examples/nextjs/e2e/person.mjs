@@ -34,6 +34,18 @@ export function userOf(person) {
   return String(decodeJwt(person.token).sub);
 }
 
+/** @param {import("playwright-core").BrowserContextOptions} [options] */
+async function newContext(options) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(15_000);
+  await context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
+      console.error(`The policy's ${effectiveDirective} blocks: ${blockedURI}`),
+    );
+  });
+  return context;
+}
+
 export class Person {
   /** @param {import("playwright-core").Page} page @param {string} name */
   constructor(page, name) {
@@ -71,13 +83,7 @@ export class Person {
    * @param {import("playwright-core").BrowserContextOptions} [options]
    */
   static async signUp(name, options) {
-    const context = await browser.newContext(options);
-    context.setDefaultTimeout(15_000);
-    await context.addInitScript(() => {
-      addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
-        console.error(`The policy's ${effectiveDirective} blocks: ${blockedURI}`),
-      );
-    });
+    const context = await newContext(options);
     const person = new Person(await context.newPage(), name);
     // From an address of its own: Better Auth accepts three sign-ups of one in ten seconds.
     const headers = { Origin: PAGE, "X-Forwarded-For": `10.0.0.${(people += 1)}` };
@@ -118,7 +124,7 @@ export class Person {
    */
   async onAnotherDevice(options) {
     const cookies = await this.page.context().cookies();
-    const context = await browser.newContext(options);
+    const context = await newContext(options);
     await context.addCookies(cookies);
     const other = new Person(await context.newPage(), this.name);
     await other.#open(() => other.page.goto(PAGE));
@@ -134,10 +140,9 @@ export class Person {
    * @param {() => Promise<unknown>} go
    */
   async #open(go) {
-    const synced = this.answered("GET", /changes$/);
-    await go();
+    const [synced] = await Promise.all([this.answered("GET", /changes$/), go()]);
+    await synced.finished();
     await this.idle();
-    await synced;
   }
 
   /** @param {string} title */
@@ -183,9 +188,10 @@ export class Person {
   async focuses(name) {
     const deadline = Date.now() + FOCUS_MS;
     for (;;) {
-      const focused = await this.focused();
-      if (name === undefined ? focused !== undefined : focused === name) return;
-      if (Date.now() > deadline) assert.fail(`${focused} has the focus, not ${name ?? "anything"}`);
+      const focused = (await this.focused()) ?? "nothing";
+      if (name === undefined ? focused !== "nothing" : focused === name) return;
+      if (Date.now() > deadline) assert.fail(`the focus is on: ${focused}, not: ${name ?? "anything"}`);
+      await this.page.waitForTimeout(50);
     }
   }
 
@@ -266,7 +272,7 @@ export class Person {
     });
   }
 
-  /** Wait until the page is up to date with all changes, as after the next 15 s. */
+  /** Let the page ask for changes, as it does every 15 s. Wait for the response. */
   async sync() {
     const answered = this.answered("GET", /changes$/);
     await this.page.evaluate(() => window.dispatchEvent(new Event("focus")));

@@ -42,8 +42,7 @@ test("a task is added, completed and edited, with all its fields", async () => {
   assert.deepEqual([stored.priority, stored.due_date], ["high", "2026-11-01"]);
   assert.deepEqual(stored.tags, ["dairy", "errand"]);
 
-  await page.reload();
-  await ada.idle();
+  await ada.reload();
   await ada.shows(["Write to Charles", "Buy oat milk"]);
   for (const text of ["not sweetened", "High", "#dairy", /^Overdue since 1 Nov/]) {
     await ada.row("Buy oat milk").getByText(text).first().waitFor();
@@ -148,8 +147,7 @@ test("a list of more than 100 tasks loads page by page, without gaps or duplicat
   const expected = Array.from({ length: 230 }, (_, index) => `Task ${index}`);
   for (const title of expected) await ada.ask("POST", "/api/tasks", { title });
   expected.reverse();
-  await ada.page.reload();
-  await ada.idle();
+  await ada.reload();
   await ada.shows(expected.slice(0, 100));
   await ada.isAccessible("a list with more pages");
   for (const count of [200, 230]) {
@@ -173,8 +171,7 @@ test("a filter that was not loaded before starts at its first page", async () =>
     await ada.ask("POST", "/api/tasks", { title: `Task ${index}`, completed: index === 0 });
   }
   await ada.ask("POST", "/api/tasks", { title: "Older pages do not hold it", completed: false });
-  await ada.page.reload();
-  await ada.idle();
+  await ada.reload();
   await ada.show("Completed");
   await ada.shows(["Task 0"]);
   const query = ada.requests.map((request) => new URL(request.url()).searchParams.get("cursor"));
@@ -248,7 +245,7 @@ test("changes show at once, and the last change is stored", async () => {
   const { id } = await (await ada.add("Make up my mind")).json();
   await ada.page.evaluate(() => {
     const { fetch } = window;
-    let delay = 600; // the first response is the slowest
+    let delay = 600; // the first request is held for longer than the second
     window.fetch = async (input, init) => {
       if (!(input instanceof Request) || input.method !== "PATCH") return fetch(input, init);
       await new Promise((resolve) => setTimeout(resolve, (delay -= 200)));

@@ -1,0 +1,48 @@
+"""What gunicorn.conf.py does to the process of a worker."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests import ROOT
+
+LOADED = """
+import gc, runpy, sys
+from gunicorn.config import Config
+conf = runpy.run_path("gunicorn.conf.py")
+"""
+SETTINGS = """
+cfg = Config()
+cfg.set("threads", 7)
+before = {name: getattr(cfg, name) for name in cfg.settings}
+conf["cache_settings"](cfg)
+assert vars(cfg)["threads"] == 7
+assert {name: getattr(cfg, name) for name in cfg.settings} == before
+"""
+GARBAGE = """
+conf["post_fork"](None, None)
+assert not gc.isenabled()
+conf["collect_less_garbage"]()
+assert gc.isenabled()
+"""
+MODULES = """
+assert "todo_api.config" in sys.modules
+conf["post_fork"](None, None)
+assert not [name for name in sys.modules if name.startswith("todo_api")]
+"""
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(SETTINGS, id="settings are attributes with the same values"),
+        pytest.param(GARBAGE, id="garbage is collected again when all is loaded"),
+        pytest.param(MODULES, id="a worker loads the files as they are now"),
+    ],
+)
+def test_configuration(steps: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADED + steps], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
