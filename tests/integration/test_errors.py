@@ -143,10 +143,10 @@ def test_body_of_128_kib_is_accepted(client: Client, size: int, status: int) -> 
 
 
 @pytest.mark.parametrize(
-    "server", [{"wsgi.input_terminated": True}, {}], ids=["gunicorn", "flask run"]
+    "environ", [{"wsgi.input_terminated": True}, {}], ids=["gunicorn", "flask run"]
 )
-def test_truncated_body_is_rejected(client: Client, server: dict[str, bool]) -> None:
-    cut_off = {"CONTENT_LENGTH": "99", **server}
+def test_truncated_body_is_rejected(client: Client, environ: dict[str, bool]) -> None:
+    cut_off = {"CONTENT_LENGTH": "99", **environ}
     response = client.post("/api/tasks", json={"title": "x"}, environ_overrides=cut_off)
     assert (response.status_code, response.json["detail"]) == (
         400,
