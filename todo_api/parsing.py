@@ -163,12 +163,10 @@ def reject_unbounded_body() -> None:
     A body up to `MAX_DISCARDED_BYTES` is read first, so that a client that is still sending sees
     the response and not a reset connection.
     """
-    environ = current_request().environ
-    if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
-        return
-    length = current_request().content_length or 0
+    request = current_request()
+    length = request.content_length or 0 if "CONTENT_LENGTH" in request.environ else 0
     error: HTTPException | None = None
-    if "HTTP_TRANSFER_ENCODING" in environ:
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
         error = LengthRequired(NO_LENGTH_MESSAGE)
     elif length > MAX_BODY_BYTES:
         if length <= MAX_DISCARDED_BYTES:

@@ -41,7 +41,7 @@ assert not [name for name in sys.modules if name.startswith("todo_api")]
         pytest.param(MODULES, id="a worker loads the files as they are now"),
     ],
 )
-def test_configuration(steps: str) -> None:
+def test_process_of_a_worker_is_set_up(steps: str) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", LOADED + steps], cwd=ROOT, capture_output=True, text=True
     )
