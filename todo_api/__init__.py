@@ -26,7 +26,6 @@ def create_app(config: "Config | None" = None) -> "Flask":
         logs,
         openapi,
         parsing,
-        preconditions,
         tasks,
     )
 
@@ -37,7 +36,6 @@ def create_app(config: "Config | None" = None) -> "Flask":
     cors.init_app(app, config)
     api.init_app(app)  # preflights need no valid body, so they come before the limits
     parsing.init_app(app)
-    preconditions.init_app(app)
     db.init_app(app, config)
     documented = openapi.init_app(app)
     documented.register_blueprint(tasks.blp)

@@ -12,7 +12,11 @@ from todo_api.models import accounts, tasks
 from todo_api.queries import owned_by_user
 
 blp = Blueprint(
-    "Account", __name__, url_prefix="/api/account", description="The user in the token."
+    "Account",
+    __name__,
+    url_prefix="/api/account",
+    description="The user in the token.",
+    errors=[503],
 )
 
 
@@ -40,7 +44,6 @@ ERASE = in_one_message(
 
 @blp.route("", methods=["DELETE"])
 @require_user
-@blp.no_query
 @blp.response(204)
 def delete_account() -> None:
     """Erase the account

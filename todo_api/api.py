@@ -1,6 +1,6 @@
 """flask-smorest for this API: routes, JSON, preflights, and what every response carries."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -23,10 +23,10 @@ from todo_api.errors import (
     drop_tracebacks,
     write_error,
 )
+from todo_api.facts import Decorator, View, fails_with, prepare_facts_doc, takes_query
 from todo_api.limits import MAX_ID
 from todo_api.parsing import Parser, read_body
-
-View = Callable[..., Any]
+from todo_api.preconditions import reject_unused_conditions
 
 
 def init_app(app: Flask) -> None:
@@ -70,16 +70,28 @@ class Json(JSONProvider):
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """flask-smorest's, with strict parsing of bodies and queries."""
+    """flask-smorest's. A view takes what its decorators name, and nothing else.
+
+    ``errors`` are the status codes of errors that each of its operations can return. If not
+    ``strict``, its views ignore query parameters that they do not name.
+    """
 
     ARGUMENTS_PARSER = Parser()
 
+    def __init__(
+        self, *args: Any, errors: Iterable[int] = (), strict: bool = True, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self.document_errors = fails_with(*errors, 411, 413, 500)
+        self.strict = strict
+        self._prepare_doc_cbks.append(prepare_facts_doc)
+
     def arguments(
-        self, schema: type[Schema], *, required: bool = True, **options: Any
-    ) -> Callable[[View], View]:
+        self, schema: type[Schema], *, required: bool = True, location: str = "json", **options: Any
+    ) -> Decorator:
         """Parse the arguments of a view. If not ``required``, the view gets None without a body."""
-        made_once = schema()  # and not for each request
-        parse = super().arguments(made_once, required=required, **options)
+        instance = schema()  # once, not per request
+        parse = super().arguments(instance, required=required, location=location, **options)
 
         def decorator(view: View) -> View:
             parsed: View = parse(view)
@@ -88,24 +100,35 @@ class Blueprint(flask_smorest.Blueprint):
             def optional(*args: Any, **kwargs: Any) -> Any:
                 return parsed(*args, **kwargs) if read_body() else view(None, **kwargs)
 
-            return parsed if required else optional
+            parsing = parsed if required else optional
+            return fails_with(400, 415)(parsing) if location == "json" else parsing
 
         return decorator
 
-    @staticmethod
-    def no_query(view: View) -> View:
-        """Reject every query parameter: for views that have none."""
+    def response(
+        self, status_code: int, schema: type[Schema] | Schema | None = None, **options: Any
+    ) -> Decorator:
+        """Make the response of a view. Reject what the request has and no decorator names."""
+        respond: Decorator = super().response(status_code, schema, **options)
 
-        @wraps(view)
-        def strict(*args: Any, **kwargs: Any) -> Any:
-            request = current_request()
-            if request.query_string and request.args:
-                raise InvalidInput(
-                    "query", {name: [UNKNOWN_PARAMETER_MESSAGE] for name in request.args}
-                )
-            return view(*args, **kwargs)
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def strict(*args: Any, **kwargs: Any) -> Any:
+                reject_unused()
+                return view(*args, **kwargs)
 
-        return strict
+            return respond(self.document_errors(fails_with(400)(strict) if self.strict else view))
+
+        return decorator
+
+
+def reject_unused() -> None:
+    """Reject query parameters and conditions that the view of the request does not take."""
+    request = current_request()
+    view = application().view_functions[str(request.endpoint)]
+    if request.query_string and request.args and not takes_query(view):
+        raise InvalidInput("query", {name: [UNKNOWN_PARAMETER_MESSAGE] for name in request.args})
+    reject_unused_conditions(view)
 
 
 class TaskIdConverter(BaseConverter):

@@ -15,6 +15,7 @@ from werkzeug.exceptions import Unauthorized
 from todo_api.config import Config
 from todo_api.context import current_request, request_state, settings
 from todo_api.errors import NO_TOKEN_MESSAGE
+from todo_api.facts import describe, error_name
 from todo_api.limits import MAX_USER_ID_LENGTH
 from todo_api.parsing import unique_names
 
@@ -80,7 +81,7 @@ def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
             raise
         return view(*args, **kwargs)
 
-    return guarded
+    return describe(guarded, security=[{"bearer": []}], responses={401: error_name(401)})
 
 
 def bearer_token() -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
@@ -12,22 +12,6 @@ from werkzeug.wrappers import Response
 from todo_api.config import MAX_BODY_BYTES
 from todo_api.context import application, request_state
 
-ERROR_TYPES = {
-    400: "validation_error",
-    401: "authentication_error",
-    404: "not_found_error",
-    405: "method_not_allowed_error",
-    409: "conflict_error",
-    410: "sync_token_expired_error",
-    411: "length_required_error",
-    412: "precondition_failed_error",
-    413: "payload_too_large_error",
-    415: "unsupported_media_type_error",
-    416: "range_not_satisfiable_error",
-    422: "unprocessable_error",
-    500: "internal_server_error",
-    503: "service_unavailable_error",
-}
 UNKNOWN_MESSAGE = "Unknown field."
 UNKNOWN_PARAMETER_MESSAGE = "Unknown query parameter. Remove it."
 # marshmallow tells the types of errors apart only by their messages.
@@ -55,7 +39,34 @@ UNAVAILABLE_MESSAGE = "The database is unavailable. Try again in a moment."
 NO_PATH_MESSAGE = "No such path."
 BAD_METHOD_MESSAGE = "This path does not support the method. See the Allow header."
 RETRY_AFTER = 1  # seconds
+
+
+class ErrorType(NamedTuple):
+    """The `error_type` of a status code, and the `detail` of its example in the document."""
+
+    name: str
+    example: str | None = None
+
+
+ERRORS = {
+    400: ErrorType("validation_error", "body.title: Missing data for required field."),
+    401: ErrorType("authentication_error", NO_TOKEN_MESSAGE),
+    404: ErrorType("not_found_error", NO_TASK_MESSAGE),
+    405: ErrorType("method_not_allowed_error"),
+    410: ErrorType("sync_token_expired_error", EXPIRED_TOKEN_MESSAGE),
+    411: ErrorType("length_required_error", NO_LENGTH_MESSAGE),
+    412: ErrorType("precondition_failed_error", STALE_MESSAGE),
+    413: ErrorType("payload_too_large_error", TOO_LARGE_MESSAGE),
+    415: ErrorType("unsupported_media_type_error", NOT_JSON_MESSAGE),
+    416: ErrorType("range_not_satisfiable_error"),
+    422: ErrorType("unprocessable_error", REUSED_KEY_MESSAGE),
+    500: ErrorType("internal_server_error", INTERNAL_MESSAGE),
+    503: ErrorType("service_unavailable_error", UNAVAILABLE_MESSAGE),
+}
 STANDARD_MESSAGES = {404: NO_PATH_MESSAGE, 405: BAD_METHOD_MESSAGE}
+
+
+ERROR_TYPES = tuple(error.name for error in ERRORS.values())
 
 
 class InputError(Schema):
@@ -86,7 +97,7 @@ class Error(Schema):
     status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
     error_type = fields.String(
         required=True,
-        validate=OneOf(ERROR_TYPES.values()),
+        validate=OneOf(ERROR_TYPES),
         metadata={"description": "The type of the error, for programs."},
     )
     errors = fields.List(
@@ -96,10 +107,10 @@ class Error(Schema):
 
 
 class InvalidInput(BadRequest):
-    """A 400 that names each error and its place."""
+    """A 400 for a part of the request: `body`, `query` or `header`. It names each error."""
 
-    def __init__(self, location: str, messages: Any) -> None:
-        found = sorted(input_errors([location], messages), key=place)
+    def __init__(self, part: str, messages: Any) -> None:
+        found = sorted(input_errors([part], messages), key=location)
         self.errors = found[:MAX_INPUT_ERRORS]
         first = self.errors[0]
         super().__init__(f"{'.'.join(first['loc'])}: {first['msg']}")
@@ -119,8 +130,8 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
             yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
 
 
-def place(error: dict[str, Any]) -> list[str]:
-    """Return the place of an error for sorting: index 2 comes before index 10."""
+def location(error: dict[str, Any]) -> list[str]:
+    """Return the `loc` of an error as a sort key: index 2 comes before index 10."""
     return [part.zfill(MAX_QUOTED_NAME) if part.isdecimal() else part for part in error["loc"]]
 
 
@@ -128,19 +139,23 @@ def write_error(error: HTTPException) -> Response:
     """Write the body of ``error``, keeping the headers that come with it."""
     response = error.get_response()
     status = response.status_code
-    error_type = ERROR_TYPES.get(status) or f"{HTTPStatus(status).name.lower()}_error"
-    request_state().error_type = error_type
     body: dict[str, Any] = {
         "detail": message(error, status),
         "status_code": status,
-        "error_type": error_type,
+        "error_type": error_type(status),
     }
+    request_state().error_type = body["error_type"]
     if isinstance(error, InvalidInput):
         body["errors"] = error.errors
     response.set_data(application().json.dumps(body))
     response.content_type = "application/json"
     drop_tracebacks(error)
     return response
+
+
+def error_type(status: int) -> str:
+    """Return the type of a status code: that of `ERRORS`, or else made of the standard name."""
+    return ERRORS[status].name if status in ERRORS else f"{HTTPStatus(status).name.lower()}_error"
 
 
 def message(error: HTTPException, status: int) -> str | None:

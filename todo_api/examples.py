@@ -2,21 +2,9 @@
 
 from typing import Any
 
-TASK = {
-    "id": 1,
-    "user_id": "9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp",
-    "title": "Buy milk",
-    "description": None,
-    "completed": False,
-    "created_at": "2026-11-23T09:30:00.123456Z",
-    "updated_at": "2026-11-23T09:30:00.123456Z",
-    "completed_at": None,
-    "priority": "medium",
-    "due_date": "2026-12-24",
-    "tags": ["home", "errand"],
-    "version": 1,
-    "deleted_at": None,
-}
+from todo_api.schemas import Task
+
+TASK = {name: field.metadata["examples"][0] for name, field in Task().fields.items()}
 COMPLETED_TASK = TASK | {
     "completed": True,
     "updated_at": "2026-11-23T10:00:00.654321Z",
@@ -38,29 +26,6 @@ STATS = {
 }
 
 
-def named(value: Any, name: str = "example") -> dict[str, Any]:
-    return {name: {"value": value}}
-
-
-EXAMPLES: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
-    "listTasks": (None, named([TASK], "onePage")),
-    "createTask": (
-        named({"title": "Buy milk"}, "titleOnly")
-        | named({"title": "Buy milk", "due_date": "2026-12-24", "tags": ["home"]}, "moreFields"),
-        named(TASK, "created"),
-    ),
-    "updateTasks": (
-        named({"ids": [3, 1], "changes": {"completed": True}}, "completeTwo"),
-        named([COMPLETED_TASK], "changed"),
-    ),
-    "deleteCompletedTasks": (None, named({"deleted": 2}, "deleted")),
-    "getTaskStats": (None, named(STATS, "counts")),
-    "getTask": (None, named(TASK, "task")),
-    "updateTask": (named({"title": "Buy milk"}, "newTitle"), named(TASK, "changed")),
-    "replaceTask": (named({"title": "Buy milk"}, "newTitle"), named(TASK, "changed")),
-    "toggleTaskComplete": (named({"completed": True}, "set"), named(COMPLETED_TASK, "completed")),
-    "restoreTask": (None, named(TASK, "restored")),
-    "getTaskChanges": (None, named(CHANGES, "oneChangeAndOneDeletion")),
-    "getHealth": (None, named({"status": "ok"}, "alive")),
-    "getReady": (None, named({"status": "ok"}, "ready")),
-}
+def named(**examples: Any) -> dict[str, Any]:
+    """Return the examples in the form of OpenAPI, by their names."""
+    return {name: {"value": value} for name, value in examples.items()}

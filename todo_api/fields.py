@@ -7,13 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf
 
-from todo_api.limits import (
-    MAX_PAGE_SIZE,
-    MAX_TAG_LENGTH,
-    MAX_TAGS,
-    MAX_TITLE_LENGTH,
-    PRIORITIES,
-)
+from todo_api.limits import MAX_ID, MAX_PAGE_SIZE, MAX_TAG_LENGTH, MAX_TAGS, PRIORITIES
 
 # PostgreSQL cannot store NUL in text, and a lone surrogate has no UTF-8 encoding.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
@@ -132,16 +126,13 @@ class Tags(BoundedList):
         return list(dict.fromkeys(super()._deserialize(value, *args, **kwargs)))
 
 
-def title_field(**options: Any) -> Title:
-    return Title(
-        validate=Length(min=1, max=MAX_TITLE_LENGTH, error=BETWEEN_MESSAGE),
-        metadata={
-            "description": "White space at both ends is removed.",
-            "pattern": TITLE_PATTERN,
-            "examples": ["Buy milk"],
-        },
-        **options,
-    )
+def id_field() -> WholeNumber:
+    return WholeNumber(minimum=1, maximum=MAX_ID, metadata={"format": "int64", "examples": [1]})
+
+
+def time_field(example: str | None, description: str) -> fields.DateTime:
+    metadata = {"description": description, "examples": [example]}
+    return fields.DateTime(allow_none=example is None, metadata=metadata)
 
 
 def priority_field(**options: Any) -> Text:
@@ -157,14 +148,6 @@ def tag_field() -> Tag:
             "examples": ["home"],
         },
     )
-
-
-def tags_field() -> Tags:
-    return Tags(metadata={"examples": [["home", "errand"]]})
-
-
-def completed_field(**options: Any) -> StrictBoolean:
-    return StrictBoolean(metadata={"examples": [False]}, **options)
 
 
 def count_field() -> fields.Integer:

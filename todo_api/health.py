@@ -11,6 +11,8 @@ from todo_api import db
 from todo_api.api import Blueprint
 from todo_api.context import current_request
 from todo_api.errors import RETRY_AFTER
+from todo_api.examples import named
+from todo_api.facts import fails_with
 from todo_api.models import metadata
 from todo_api.schemas import Health
 
@@ -33,11 +35,16 @@ Not the revision in `alembic_version`: the service's role may not be allowed to 
 And a newer schema must stay ready, during a rollout or after a rollback, unless it lacks a column.
 """
 
-blp = Blueprint("Health", __name__, description="Probes for orchestrators. They need no token.")
+blp = Blueprint(
+    "Health",
+    __name__,
+    description="Probes for orchestrators. They need no token.",
+    strict=False,  # a monitor may add a query of its own
+)
 
 
 @blp.route("/health")
-@blp.response(200, Health)
+@blp.response(200, Health, examples=named(alive={"status": "ok"}))
 def get_health() -> dict[str, str]:
     """Check liveness
 
@@ -48,7 +55,8 @@ def get_health() -> dict[str, str]:
 
 
 @blp.route("/ready")
-@blp.response(200, Health)
+@blp.response(200, Health, examples=named(ready={"status": "ok"}))
+@fails_with(503)
 def get_ready() -> dict[str, str]:
     """Check readiness
 

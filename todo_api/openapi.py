@@ -9,6 +9,7 @@ from typing import Any
 
 import flask_swagger_ui
 from apispec import APISpec, BasePlugin
+from apispec.core import Components
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, redirect
 from werkzeug.exceptions import PreconditionFailed
@@ -20,24 +21,16 @@ from todo_api.api import Api, TaskIdConverter
 from todo_api.context import current_request
 from todo_api.errors import (
     ERROR_TYPES,
-    EXPIRED_TOKEN_MESSAGE,
+    ERRORS,
     INPUT_ERROR_TYPE_NAMES,
-    INTERNAL_MESSAGE,
-    NO_LENGTH_MESSAGE,
-    NO_TASK_MESSAGE,
-    NO_TOKEN_MESSAGE,
-    NOT_JSON_MESSAGE,
     RETRY_AFTER,
-    REUSED_KEY_MESSAGE,
-    STALE_MESSAGE,
-    TOO_LARGE_MESSAGE,
-    UNAVAILABLE_MESSAGE,
     Error,
+    ErrorType,
     write_error,
 )
-from todo_api.examples import EXAMPLES, named
+from todo_api.examples import named
+from todo_api.facts import camel_case, error_name
 from todo_api.limits import MAX_ID, PRIORITIES, STATUSES
-from todo_api.openapi_headers import HEADER_ERRORS, add_headers, camel_case
 from todo_api.paging import SORTS
 from todo_api.version import __version__
 
@@ -60,20 +53,6 @@ DOCUMENT = {
     },
 }
 
-# The errors that an operation can return, with an example of each message.
-ERRORS = {
-    400: "body.title: Missing data for required field.",
-    401: NO_TOKEN_MESSAGE,
-    404: NO_TASK_MESSAGE,
-    410: EXPIRED_TOKEN_MESSAGE,
-    411: NO_LENGTH_MESSAGE,
-    412: STALE_MESSAGE,
-    413: TOO_LARGE_MESSAGE,
-    415: NOT_JSON_MESSAGE,
-    422: REUSED_KEY_MESSAGE,
-    500: INTERNAL_MESSAGE,
-    503: UNAVAILABLE_MESSAGE,
-}
 ERROR_HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
     503: ("Retry-After", "integer", RETRY_AFTER),
@@ -97,7 +76,7 @@ CHOICES = {
     "Status": tuple(STATUSES),
     "Priority": PRIORITIES,
     "Sort": SORTS,
-    "ErrorType": tuple(ERROR_TYPES.values()),
+    "ErrorType": ERROR_TYPES,
     "InputErrorType": INPUT_ERROR_TYPE_NAMES,
 }
 TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
@@ -105,10 +84,9 @@ TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID
 
 def init_app(app: Flask) -> Api:
     app.config.update(DOCUMENT)
-    marshmallow = MarshmallowPlugin()
-    plugins = {"marshmallow_plugin": marshmallow, "extra_plugins": [Conventions(marshmallow)]}
-    api = Api(app, spec_kwargs=plugins)
+    api = Api(app, spec_kwargs={"marshmallow_plugin": Schemas(), "extra_plugins": [Routes()]})
     api.register_converter(TaskIdConverter, lambda _: TASK_ID)
+    add_components(api.spec.components)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
     docs = Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
     docs.after_request(refuse_condition)
@@ -118,13 +96,14 @@ def init_app(app: Flask) -> Api:
     return api
 
 
-def refer_to_choices(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[str, Any]:
-    """Replace the values of named choices by a reference to their schema."""
+def add_components(components: Components) -> None:
+    """Add what operations refer to by name: choices, the token, and errors."""
     for name, choices in CHOICES.items():
-        if ret.get("enum") == list(choices):
-            del ret["type"], ret["enum"]
-            return {"$ref": f"#/components/schemas/{name}"}
-    return {}
+        components.schema(name, {"type": "string", "enum": list(choices)})
+    components.security_scheme("bearer", BEARER)
+    for status, error in ERRORS.items():
+        if error.example:
+            components.response(error_name(status), describe_error(status, error))
 
 
 def refuse_condition(response: Response) -> Response:
@@ -144,79 +123,50 @@ def restrict_page(response: Response) -> Response:
     return response
 
 
-class Conventions(BasePlugin):
-    """Adds to each operation its id, security, examples and possible errors."""
-
-    def __init__(self, marshmallow: MarshmallowPlugin) -> None:
-        self.marshmallow = marshmallow
+class Schemas(MarshmallowPlugin):
+    """apispec's, but choices are schemas of their own."""
 
     def init_spec(self, spec: APISpec) -> None:
         super().init_spec(spec)
-        self.marshmallow.converter.add_attribute_function(refer_to_choices)  # type: ignore[union-attr]
-        for name, choices in CHOICES.items():
-            spec.components.schema(name, {"type": "string", "enum": list(choices)})
-        spec.components.security_scheme("bearer", BEARER)
-        for status, detail in ERRORS.items():
-            spec.components.response(error_name(status), describe_error(status, detail))
+        self.converter.add_attribute_function(refer_to_choices)  # type: ignore[union-attr]
+
+
+def refer_to_choices(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[str, Any]:
+    """Replace the values of named choices by a reference to their schema."""
+    for name, choices in CHOICES.items():
+        if ret.get("enum") == list(choices):
+            del ret["type"], ret["enum"]
+            return {"$ref": f"#/components/schemas/{name}"}
+    return {}
+
+
+class Routes(BasePlugin):
+    """Adds to each operation what its route says: its id, and whether it names a task."""
 
     def operation_helper(
         self, path: str | None = None, operations: dict[Any, Any] | None = None, **known: Any
     ) -> None:
         rule: Rule = known["rule"]
+        absent = {404: error_name(404)} if rule.arguments else {}
         for operation in (operations or {}).values():
             operation["operationId"] = camel_case(rule.endpoint.rpartition(".")[2])
-            operation["security"] = [{"bearer": []}] if rule.rule.startswith("/api/") else []
-            add_headers(operation)
-            add_examples(operation)
-            errors = {status: error_name(status) for status in possible_errors(rule, operation)}
-            operation["responses"] = dict(sorted((operation["responses"] | errors).items()))
+            operation["responses"] = dict(sorted((operation["responses"] | absent).items()))
 
 
-def add_examples(operation: dict[str, Any]) -> None:
-    """Add the named examples of the request body and of the success response."""
-    request_body, response = EXAMPLES.get(operation["operationId"], (None, None))
-    if request_body is not None:
-        operation["requestBody"]["content"]["application/json"]["examples"] = request_body
-    for described in operation["responses"].values():
-        if response is not None and "content" in described:
-            described["content"]["application/json"]["examples"] = response
-
-
-def possible_errors(rule: Rule, operation: dict[str, Any]) -> set[int]:
-    """Return the status codes of the errors that an operation can return."""
-    errors = {411, 413, 500}
-    if rule.rule.startswith("/api/"):
-        errors |= {400, 401, 503}
-    if rule.arguments:
-        errors |= {404}
-    if "requestBody" in operation:
-        errors |= {415}
-    if operation["operationId"] in HEADER_ERRORS:
-        errors |= {HEADER_ERRORS[operation["operationId"]]}
-    if rule.rule == "/ready":
-        errors |= {503}
-    return errors
-
-
-def describe_error(status: int, detail: str) -> dict[str, Any]:
+def describe_error(status: int, error: ErrorType) -> dict[str, Any]:
     example: dict[str, Any] = {
-        "detail": detail,
+        "detail": error.example,
         "status_code": status,
-        "error_type": ERROR_TYPES[status],
+        "error_type": error.name,
     }
     if status == 400:
-        example["errors"] = [
-            {"loc": ["body", "title"], "msg": detail.partition(": ")[2], "type": "missing"}
-        ]
+        msg = str(error.example).partition(": ")[2]
+        example["errors"] = [{"loc": ["body", "title"], "msg": msg, "type": "missing"}]
     response: dict[str, Any] = {
         "description": HTTP_STATUS_CODES[status],
-        "content": {"application/json": {"schema": Error, "examples": named(example)}},
+        "content": {"application/json": {"schema": Error, "examples": named(example=example)}},
     }
     if status in ERROR_HEADERS:
         name, type_, example_ = ERROR_HEADERS[status]
         response["headers"] = {name: {"schema": {"type": type_}, "example": example_}}
     return response
-
-
-def error_name(status: int) -> str:
-    return camel_case(f"_{ERROR_TYPES[status]}")

@@ -2,31 +2,25 @@
 
 import re
 from collections.abc import Iterable
+from functools import wraps
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response
+from flask import Response
 from sqlalchemy import Row
 
 from todo_api.context import application, current_request, request_state
 from todo_api.errors import InvalidInput
+from todo_api.facts import View, describe, error_name, takes_header
 from todo_api.limits import MAX_ID, MAX_KEY_LENGTH
 
 # RFC 9110, section 8.8.3. A list may have empty elements (section 5.6.1).
 TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 TAGS = re.compile(rf"[ \t,]*{TAG}(?:[ \t]*,[ \t,]*{TAG})*[ \t,]*")
 VERSION = re.compile(r'"(0|[1-9][0-9]{0,18})"')
-# A write that ignored a condition could overwrite what the condition protects.
-CONDITIONS = ("If-Match", "If-None-Match")
-WITH_IF_MATCH = (
-    "update_task",
-    "replace_task",
-    "toggle_task_complete",
-    "delete_task",
-    "restore_task",
-)
+CONDITIONS = {"If-Match": "HTTP_IF_MATCH", "If-None-Match": "HTTP_IF_NONE_MATCH"}
 KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY_LENGTH}}}")
 BAD_TAGS_MESSAGE = 'Must be * or a list of entity tags such as "7".'
 BAD_KEY_MESSAGE = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters."
@@ -36,26 +30,99 @@ UNUSED_MESSAGE = (
 )
 
 
-def init_app(app: Flask) -> None:
-    app.before_request(reject_unused_conditions)
+def header(name: str, text: str, **schema: Any) -> dict[str, Any]:
+    """Describe a header. Without an example: the docs page would send it with every request."""
+    described = {"in": "header", "name": name, "required": False, "description": text}
+    return described | {"schema": {"type": "string", **schema}}
 
 
-def reject_unused_conditions() -> None:
-    """Reject a write that has a condition which it would not check.
+ONE_TAG = r'(W/)?"[\x21\x23-\x7e]*"'  # for the document, without empty elements
+ENTITY_TAGS = rf"^(\*|{ONE_TAG}(, {ONE_TAG})*)$"
+IF_MATCH = header(
+    "If-Match",
+    'Change the task only if this is its `ETag`, such as `"1"`. Or several tags, or `*`.',
+    pattern=ENTITY_TAGS,
+)
+IF_NONE_MATCH = header(
+    "If-None-Match",
+    'Return 304 without a body if this is still the `ETag`, such as `"1"`. '
+    "Or several tags, or `*`.",
+    pattern=ENTITY_TAGS,
+)
+IDEMPOTENCY_KEY = header(
+    "Idempotency-Key",
+    "A value that the client uses for this task alone, such as a UUID: "
+    "`4f8a4bcb-0f9e-4d6e-9d6a-1c3f5b0a7e21`. It makes a retry safe.",
+    pattern=rf"^[!-~]([ -~]{{0,{MAX_KEY_LENGTH - 2}}}[!-~])?$",
+    maxLength=MAX_KEY_LENGTH,
+)
+ETAG = {
+    "ETag": {
+        "description": "The entity tag of the response. For a task, its version in quotes.",
+        "schema": {"type": "string"},
+        "example": '"1"',
+    }
+}
 
-    A request without an endpoint gets its 404 or 405.
+
+Versions = list[int] | None
+"""The versions that a task may have, or None for any."""
+
+
+def takes_if_match(view: View) -> View:
+    """Pass the versions that `If-Match` allows as ``versions``. None allows all."""
+
+    @wraps(view)
+    def conditional(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, versions=expected_versions(), **kwargs)
+
+    return describe(
+        conditional, parameters={"If-Match": IF_MATCH}, responses={412: error_name(412)}
+    )
+
+
+def takes_if_none_match(view: View) -> View:
+    """Answer 304 if `If-None-Match` has the `ETag` of the view's response."""
+
+    @wraps(view)
+    def cached(*args: Any, **kwargs: Any) -> Any:
+        result = view(*args, **kwargs)
+        tag = result[1]["ETag"] if isinstance(result, tuple) else ""
+        return not_modified(tag) if is_current(tag) else result
+
+    unchanged = {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": ETAG}
+    return describe(cached, parameters={"If-None-Match": IF_NONE_MATCH}, responses={304: unchanged})
+
+
+def takes_idempotency_key(view: View) -> View:
+    """Pass the `Idempotency-Key` as ``key``, or None without one."""
+
+    @wraps(view)
+    def keyed(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, key=idempotency_key(), **kwargs)
+
+    return describe(
+        keyed, parameters={"Idempotency-Key": IDEMPOTENCY_KEY}, responses={422: error_name(422)}
+    )
+
+
+def reject_unused_conditions(view: View) -> None:
+    """Reject a write that has a condition which its view does not take.
+
+    A write that ignored a condition could overwrite what the condition protects.
     """
     request = current_request()
-    if request.endpoint is None or request.method in ("GET", "HEAD", "OPTIONS"):
-        return
-    used = {"If-Match"} if request.endpoint.rpartition(".")[2] in WITH_IF_MATCH else set()
-    unused = [name for name in CONDITIONS if name in request.headers and name not in used]
-    if unused:
+    unused = [
+        name
+        for name, key in CONDITIONS.items()
+        if key in request.environ and not takes_header(view, name)
+    ]
+    if unused and request.method not in ("GET", "HEAD"):
         raise InvalidInput("header", {name: [UNUSED_MESSAGE] for name in unused})
 
 
-def expected_versions() -> list[int] | None:
-    """Return the versions that `If-Match` allows, or None if it allows all.
+def expected_versions() -> Versions:
+    """Return the versions that `If-Match` allows.
 
     The comparison is strong (RFC 9110, section 13.1.1), so a weak tag allows none.
     """
@@ -95,8 +162,8 @@ def task_tag(task: Row[Any]) -> str:
 def list_tag(fields: list[str], account: Row[Any], rows: Iterable[Any] = ()) -> str:
     """Return the tag of a list: of its fields, its user, its query, and the account's version.
 
-    A user without an account has written nothing since there are accounts. Their tag is of
-    ``rows``, the ids and times of the tasks in the list.
+    Tasks from before migration 0005 may have no account. Then the tag is of ``rows``, the ids and
+    times of the tasks in the list.
     """
     state: Any = [account.account_version, account.account_epoch]
     if account.account_epoch is None:

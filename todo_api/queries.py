@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Boolean,
     ColumnElement,
     Date,
@@ -41,6 +42,7 @@ from todo_api.accounts import ACCOUNT, OWNER, new_version, with_account
 from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, PRIORITIES, STATUSES
 from todo_api.models import PUBLIC, tasks
 from todo_api.paging import SORTS, page_of
+from todo_api.schemas import NewTask
 
 Statement = TypeVar("Statement", Select[Any], Update, Delete)
 Expression = ColumnElement[Any]
@@ -113,25 +115,29 @@ def with_new_version(condition: Expression) -> Update:
     return statement.values(version=version.c.version)
 
 
+NEW_TASK = NewTask().fields
+NEW_VALUES: dict[str, BindParameter[Any]] = {
+    name: COMPLETED if name == "completed" else bindparam(f"new_{name}", type_=tasks.c[name].type)
+    for name in NEW_TASK
+}
+"""What CREATE inserts into each column that a body may set."""
+
+
 def new_task_values(task: dict[str, Any]) -> dict[str, Any]:
     """Return the values of CREATE for a valid body."""
-    return {
-        "is_completed": task.get("completed", False),
-        "new_title": task["title"],
-        "new_description": task.get("description"),
-        "new_priority": task.get("priority", "medium"),
-        "new_due_date": task.get("due_date"),
-        "new_tags": task.get("tags", []),
-    }
+    return {NEW_VALUES[name].key: task[name] for name in NEW_VALUES}
 
 
-def without_defaults(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of CREATE that an absent field would not have.
+def without_defaults(task: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of CREATE for the fields of a valid body that differ from their defaults.
 
     So a retry has the same values after a deploy that adds a field.
     """
-    defaults = new_task_values({"title": None})
-    return {name: value for name, value in values.items() if value != defaults[name]}
+    return {
+        bind.key: task[name]
+        for name, bind in NEW_VALUES.items()
+        if task[name] != NEW_TASK[name].load_default
+    }
 
 
 def changed_values(changes: dict[str, Any]) -> dict[str, Any]:
@@ -167,15 +173,11 @@ def create(condition: Expression, **key: Expression) -> Insert:
     version = new_version(condition)
     values: dict[str, Any] = {
         "user_id": OWNER,
-        "title": bindparam("new_title", type_=Text),
-        "description": bindparam("new_description", type_=Text),
-        "completed": COMPLETED,
         "completed_at": case((COMPLETED, func.now())),
-        "priority": bindparam("new_priority", type_=Text),
-        "due_date": bindparam("new_due_date", type_=Date),
-        "tags": bindparam("new_tags", type_=ARRAY(Text)),
         "version": version.c.version,
-    } | key
+        **NEW_VALUES,
+        **key,
+    }
     row = select(*values.values()).select_from(version)
     return insert(tasks).from_select(list(values), row)
 

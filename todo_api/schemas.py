@@ -2,30 +2,30 @@
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields
+from marshmallow import RAISE, Schema, fields, missing
 from marshmallow.validate import Length, OneOf
 
 from todo_api.errors import UNKNOWN_MESSAGE
 from todo_api.fields import (
     AT_MOST_MESSAGE,
+    BETWEEN_MESSAGE,
     NO_NUL_PATTERN,
+    TITLE_PATTERN,
     BoundedList,
     CalendarDate,
+    StrictBoolean,
+    Tags,
     Text,
-    WholeNumber,
-    completed_field,
+    Title,
     count_field,
+    id_field,
     priority_field,
-    tags_field,
-    title_field,
+    time_field,
 )
 from todo_api.limits import (
     MAX_COUNTED_TAGS,
     MAX_DESCRIPTION_LENGTH,
-    MAX_ID,
     MAX_IDS,
-    MAX_TAG_LENGTH,
-    MAX_TAGS,
     MAX_TITLE_LENGTH,
     MAX_USER_ID_LENGTH,
     PRIORITIES,
@@ -33,6 +33,15 @@ from todo_api.limits import (
 from todo_api.models import PUBLIC
 
 COLUMNS = tuple(str(column.name) for column in PUBLIC)
+READ_ONLY = (
+    "id",
+    "user_id",
+    "created_at",
+    "updated_at",
+    "completed_at",
+    "version",
+    "deleted_at",
+)
 
 
 class Input(Schema):
@@ -47,11 +56,28 @@ class Input(Schema):
         unknown = RAISE
 
 
-class TaskChanges(Input):
-    """Changes to a task. A field that is absent keeps its value."""
+class TaskFields(Input):
+    """Every field of a task, in the order of the columns. The shapes of a task derive from it."""
 
-    title = title_field()
+    id = id_field()
+    user_id = fields.String(
+        validate=Length(min=1, max=MAX_USER_ID_LENGTH),
+        metadata={
+            "description": "The subject (`sub`) of the token that created the task.",
+            "examples": ["9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp"],
+        },
+    )
+    title = Title(
+        required=True,
+        validate=Length(min=1, max=MAX_TITLE_LENGTH, error=BETWEEN_MESSAGE),
+        metadata={
+            "description": "White space at both ends is removed.",
+            "pattern": TITLE_PATTERN,
+            "examples": ["Buy milk"],
+        },
+    )
     description = Text(
+        load_default=None,
         allow_none=True,
         validate=Length(max=MAX_DESCRIPTION_LENGTH, error=AT_MOST_MESSAGE),
         metadata={
@@ -60,104 +86,23 @@ class TaskChanges(Input):
             "examples": ["Two litres, whole"],
         },
     )
-    completed = completed_field()
-    priority = priority_field()
+    completed = StrictBoolean(load_default=False, metadata={"examples": [False]})
+    created_at = time_field("2026-11-23T09:30:00.123456Z", "UTC.")
+    updated_at = time_field("2026-11-23T09:30:00.123456Z", "UTC.")
+    completed_at = time_field(
+        None, "When the task was last completed, in UTC. Null for an active task."
+    )
+    priority = priority_field(load_default="medium")
     due_date = CalendarDate(
+        load_default=None,
         allow_none=True,
         metadata={
             "description": "A calendar date without a time zone, or null.",
             "examples": ["2026-12-24"],
         },
     )
-    tags = tags_field()
-
-
-class NewTask(TaskChanges):
-    """A task to create.
-
-    `completed` defaults to false, `priority` to `medium`, and `tags` to none. Other fields default
-    to null.
-    """
-
-    title = title_field(required=True)
-
-
-class Completion(Input):
-    """The completion to set."""
-
-    completed = completed_field(required=True)
-
-
-class ManyChanges(Input):
-    """The same changes to several tasks."""
-
-    ids = BoundedList(
-        WholeNumber(minimum=1, maximum=MAX_ID, metadata={"format": "int64"}),
-        max_items=MAX_IDS,
-        required=True,
-        metadata={
-            "description": "The ids of the tasks. Ids that you do not own are skipped.",
-            "examples": [[3, 1]],
-        },
-    )
-    changes = fields.Nested(TaskChanges, required=True)
-
-
-class Task(Schema):
-    """A task."""
-
-    id = fields.Integer(
-        required=True,
-        metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID, "examples": [1]},
-    )
-    user_id = fields.String(
-        required=True,
-        validate=Length(min=1, max=MAX_USER_ID_LENGTH),
-        metadata={
-            "description": "The subject (`sub`) of the token that created the task.",
-            "examples": ["9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp"],
-        },
-    )
-    title = fields.String(
-        required=True,
-        validate=Length(min=1, max=MAX_TITLE_LENGTH),
-        metadata={"examples": ["Buy milk"]},
-    )
-    description = fields.String(
-        required=True,
-        allow_none=True,
-        validate=Length(max=MAX_DESCRIPTION_LENGTH),
-        metadata={"examples": ["Two litres, whole"]},
-    )
-    completed = fields.Boolean(required=True, metadata={"examples": [False]})
-    created_at = fields.DateTime(
-        required=True,
-        metadata={"description": "UTC.", "examples": ["2026-11-23T09:30:00.123456Z"]},
-    )
-    updated_at = fields.DateTime(
-        required=True,
-        metadata={"description": "UTC.", "examples": ["2026-11-23T09:30:00.123456Z"]},
-    )
-    completed_at = fields.DateTime(
-        required=True,
-        allow_none=True,
-        metadata={
-            "description": "When the task was last completed, in UTC. Null for an active task.",
-            "examples": [None],
-        },
-    )
-    priority = fields.String(
-        required=True, validate=OneOf(PRIORITIES), metadata={"examples": ["medium"]}
-    )
-    due_date = fields.Date(required=True, allow_none=True, metadata={"examples": ["2026-12-24"]})
-    tags = fields.List(
-        fields.String(validate=Length(min=1, max=MAX_TAG_LENGTH)),
-        required=True,
-        validate=Length(max=MAX_TAGS),
-        metadata={"examples": [["home", "errand"]]},
-    )
+    tags = Tags(load_default=[], metadata={"examples": [["home", "errand"]]})
     version = fields.Integer(
-        required=True,
         metadata={
             "description": "Grows with each change. It is the `ETag` too.",
             "format": "int64",
@@ -165,14 +110,32 @@ class Task(Schema):
             "examples": [1],
         },
     )
-    deleted_at = fields.DateTime(
-        required=True,
-        allow_none=True,
-        metadata={
-            "description": "When the task was moved to the trash, in UTC. Null outside the trash.",
-            "examples": [None],
-        },
+    deleted_at = time_field(
+        None, "When the task was moved to the trash, in UTC. Null outside the trash."
     )
+
+
+class NewTask(TaskFields):
+    """A task to create. Absent fields have their defaults."""
+
+    class Meta(Input.Meta):
+        exclude = READ_ONLY
+
+
+class TaskChanges(NewTask):
+    """Changes to a task. A field that is absent keeps its value."""
+
+    def on_bind_field(self, _name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.required, field_obj.load_default = False, missing
+
+
+class Task(TaskFields):
+    """A task. Every field is present. Responses promise no pattern, which may change."""
+
+    def on_bind_field(self, _name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.required, field_obj.load_default = True, missing
+        for field in (field_obj, getattr(field_obj, "inner", field_obj)):
+            field.metadata = {k: v for k, v in field.metadata.items() if k != "pattern"}
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         """Make an object from a row, or from each row. marshmallow takes several times as long.
@@ -184,6 +147,27 @@ class Task(Schema):
         return dict(zip(COLUMNS, obj, strict=False))
 
 
+class Completion(Input):
+    """The completion to set."""
+
+    completed = StrictBoolean(required=True, metadata={"examples": [True]})
+
+
+class ManyChanges(Input):
+    """The same changes to several tasks."""
+
+    ids = BoundedList(
+        id_field(),
+        max_items=MAX_IDS,
+        required=True,
+        metadata={
+            "description": "The ids of the tasks. Ids that you do not own are skipped.",
+            "examples": [[3, 1]],
+        },
+    )
+    changes = fields.Nested(TaskChanges, required=True)
+
+
 class TaskSync(Schema):
     """The changes since a sync token."""
 
@@ -193,7 +177,7 @@ class TaskSync(Schema):
         metadata={"description": "The tasks that were created, changed or restored."},
     )
     deleted = fields.List(
-        fields.Integer(metadata={"format": "int64", "minimum": 1, "maximum": MAX_ID}),
+        id_field(),
         required=True,
         metadata={"description": "The ids of the tasks in the trash.", "examples": [[3]]},
     )
@@ -208,12 +192,9 @@ class TaskSync(Schema):
         return obj
 
 
-class PriorityCounts(Schema):
-    """The number of tasks with each priority."""
-
-    low = count_field()
-    medium = count_field()
-    high = count_field()
+PriorityCounts = Schema.from_dict(
+    {priority: count_field() for priority in PRIORITIES}, name="PriorityCounts"
+)
 
 
 class TaskStats(Schema):

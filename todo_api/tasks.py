@@ -14,15 +14,21 @@ from todo_api.api import Blueprint
 from todo_api.auth import require_user
 from todo_api.context import current_request
 from todo_api.errors import NO_TASK_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
+from todo_api.examples import CHANGES as CHANGES_EXAMPLE
+from todo_api.examples import COMPLETED_TASK, STATS, TASK, named
+from todo_api.facts import fails_with
 from todo_api.paging import next_page, page_values, read_page
 from todo_api.parameters import ChangesPage, CompletedTasks, TaskFilters, TaskPage
 from todo_api.preconditions import (
+    ETAG,
+    Versions,
     body_hash,
-    expected_versions,
-    idempotency_key,
     is_current,
     list_tag,
     not_modified,
+    takes_idempotency_key,
+    takes_if_match,
+    takes_if_none_match,
     task_tag,
 )
 from todo_api.queries import (
@@ -47,32 +53,38 @@ from todo_api.schemas import (
 from todo_api.sync import CHANGES, NOTHING_SEEN, SyncPosition, change_values, check_seen, next_token
 
 FIELDS = list(Task().fields)
-# By place, because a name takes a microsecond.
+TaggedTask = tuple[Row[Any], dict[str, str]]
+# By index: each attribute read of a Row costs a microsecond.
 ID_AND_TIME = itemgetter(COLUMNS.index("id"), COLUMNS.index("updated_at"))
-LOCATION = {"description": "The path of the task.", "schema": {"type": "string"}}
-REPLAYED = {
-    "description": "`true`: the key has created this task before.",
-    "schema": {"type": "string", "enum": ["true"]},
+LINK = {
+    "Link": {
+        "description": 'The next page, as `<...>; rel="next"`. Absent on the last page.',
+        "schema": {"type": "string"},
+    }
 }
+LOCATION = {"Location": {"description": "The path of the task.", "schema": {"type": "string"}}}
+REPLAYED = {
+    "Idempotency-Replayed": {
+        "description": "`true`: the key has created this task before.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
+NEW_TITLE = named(newTitle={"title": "Buy milk"})
 
 blp = Blueprint(
-    "Tasks", __name__, url_prefix="/api/tasks", description="The tasks of the user in the token."
+    "Tasks",
+    __name__,
+    url_prefix="/api/tasks",
+    description="The tasks of the user in the token.",
+    errors=[503],
 )
 
 
 @blp.route("")
 @require_user
 @blp.arguments(TaskPage, location="query")
-@blp.response(
-    200,
-    Task(many=True),
-    headers={
-        "Link": {
-            "description": 'The next page, as `<...>; rel="next"`. Absent on the last page.',
-            "schema": {"type": "string"},
-        }
-    },
-)
+@blp.response(200, Task(many=True), headers=ETAG | LINK, examples=named(onePage=[TASK]))
+@takes_if_none_match
 def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[str, str]]:
     """List tasks
 
@@ -88,15 +100,13 @@ def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[st
     with execute(queries.PAGE_BY_SORT[sort], **values) as result:
         rows, has_more = read_page(result, page["limit"])
     tag = list_tag(FIELDS, rows[0], map(ID_AND_TIME, rows))
-    if is_current(tag):
-        return not_modified(tag)
     return without_empty(rows), {"ETag": tag} | (next_page(sort, rows[-1]) if has_more else {})
 
 
 @blp.route("/stats")
 @require_user
 @blp.arguments(TaskFilters, location="query")
-@blp.response(200, TaskStats)
+@blp.response(200, TaskStats, examples=named(counts=STATS))
 def get_task_stats(query: dict[str, Any]) -> Row[Any]:
     """Count tasks
 
@@ -108,7 +118,8 @@ def get_task_stats(query: dict[str, Any]) -> Row[Any]:
 @blp.route("/changes")
 @require_user
 @blp.arguments(ChangesPage, location="query")
-@blp.response(200, TaskSync)
+@blp.response(200, TaskSync, examples=named(oneChangeAndOneDeletion=CHANGES_EXAMPLE))
+@fails_with(410)
 def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
     """Get what has changed
 
@@ -139,29 +150,29 @@ def read_changes(since: SyncPosition, limit: int) -> tuple[list[Row[Any]], bool]
 
 @blp.route("", methods=["POST"])
 @require_user
-@blp.no_query
-@blp.arguments(NewTask)
-@blp.response(
-    201,
-    Task,
-    headers={"Location": LOCATION},
+@blp.arguments(
+    NewTask,
+    examples=named(
+        titleOnly={"title": "Buy milk"},
+        moreFields={"title": "Buy milk", "due_date": "2026-12-24", "tags": ["home"]},
+    ),
 )
+@blp.response(201, Task, headers=ETAG | LOCATION, examples=named(created=TASK))
 @blp.alt_response(
-    200,
-    schema=Task,
-    headers={"Location": LOCATION, "Idempotency-Replayed": REPLAYED},
+    200, schema=Task, headers=ETAG | LOCATION | REPLAYED, examples=named(created=TASK)
 )
-def create_task(task: dict[str, Any]) -> tuple[Row[Any], int, dict[str, str]]:
+@takes_idempotency_key
+def create_task(task: dict[str, Any], key: str | None) -> tuple[Row[Any], int, dict[str, str]]:
     """Create a task
 
     Returns the task as stored. `Location` is its path. With an `Idempotency-Key` it is safe to
     retry: a task that the key has created already is returned as it is now, with 200 and
     `Idempotency-Replayed: true`, also from the trash. A key is valid as long as its task exists.
     """
-    key, values = idempotency_key(), new_task_values(task)
+    values = new_task_values(task)
     if key is None:
         return created(execute(queries.CREATE, **values).one())
-    sent_hash = body_hash(without_defaults(values))
+    sent_hash = body_hash(without_defaults(task))
     while True:
         row = execute(queries.CREATE_ONCE, **values, **key_values(key, sent_hash)).one_or_none()
         if row is not None:
@@ -173,9 +184,10 @@ def create_task(task: dict[str, Any]) -> tuple[Row[Any], int, dict[str, str]]:
 
 @blp.route("", methods=["PATCH"])
 @require_user
-@blp.no_query
-@blp.arguments(ManyChanges)
-@blp.response(200, Task(many=True))
+@blp.arguments(
+    ManyChanges, examples=named(completeTwo={"ids": [3, 1], "changes": {"completed": True}})
+)
+@blp.response(200, Task(many=True), examples=named(changed=[COMPLETED_TASK]))
 def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
     """Change several tasks
 
@@ -192,7 +204,7 @@ def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
 @blp.route("", methods=["DELETE"])
 @require_user
 @blp.arguments(CompletedTasks, location="query")
-@blp.response(200, Deleted)
+@blp.response(200, Deleted, examples=named(deleted={"deleted": 2}))
 def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
     """Delete completed tasks
 
@@ -203,74 +215,72 @@ def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
 
 @blp.route("/<task_id:task_id>")
 @require_user
-@blp.no_query
-@blp.response(200, Task)
-def get_task(task_id: int) -> Response | tuple[Row[Any], dict[str, str]]:
+@blp.response(200, Task, headers=ETAG, examples=named(task=TASK))
+@takes_if_none_match
+def get_task(task_id: int) -> TaggedTask:
     """Get a task
 
     Returns the task if it is yours.
     """
-    row = found(execute(queries.GET, **task_values(task_id)).one_or_none())
-    return not_modified(task_tag(row)) if is_current(task_tag(row)) else tagged(row)
+    return tagged(found(execute(queries.GET, **task_values(task_id)).one_or_none()))
 
 
 @blp.route("/<task_id:task_id>", methods=["PATCH"])
 @blp.route("/<task_id:task_id>", methods=["PUT"], endpoint="replace_task")
 @require_user
-@blp.no_query
-@blp.arguments(TaskChanges)
-@blp.response(200, Task)
-def update_task(changes: dict[str, Any], task_id: int) -> tuple[Row[Any], dict[str, str]]:
+@blp.arguments(TaskChanges, examples=NEW_TITLE)
+@blp.response(200, Task, headers=ETAG, examples=named(changed=TASK))
+@takes_if_match
+def update_task(changes: dict[str, Any], task_id: int, versions: Versions) -> TaggedTask:
     """Change a task
 
     Changes the fields in the body. Absent fields keep their values, with PUT too. It is safe to
     retry.
     """
-    return tagged(change_one(task_id, changes))
+    return tagged(change_one(task_id, versions, changes))
 
 
 @blp.route("/<task_id:task_id>/complete", methods=["PATCH"])
 @require_user
-@blp.no_query
-@blp.arguments(Completion, required=False)
-@blp.response(200, Task)
+@blp.arguments(Completion, required=False, examples=named(set={"completed": True}))
+@blp.response(200, Task, headers=ETAG, examples=named(completed=COMPLETED_TASK))
+@takes_if_match
 def toggle_task_complete(
-    completion: dict[str, Any] | None, task_id: int
-) -> tuple[Row[Any], dict[str, str]]:
+    completion: dict[str, Any] | None, task_id: int, versions: Versions
+) -> TaggedTask:
     """Toggle completion
 
     Without a body the completion flips, so retry only with `If-Match`. With a body it is set, and a
     retry is safe.
     """
     if completion is None:
-        return tagged(execute_on(task_id, queries.TOGGLE))
-    return tagged(change_one(task_id, completion))
+        return tagged(execute_on(task_id, versions, queries.TOGGLE))
+    return tagged(change_one(task_id, versions, completion))
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])
 @require_user
-@blp.no_query
 @blp.response(204)
-def delete_task(task_id: int) -> None:
+@takes_if_match
+def delete_task(task_id: int, versions: Versions) -> None:
     """Delete a task
 
     Moves the task to the trash and returns 204. Later requests for this task return 404. List the
     trash with `status=deleted`.
     """
-    execute_on(task_id, queries.DELETE)
+    execute_on(task_id, versions, queries.DELETE)
 
 
 @blp.route("/<task_id:task_id>/restore", methods=["POST"])
 @require_user
-@blp.no_query
-@blp.response(200, Task)
-def restore_task(task_id: int) -> tuple[Row[Any], dict[str, str]]:
+@blp.response(200, Task, headers=ETAG, examples=named(restored=TASK))
+@takes_if_match
+def restore_task(task_id: int, versions: Versions) -> TaggedTask:
     """Restore a task
 
     Brings a task back from the trash. A task that is not in the trash is returned as it is, so it
     is safe to retry.
     """
-    versions = expected_versions()
     while True:
         row = execute(queries.RESTORE, **task_values(task_id, versions)).one_or_none()
         if row is None:
@@ -281,17 +291,16 @@ def restore_task(task_id: int) -> tuple[Row[Any], dict[str, str]]:
             return tagged(row)
 
 
-def change_one(task_id: int, changes: dict[str, Any]) -> Row[Any]:
+def change_one(task_id: int, versions: Versions, changes: dict[str, Any]) -> Row[Any]:
     statement = queries.CHANGE.for_changes(changes)
-    return execute_on(task_id, statement, **changed_values(changes))
+    return execute_on(task_id, versions, statement, **changed_values(changes))
 
 
-def execute_on(task_id: int, statement: Executable, **values: Any) -> Row[Any]:
+def execute_on(task_id: int, versions: Versions, statement: Executable, **values: Any) -> Row[Any]:
     """Execute a write on one task and return its row.
 
-    Raises 404 if there is no such task, and 412 if `If-Match` does not have its version.
+    Raises 404 if there is no such task, and 412 if ``versions`` do not have its version.
     """
-    versions = expected_versions()
     row = execute(statement, **task_values(task_id, versions), **values).one_or_none()
     if row is None and versions is not None:
         found(execute(queries.GET, **task_values(task_id)).one_or_none())
@@ -305,7 +314,7 @@ def found(row: Row[Any] | None) -> Row[Any]:
     return row
 
 
-def tagged(row: Row[Any]) -> tuple[Row[Any], dict[str, str]]:
+def tagged(row: Row[Any]) -> TaggedTask:
     return row, {"ETag": task_tag(row)}
 
 
