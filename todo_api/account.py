@@ -4,9 +4,10 @@ from sqlalchemy import TextClause, delete, literal_column, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import ClauseElement
 
-from todo_api.accounts import OWN_ACCOUNT, OWNER, execute
+from todo_api.accounts import IS_OWN, OWNER
 from todo_api.api import Blueprint
 from todo_api.auth import require_user
+from todo_api.db import execute_for_user
 from todo_api.dialect import Dialect
 from todo_api.models import accounts, tasks
 from todo_api.queries import owned_by_user
@@ -37,9 +38,7 @@ LOCK_ACCOUNT = (
         index_elements=[accounts.c.user_id], set_={"purged_version": accounts.c.purged_version}
     )
 )
-ERASE = in_one_message(
-    LOCK_ACCOUNT, owned_by_user(delete(tasks)), delete(accounts).where(OWN_ACCOUNT)
-)
+ERASE = in_one_message(LOCK_ACCOUNT, owned_by_user(delete(tasks)), delete(accounts).where(IS_OWN))
 
 
 @blp.route("", methods=["DELETE"])
@@ -51,4 +50,4 @@ def delete_account() -> None:
     Deletes every task of the user at once and for good, also those in the trash. It is safe to
     retry. Call it when the user is deleted, for example from Better Auth's `beforeDelete`.
     """
-    execute(ERASE)
+    execute_for_user(ERASE)

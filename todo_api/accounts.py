@@ -1,12 +1,10 @@
-"""The user of every statement, and SQL for their row of `accounts`, which orders their changes."""
+"""SQL for a user's row in `accounts`, whose version orders their changes."""
 
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    CursorResult,
-    Executable,
     Row,
     Select,
     Subquery,
@@ -18,18 +16,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from todo_api import db
-from todo_api.context import request_state
 from todo_api.models import accounts
 
 OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
 FIRST_VERSION: ColumnElement[int] = literal_column("1")
-OWN_ACCOUNT = accounts.c.user_id == OWNER
-ACCOUNT = select(
+IS_OWN = accounts.c.user_id == OWNER
+GET_ACCOUNT = select(
     accounts.c.version.label("account_version"),
     accounts.c.purged_version.label("account_purged_version"),
     accounts.c.epoch.cast(Text).label("account_epoch"),  # a UUID object a row takes microseconds
-).where(OWN_ACCOUNT)
+).where(IS_OWN)
 DATABASE: ColumnElement[str] = literal_column(
     "concat_ws('.', (SELECT system_identifier FROM pg_control_system()),"
     " (SELECT oid FROM pg_database WHERE datname = current_database()), accounts.tableoid,"
@@ -37,12 +33,7 @@ DATABASE: ColumnElement[str] = literal_column(
 )
 """Another text after a backup is restored: other tables, or another timeline. Not so on Neon, which
 keeps both when it restores a branch: see docs/operations.md."""
-OPEN_ACCOUNT = insert(accounts).values(user_id=OWNER, version=0).on_conflict_do_nothing()
-
-
-def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
-    """Execute a statement for the user of the token."""
-    return db.execute(statement, owner=request_state().user, **values)
+CREATE_ACCOUNT = insert(accounts).values(user_id=OWNER, version=0).on_conflict_do_nothing()
 
 
 def new_version(condition: ColumnElement[bool]) -> CTE:
@@ -62,8 +53,8 @@ def new_version(condition: ColumnElement[bool]) -> CTE:
 def with_account(page: Select[Any], account: Select[Any]) -> Select[Any]:
     """Add the account to each row of a page: both are of one snapshot.
 
-    An empty page is one row whose `id` is null. The page keeps its order: without a condition,
-    PostgreSQL can only loop over the one row of the left side.
+    Joined to one dummy row, so that an empty page still returns the account, with a null `id`. The
+    page keeps its order: PostgreSQL can only loop over the one row of the left side.
     """
     one: Subquery = select(literal_column("1").label("one")).subquery("one")
     mine, rows = account.subquery("account"), page.subquery("page")
@@ -71,6 +62,6 @@ def with_account(page: Select[Any], account: Select[Any]) -> Select[Any]:
     return select(*rows.c, *mine.c).select_from(joined)
 
 
-def without_empty(rows: list[Row[Any]]) -> list[Row[Any]]:
-    """Return the rows of a page that has its account, without the row of an empty page."""
+def task_rows(rows: list[Row[Any]]) -> list[Row[Any]]:
+    """Return the tasks of a page that `with_account` made: an empty page has one row."""
     return rows if rows[0].id is not None else []

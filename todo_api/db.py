@@ -32,8 +32,8 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from todo_api import embedded
 from todo_api.config import DATABASE_HOST, DATABASE_URL, EMBEDDED, Config
-from todo_api.context import application
-from todo_api.dialect import DRIVER, limited_cursor, read_timestamps_as_utc
+from todo_api.context import application, request_state
+from todo_api.dialect import DRIVER, cursor_with_timeout, read_timestamps_as_utc
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
 from todo_api.logs import NOT_SET_UP, failure_reason, sqlstate
 
@@ -81,6 +81,11 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
     return cast("CursorResult[Any]", result)
 
 
+def execute_for_user(statement: Executable, **values: Any) -> CursorResult[Any]:
+    """Execute a statement for the user of the token, which is its bind ``owner``."""
+    return execute(statement, owner=request_state().user, **values)
+
+
 def log_failure(error: DBAPIError | PoolTimeout) -> None:
     """Log in one line why the database cannot answer. Once a minute, add the traceback."""
     in_use = "all connections are in use"
@@ -104,7 +109,7 @@ def make_engine(config: Config) -> Engine:
     """Make an engine on which a statement costs one round trip and waits a bounded time."""
     engine = create_engine(
         resolve_url(config.database_url).set(drivername=DRIVER),
-        connect_args={"cursor_factory": limited_cursor(config.statement_timeout)},
+        connect_args={"cursor_factory": cursor_with_timeout(config.statement_timeout)},
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         pool_size=config.pool_size,

@@ -57,7 +57,7 @@ class Dialect(PGDialect_psycopg2):
 registry.register("postgresql.todo", __name__, "Dialect")
 
 
-def limited_cursor(seconds: float) -> type[psycopg2.extensions.cursor]:
+def cursor_with_timeout(seconds: float) -> type[psycopg2.extensions.cursor]:
     """Make a cursor class that sends each statement with a timeout in the same message.
 
     psycopg2 speaks the simple query protocol, where one message is one transaction: SET LOCAL ends
@@ -66,7 +66,7 @@ def limited_cursor(seconds: float) -> type[psycopg2.extensions.cursor]:
     """
     prefix = f"SET LOCAL statement_timeout = {int(seconds * 1000)}; "
 
-    class LimitedCursor(psycopg2.extensions.cursor):
+    class CursorWithTimeout(psycopg2.extensions.cursor):
         def execute(self, query: Any, vars: Any = None) -> None:
             watchdog.expect_response(self.connection, seconds + NETWORK_GRACE)
             try:
@@ -74,7 +74,7 @@ def limited_cursor(seconds: float) -> type[psycopg2.extensions.cursor]:
             finally:
                 watchdog.received(self.connection)
 
-    return LimitedCursor
+    return CursorWithTimeout
 
 
 def read_timestamps_as_utc(connection: Any, _: Any) -> None:

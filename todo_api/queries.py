@@ -38,7 +38,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, insert
 
-from todo_api.accounts import ACCOUNT, OWNER, new_version, with_account
+from todo_api.accounts import GET_ACCOUNT, OWNER, new_version, with_account
 from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, PRIORITIES, STATUSES
 from todo_api.models import PUBLIC, tasks
 from todo_api.paging import SORTS, page_of
@@ -218,7 +218,7 @@ def whole_sum(counts: Expression) -> Expression:
 
 
 PAGE_BY_SORT = {
-    sort: with_account(page_of(matching(select(*PUBLIC)), sort), ACCOUNT) for sort in SORTS
+    sort: with_account(page_of(matching(select(*PUBLIC)), sort), GET_ACCOUNT) for sort in SORTS
 }
 STATS = count_tasks()
 LIVE = tasks.c.deleted_at.is_(None)

@@ -7,7 +7,7 @@ from marshmallow import ValidationError, fields
 from sqlalchemy import BigInteger, Row, bindparam, select, tuple_
 from werkzeug.exceptions import Gone
 
-from todo_api.accounts import ACCOUNT, DATABASE, with_account
+from todo_api.accounts import DATABASE, GET_ACCOUNT, with_account
 from todo_api.context import request_state
 from todo_api.errors import EXPIRED_TOKEN_MESSAGE
 from todo_api.limits import MAX_ID
@@ -55,14 +55,14 @@ def user_hash() -> str:
     return short_hash(request_state().user)
 
 
-PLACE = tuple_(tasks.c.version, tasks.c.id)
+POSITION = tuple_(tasks.c.version, tasks.c.id)
 SEEN = tuple_(bindparam("seen_version", type_=BigInteger), bindparam("seen_id", type_=BigInteger))
 CHANGES = with_account(
     owned_by_user(select(*PUBLIC))
-    .where(PLACE > SEEN)
+    .where(POSITION > SEEN)
     .order_by(tasks.c.version, tasks.c.id)
     .limit(ROW_LIMIT),
-    ACCOUNT.add_columns(DATABASE.label("database")),
+    GET_ACCOUNT.add_columns(DATABASE.label("database")),
 )
 
 

@@ -9,10 +9,11 @@ from sqlalchemy import Executable, Row
 from werkzeug.exceptions import NotFound, PreconditionFailed, UnprocessableEntity
 
 from todo_api import queries
-from todo_api.accounts import ACCOUNT, OPEN_ACCOUNT, execute, without_empty
+from todo_api.accounts import CREATE_ACCOUNT, GET_ACCOUNT, task_rows
 from todo_api.api import Blueprint
 from todo_api.auth import require_user
 from todo_api.context import current_request
+from todo_api.db import execute_for_user
 from todo_api.errors import NO_TASK_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
 from todo_api.examples import CHANGES as CHANGES_EXAMPLE
 from todo_api.examples import COMPLETED_TASK, STATS, TASK, named
@@ -93,14 +94,14 @@ def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[st
     descriptions are very long.
     """
     if "If-None-Match" in current_request().headers:
-        account = execute(ACCOUNT).one_or_none()
+        account = fetch(GET_ACCOUNT)
         if account and is_current(tag := list_tag(FIELDS, account)):
             return not_modified(tag)
     sort, values = page["sort"], filter_values(page) | page_values(page)
-    with execute(queries.PAGE_BY_SORT[sort], **values) as result:
+    with execute_for_user(queries.PAGE_BY_SORT[sort], **values) as result:
         rows, has_more = read_page(result, page["limit"])
     tag = list_tag(FIELDS, rows[0], map(ID_AND_TIME, rows))
-    return without_empty(rows), {"ETag": tag} | (next_page(sort, rows[-1]) if has_more else {})
+    return task_rows(rows), {"ETag": tag} | (next_page(sort, rows[-1]) if has_more else {})
 
 
 @blp.route("/stats")
@@ -112,7 +113,7 @@ def get_task_stats(query: dict[str, Any]) -> Row[Any]:
 
     Counts the tasks that match the filters, by completion, priority and tag.
     """
-    return execute(queries.STATS, **filter_values(query)).one()
+    return execute_for_user(queries.STATS, **filter_values(query)).one()
 
 
 @blp.route("/changes")
@@ -130,11 +131,11 @@ def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
     since, limit = query.get("since", NOTHING_SEEN), query["limit"]
     rows, has_more = read_changes(since, limit)
     while rows[0].account_epoch is None and since is NOTHING_SEEN:  # it may be erased meanwhile
-        execute(OPEN_ACCOUNT)
+        execute_for_user(CREATE_ACCOUNT)
         rows, has_more = read_changes(since, limit)
     if since is not NOTHING_SEEN:
         check_seen(since, rows[0])
-    changed = without_empty(rows)
+    changed = task_rows(rows)
     return {
         "tasks": Task().dump([row for row in changed if row.deleted_at is None], many=True),
         "deleted": [row.id for row in changed if row.deleted_at is not None],
@@ -144,7 +145,7 @@ def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_changes(since: SyncPosition, limit: int) -> tuple[list[Row[Any]], bool]:
-    with execute(CHANGES, **change_values(since, limit)) as result:
+    with execute_for_user(CHANGES, **change_values(since, limit)) as result:
         return read_page(result, limit)
 
 
@@ -171,13 +172,13 @@ def create_task(task: dict[str, Any], key: str | None) -> tuple[Row[Any], int, d
     """
     values = new_task_values(task)
     if key is None:
-        return created(execute(queries.CREATE, **values).one())
+        return created(execute_for_user(queries.CREATE, **values).one())
     sent_hash = body_hash(without_defaults(task))
     while True:
-        row = execute(queries.CREATE_ONCE, **values, **key_values(key, sent_hash)).one_or_none()
+        row = fetch(queries.CREATE_ONCE, **values, **key_values(key, sent_hash))
         if row is not None:
             return created(row)
-        row = execute(queries.GET_BY_KEY, **key_values(key)).one_or_none()
+        row = fetch(queries.GET_BY_KEY, **key_values(key))
         if row is not None:  # if there is none, it was purged meanwhile
             return replayed(row, sent_hash)
 
@@ -196,7 +197,7 @@ def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
     """
     ids, changes = body["ids"], body["changes"]
     statement = queries.CHANGE_MANY.for_changes(changes)
-    changed = execute(statement, ids=ids, **changed_values(changes))
+    changed = execute_for_user(statement, ids=ids, **changed_values(changes))
     rows = {row.id: row for row in changed}
     return [rows[id_] for id_ in dict.fromkeys(ids) if id_ in rows]
 
@@ -210,7 +211,7 @@ def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
 
     Moves them to the trash. Without `status=completed` nothing is deleted.
     """
-    return {"deleted": execute(queries.DELETE_COMPLETED).rowcount}
+    return {"deleted": execute_for_user(queries.DELETE_COMPLETED).rowcount}
 
 
 @blp.route("/<task_id:task_id>")
@@ -222,7 +223,7 @@ def get_task(task_id: int) -> TaggedTask:
 
     Returns the task if it is yours.
     """
-    return tagged(found(execute(queries.GET, **task_values(task_id)).one_or_none()))
+    return tagged(found(fetch(queries.GET, **task_values(task_id))))
 
 
 @blp.route("/<task_id:task_id>", methods=["PATCH"])
@@ -282,9 +283,9 @@ def restore_task(task_id: int, versions: Versions) -> TaggedTask:
     is safe to retry.
     """
     while True:
-        row = execute(queries.RESTORE, **task_values(task_id, versions)).one_or_none()
+        row = fetch(queries.RESTORE, **task_values(task_id, versions))
         if row is None:
-            row = found(execute(queries.GET_ANYWHERE, **task_values(task_id)).one_or_none())
+            row = found(fetch(queries.GET_ANYWHERE, **task_values(task_id)))
             if versions is not None and row.version not in versions:
                 raise PreconditionFailed(STALE_MESSAGE)
         if row.deleted_at is None:  # otherwise it was deleted between the two statements
@@ -301,11 +302,15 @@ def execute_on(task_id: int, versions: Versions, statement: Executable, **values
 
     Raises 404 if there is no such task, and 412 if ``versions`` do not have its version.
     """
-    row = execute(statement, **task_values(task_id, versions), **values).one_or_none()
+    row = fetch(statement, **task_values(task_id, versions), **values)
     if row is None and versions is not None:
-        found(execute(queries.GET, **task_values(task_id)).one_or_none())
+        found(fetch(queries.GET, **task_values(task_id)))
         raise PreconditionFailed(STALE_MESSAGE)
     return found(row)
+
+
+def fetch(statement: Executable, **values: Any) -> Row[Any] | None:
+    return execute_for_user(statement, **values).one_or_none()
 
 
 def found(row: Row[Any] | None) -> Row[Any]:

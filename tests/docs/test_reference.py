@@ -21,7 +21,7 @@ from tests.docs.markdown import (
 )
 from todo_api.auth import AUTH_FAILURES
 from todo_api.config import Config
-from todo_api.errors import ERROR_TYPES, InputError
+from todo_api.errors import ERRORS, InputError
 from todo_api.paging import SORT_KEYS
 
 README = ROOT / "README.md"
@@ -162,7 +162,7 @@ def test_api_page_lists_every_sort_order() -> None:
 
 def test_api_page_lists_every_error_type() -> None:
     listed = {row[1].strip("`"): int(row[0]) for row in rows(API, "status")}
-    assert listed == {name: status for status, name in ERROR_TYPES.items()}
+    assert listed == {error.name: status for status, error in ERRORS.items()}
 
 
 def test_auth_page_lists_every_reason_to_refuse_a_token() -> None:
