@@ -181,7 +181,7 @@ def test_choices_are_named_schemas_and_no_other_schema_repeats_them(anonymous: C
 
 def test_root_leads_to_the_docs_page(anonymous: Client) -> None:
     response = anonymous.get("/")
-    assert (response.status_code, response.headers["Location"]) == (302, "/docs")
+    assert (response.status_code, response.headers["Location"]) == (302, "docs")
     assert anonymous.get("/", follow_redirects=True).text == anonymous.get("/docs").text
 
 
@@ -207,7 +207,7 @@ def test_docs_page_loads_nothing_from_other_hosts(anonymous: Client) -> None:
     links = re.findall(r'(?:href|src)="([^"]+)"', page.text)
     assert len(links) >= 3
     for link in links:
-        assert link.startswith("/docs/assets/")
-        with anonymous.get(link) as asset:
+        assert link.startswith("docs/assets/")
+        with anonymous.get(f"/{link}") as asset:
             assert asset.status_code == 200
-    assert "/openapi.json" in page.text
+    assert '"url": "openapi.json"' in page.text
