@@ -1,7 +1,6 @@
 """How a request is read: strictly, within its limits."""
 
 import json
-from functools import lru_cache
 from json import JSONDecodeError
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes, urlencode
@@ -18,12 +17,11 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
-from todo_api.config import MAX_BODY_BYTES, Config
-from todo_api.context import current_request, request_state, settings
+from todo_api.config import MAX_BODY_BYTES
+from todo_api.context import current_request
 from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSAGE, InvalidInput
 from todo_api.limits import MAX_QUERY_BYTES
 
-MAX_CACHED_BYTES = 500  # of a query, so that the cache takes at most a few MiB
 MAX_DISCARDED_BYTES = 1024 * 1024
 CUT_OFF_MESSAGE = "The body is shorter than its Content-Length. Send all of it."
 
@@ -44,13 +42,6 @@ class Parser(FlaskParser):
 
     DEFAULT_VALIDATION_STATUS = 400
     DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
-
-    def parse(self, argmap: Any, *args: Any, location: str | None = None, **options: Any) -> Any:
-        """Return the values of a request. The same query of the same user is parsed once."""
-        query = current_request().query_string
-        if location == "query" and len(query) <= MAX_CACHED_BYTES:
-            return {**parse_query(self, argmap, query, request_state().user, settings())}
-        return super().parse(argmap, *args, location=location, **options)
 
     def get_default_request(self) -> Request:
         return current_request()
@@ -99,20 +90,6 @@ class Parser(FlaskParser):
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         ((location, messages),) = error.messages_dict.items()
         raise InvalidInput("body" if location == "json" else location, messages)
-
-
-@lru_cache(maxsize=1024)
-def parse_query(
-    parser: Parser, schema: Schema, _query: bytes, _user: str, _settings: Config
-) -> dict[str, Any]:
-    """Return the values of the current request's query.
-
-    Cached: parsing took an eighth of a request, and a page sends few different queries. Failures
-    are not cached. The result may depend on the parameters of this function alone: sync tokens
-    depend on the user, and cursors on the secrets.
-    """
-    values: dict[str, Any] = FlaskParser.parse(parser, schema, location="query")
-    return values
 
 
 def query_bytes(req: Request) -> int:
