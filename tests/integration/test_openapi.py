@@ -84,12 +84,6 @@ def test_every_route_is_in_the_document(app: Flask, anonymous: Client) -> None:
                 assert method.lower() in paths.get(path, {}), message
 
 
-def test_no_route_but_the_root_ends_with_a_slash(app: Flask) -> None:
-    """Flask would redirect to it, and knows no host to redirect to."""
-    rules = [rule.rule for rule in app.url_map.iter_rules()]
-    assert [rule for rule in rules if rule.endswith("/")] == ["/"]
-
-
 def test_only_task_operations_need_a_token(anonymous: Client) -> None:
     built = document(anonymous)
     assert built["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
