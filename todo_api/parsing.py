@@ -1,6 +1,5 @@
 """How a request is read: strictly, within its limits."""
 
-import json
 from json import JSONDecodeError
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes, urlencode
@@ -17,6 +16,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
+from todo_api import strict_json
 from todo_api.config import MAX_BODY_BYTES
 from todo_api.context import current_request
 from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSAGE, InvalidInput
@@ -28,10 +28,6 @@ CUT_OFF_MESSAGE = "The body is shorter than its Content-Length. Send all of it."
 
 def init_app(app: Flask) -> None:
     app.before_request(reject_unbounded_body)
-
-
-class NotJson(ValueError):
-    """JSON that Python's parser accepts and RFC 8259 does not."""
 
 
 class Parser(FlaskParser):
@@ -57,10 +53,8 @@ class Parser(FlaskParser):
                 "The body is compressed. Send it without a Content-Encoding."
             )
         try:
-            return json.loads(
-                body.decode(), object_pairs_hook=unique_names, parse_constant=reject_constant
-            )
-        except (JSONDecodeError, NotJson) as error:
+            return strict_json.loads(body.decode())
+        except (JSONDecodeError, strict_json.NotJson) as error:
             raise ValidationError(f"Not valid JSON: {error}.") from None
         except UnicodeDecodeError:
             raise ValidationError("Not valid JSON: not UTF-8. Encode the body as UTF-8.") from None
@@ -120,18 +114,6 @@ def receive(**options: Any) -> bytes:
         after_this_request(close_connection)
         raise InvalidInput("body", [CUT_OFF_MESSAGE]) from None
     return body
-
-
-def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object. Raise for a duplicate key, and for a key that no response could quote."""
-    names = {name.encode() for name, _ in pairs}
-    if len(names) < len(pairs):
-        raise NotJson("duplicate key in an object")
-    return dict(pairs)
-
-
-def reject_constant(constant: str) -> NoReturn:
-    raise NotJson(f"{constant} is not a JSON value")
 
 
 def reject_unbounded_body() -> None:
