@@ -7,21 +7,14 @@ import sys
 from typing import Any
 
 from http_server.worker import FOR_GOOD, JsonLogger, Worker, affordable_connections, stopping
-from todo_api.config import POOL_SIZE, Config, ConfigError
 
 MAX_DRAINED_BYTES = 64 * 1024  # gunicorn reads less than this of a body that the service leaves
 
 
 def on_starting(server: Any) -> None:
-    """Log a line for each invalid setting, and exit before a worker starts."""
-    problems = ["WEB_CONCURRENCY must be at least 1"] if server.cfg.workers < 1 else []
-    try:
-        Config.from_env()
-    except ConfigError as error:
-        problems += error.problems
-    for problem in problems:
-        server.log.error(problem)
-    if problems:
+    """Exit if there is no worker to start. A worker checks the other settings: todo_api/wsgi.py."""
+    if server.cfg.workers < 1:
+        server.log.error("WEB_CONCURRENCY must be at least 1")
         sys.exit(1)
 
 
@@ -40,10 +33,8 @@ def pre_request(_worker: Any, request: Any) -> None:
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """Prepare a worker to load the application."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "todo_api"]:
-        del sys.modules[name]  # after a reload the files may be newer than what the arbiter has
-    gc.disable()  # until all is loaded: to collect garbage takes a tenth of the start
+    """Collect no garbage until the application is loaded: it takes a tenth of the start."""
+    gc.disable()
 
 
 def post_worker_init(worker: Any) -> None:
@@ -104,13 +95,14 @@ def owns_listeners(server: Any) -> bool:
     return not inherited and server.reexec_pid == server.master_pid == 0
 
 
-wsgi_app = "todo_api:create_app()"
+wsgi_app = "todo_api.wsgi:app"  # only workers import it, so that a reload serves new code
 limit_request_line = 8190  # bytes, gunicorn's most; parsing.py rejects longer queries
 worker_class = Worker
 limit_request_fields = 64  # browsers and proxies send under 40; each may have 8 KiB
 worker_connections = affordable_connections(1000)
 sendfile = False  # it would pass by the socket that bounds how long a client may take
-threads = 2 * POOL_SIZE  # while all connections wait for a slow database, /health still answers
+# Twice the pool of todo_api/config.py: while each connection waits, /health still answers.
+threads = 20
 preload_app = False  # the workers would share the connections opened before they were forked
 # Longer than a load balancer keeps an idle connection, or it sends a request into a closed one.
 keepalive = 75

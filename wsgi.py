@@ -1,5 +1,5 @@
 """The WSGI application, for `flask` and other WSGI servers. gunicorn.conf.py names its own."""
 
-from todo_api import create_app
+from todo_api.wsgi import app
 
-app = create_app()
+__all__ = ["app"]

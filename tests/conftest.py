@@ -129,8 +129,10 @@ def lines() -> Iterator[Lines]:
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("todo_api")
     logger.addHandler(handler)
+    logger.setLevel("INFO")
     yield stream
     logger.removeHandler(handler)
+    logger.setLevel("NOTSET")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """flask-smorest for this API: routes, JSON, preflights, and what every response carries."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import flask_smorest
 import orjson
 from flask import Flask
-from flask.json.provider import JSONProvider
+from flask.json.provider import DefaultJSONProvider
 from marshmallow import Schema
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter
@@ -53,20 +54,27 @@ class Api(flask_smorest.Api):
         return write_error(error)
 
 
-class Json(JSONProvider):
-    """Writes JSON with orjson, and UTC timestamps with a Z."""
+def json_value(value: Any) -> Any:
+    """Return what JSON has for a value: times as orjson writes them, and the rest as Flask does."""
+    with suppress(TypeError):
+        return orjson.loads(orjson.dumps(value, option=orjson.OPT_UTC_Z))
+    return DefaultJSONProvider.default(value)
 
-    def dumps(self, obj: Any, **options: Any) -> str:
-        indent = orjson.OPT_INDENT_2 if options.get("indent") else 0
-        return orjson.dumps(obj, option=orjson.OPT_UTC_Z | indent).decode()
 
-    def loads(self, s: str | bytes, **_: Any) -> Any:
-        return orjson.loads(s)
+class Json(DefaultJSONProvider):
+    """Flask's, but times are RFC 3339, keys keep their order, and orjson writes responses."""
 
-    def response(self, *args: Any, **kwargs: Any) -> Response:
-        """Return the bytes of orjson without decoding them: a page may have megabytes."""
-        body = orjson.dumps(args[0] if args else kwargs, option=orjson.OPT_UTC_Z)
-        return application().response_class(body, mimetype="application/json")
+    sort_keys = False
+    default = staticmethod(json_value)
+
+    def response(self, *args: Any, **kwargs: Any) -> Any:
+        """Let orjson write a value, and Flask what orjson cannot or where it shall be indented."""
+        indented = application().debug if self.compact is None else not self.compact
+        if len(args) == 1 and not (kwargs or indented or self.sort_keys):
+            with suppress(TypeError):
+                body = orjson.dumps(args[0], option=orjson.OPT_UTC_Z)
+                return application().response_class(body, mimetype=self.mimetype)
+        return super().response(*args, **kwargs)
 
 
 class Blueprint(flask_smorest.Blueprint):

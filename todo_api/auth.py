@@ -1,6 +1,5 @@
 """Authentication: the rules for tokens, and the guard of every task endpoint."""
 
-import json
 import re
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -12,12 +11,12 @@ import jwt
 from jwt.exceptions import InvalidSubjectError
 from werkzeug.exceptions import Unauthorized
 
+from todo_api import strict_json
 from todo_api.config import Config
 from todo_api.context import current_request, request_state, settings
 from todo_api.errors import NO_TOKEN_MESSAGE
 from todo_api.facts import describe, error_name
 from todo_api.limits import MAX_USER_ID_LENGTH
-from todo_api.parsing import unique_names
 
 LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one
 SUBJECT = re.compile(rf"(?=.*\S)[^\x00\ud800-\udfff]{{1,{MAX_USER_ID_LENGTH}}}", re.DOTALL)
@@ -149,7 +148,7 @@ class StrictJWT(jwt.PyJWT):
         if str(decoded["header"].get("typ", "JWT")).upper() != "JWT":
             raise InvalidTypeError
         try:
-            claims = json.loads(decoded["payload"], object_pairs_hook=unique_names)
+            claims = strict_json.loads(decoded["payload"])
         except ValueError as error:
             raise jwt.DecodeError from error
         if not isinstance(claims, dict):

@@ -25,14 +25,10 @@ from todo_api.auth import (
     is_numeric_date,
     subject,
 )
-from todo_api.config import Config, ConfigError
+from todo_api.config import Config
 from todo_api.context import settings
 from todo_api.limits import MAX_USER_ID_LENGTH
 from todo_api.purge import purge
-
-NO_RESTART = 4
-"""The exit code after which gunicorn does not start a worker again."""
-
 
 GREETING = """{press}
 
@@ -46,20 +42,6 @@ GREETING = """{press}
 curl {address}/api/tasks -H 'Content-Type: application/json' -d '{{"title": "Buy milk"}}' \
 -H 'Authorization: Bearer {token}'
 """
-
-
-def read_config() -> Config:
-    """Return the settings of the environment: those of migrations for `flask db`, or else all.
-
-    Print a line for each invalid setting, and exit. Under gunicorn, gunicorn.conf.py has already
-    done so in the form of the log.
-    """
-    command = command_name()
-    try:
-        return Config.for_migrations() if command == "db" else Config.from_env()
-    except ConfigError as error:
-        click.echo(error, err=True)
-        sys.exit(1 if command else NO_RESTART)
 
 
 def command_name() -> str:
@@ -80,13 +62,16 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(token)
     app.cli.add_command(tasks)
     app.cli.add_command(doctor)
-    if command_name() == "db":
+
+
+def prepare(app: Flask, command: str) -> None:
+    """Set up what `flask db` and `flask run` need of the application."""
+    if command == "db":
         support_migrations(app)
-    context = click.get_current_context(silent=True)
-    if context and context.info_name == "run" and not is_running_from_reloader():
-        host, port = context.params["host"], context.params["port"]
-        check_port(host, port)
-        greet(app, f"http://localhost:{port}")
+    if command == "run" and not is_running_from_reloader():
+        options = click.get_current_context().params
+        check_port(options["host"], options["port"])
+        greet(app, f"http://localhost:{options['port']}")
 
 
 def support_migrations(app: Flask) -> Flask:

@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import (
     URL,
     CursorResult,
+    Dialect,
     Engine,
     ExceptionContext,
     Executable,
@@ -107,8 +108,10 @@ def close_session(_: BaseException | None) -> None:
 
 def make_engine(config: Config) -> Engine:
     """Make an engine on which a statement costs one round trip and waits a bounded time."""
+    is_embedded = config.database_url == EMBEDDED
+    url = make_url("postgresql:///") if is_embedded else resolve_url(config.database_url)
     engine = create_engine(
-        resolve_url(config.database_url).set(drivername=DRIVER),
+        url.set(drivername=DRIVER),
         connect_args={"cursor_factory": cursor_with_timeout(config.statement_timeout)},
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
@@ -122,7 +125,14 @@ def make_engine(config: Config) -> Engine:
     )
     event.listen(engine, "connect", read_timestamps_as_utc)
     event.listen(engine, "handle_error", discard_read_only)
+    if is_embedded:
+        event.listen(engine, "do_connect", find_embedded)
     return engine
+
+
+def find_embedded(dialect: Dialect, _: Any, __: Any, options: dict[str, Any]) -> None:
+    """Let a connection go to the embedded PostgreSQL. The first one starts it."""
+    options.update(dialect.create_connect_args(resolve_url(EMBEDDED))[1])
 
 
 def discard_read_only(context: ExceptionContext) -> None:

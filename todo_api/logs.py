@@ -38,26 +38,30 @@ STDERR = 2
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({})))
 
 
-def init_app(app: Flask, config: Config) -> None:
+def init_app(app: Flask) -> None:
+    app.before_request(start_request)
+    app.after_request(log_request)
+
+
+def set_up(level: str, *, debug: bool = False) -> None:
+    """Make this the log of the process: for what serves, because an application has no log alone.
+
+    In debug mode a traceback follows its line as Python prints it.
+    """
     dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {"json": {"()": JsonFormatter}},
-            "handlers": {"stderr": {"()": StderrHandler, "formatter": "json"}},
-            "root": {"level": config.log_level, "handlers": ["stderr"]},
+            "formatters": {"line": {"()": DebugFormatter if debug else JsonFormatter}},
+            "handlers": {"stderr": {"()": StderrHandler, "formatter": "line"}},
+            "root": {"level": level, "handlers": ["stderr"]},
             "loggers": {
                 "werkzeug": {"propagate": False},
                 "alembic.runtime.plugins": {"level": "WARNING"},
             },
         }
     )
-    logging.getLogger("werkzeug").addFilter(is_no_access_line)
-    # No line has these, so do not look them up (logging's HOWTO, "Optimization").
-    logging._srcfile = None
-    logging.logThreads = logging.logProcesses = False
-    app.before_request(start_request)
-    app.after_request(log_request)
+    logging.getLogger("werkzeug").addFilter(is_not_access_line)
 
 
 def start_request() -> None:
@@ -95,8 +99,11 @@ def pseudonym(user: str, config: Config) -> str:
     return hmac.digest(config.keys_for("log")[0], user.encode(), "sha256").hex()[:16]
 
 
-def is_no_access_line(record: logging.LogRecord) -> bool:
-    """Drop the development server's line for each request: it contains the query string."""
+def is_not_access_line(record: logging.LogRecord) -> bool:
+    """Return whether a line is not one of the development server's for each request.
+
+    Those contain the query string.
+    """
     return " - - [" not in str(record.msg)
 
 
@@ -145,6 +152,15 @@ class JsonFormatter(logging.Formatter):
             frames[:0] = [*traceback.format_tb(error.__traceback__), describe(error)]
             error = error.__cause__ or error.__context__
         return "".join(frames)
+
+
+class DebugFormatter(JsonFormatter):
+    """Adds a traceback as Python prints it, with the messages of exceptions."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        without = logging.makeLogRecord(vars(record) | {"exc_info": None})
+        traced = logging.Formatter.formatException(self, record.exc_info) if record.exc_info else ""
+        return "\n".join(filter(None, (super().format(without), traced)))
 
 
 def describe(error: BaseException) -> str:

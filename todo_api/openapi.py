@@ -40,8 +40,9 @@ DOCUMENT = {
     "OPENAPI_VERSION": "3.1.0",
     "OPENAPI_URL_PREFIX": "/",
     "OPENAPI_SWAGGER_UI_PATH": "/docs",
-    "OPENAPI_SWAGGER_UI_URL": "/docs/assets/",
-    "OPENAPI_SWAGGER_UI_CONFIG": {"displayRequestDuration": True},
+    # Relative, as each URL here, so that the service may be mounted below a prefix.
+    "OPENAPI_SWAGGER_UI_URL": "docs/assets/",
+    "OPENAPI_SWAGGER_UI_CONFIG": {"url": "openapi.json", "displayRequestDuration": True},
     "API_SPEC_OPTIONS": {
         "info": {
             "description": "Tasks over REST. Each user sees only their own tasks. Every response "
@@ -49,7 +50,7 @@ DOCUMENT = {
             "license": {"name": "MIT", "identifier": "MIT"},
             "contact": {"name": "The maintainers of todo_api"},
         },
-        "servers": [{"url": "/", "description": "The server that sent this document."}],
+        "servers": [{"url": ".", "description": "The server that sent this document."}],
     },
 }
 
@@ -90,7 +91,7 @@ def init_app(app: Flask) -> Api:
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
     docs = Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
     docs.after_request(refuse_condition)
-    docs.add_url_rule("/", "root", lambda: redirect("/docs"))
+    docs.add_url_rule("/", "root", lambda: redirect("docs"))
     app.register_blueprint(docs)
     app.after_request(restrict_page)
     return api

@@ -125,8 +125,7 @@ def read_page(result: CursorResult[Any], limit: int) -> tuple[list[Row[Any]], bo
 
 
 def next_page(sort: str, last: Row[Any]) -> dict[str, str]:
-    """Return the `Link` header (RFC 8288) to the page after ``last``."""
+    """Return the `Link` header (RFC 8288) to the page after ``last``, relative to the request."""
     cursor = Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id)
-    request = current_request()
-    query = urlencode({**request.args.to_dict(flat=False), "cursor": cursor}, doseq=True)
-    return {"Link": f'<{request.path}?{query}>; rel="next"'}
+    given = current_request().args.to_dict(flat=False)
+    return {"Link": f'<?{urlencode({**given, "cursor": cursor}, doseq=True)}>; rel="next"'}

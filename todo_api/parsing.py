@@ -1,7 +1,5 @@
 """How a request is read: strictly, within its limits."""
 
-import json
-from functools import lru_cache
 from json import JSONDecodeError
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes, urlencode
@@ -18,22 +16,18 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
-from todo_api.config import MAX_BODY_BYTES, Config
-from todo_api.context import current_request, request_state, settings
+from todo_api import strict_json
+from todo_api.config import MAX_BODY_BYTES
+from todo_api.context import current_request
 from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSAGE, InvalidInput
 from todo_api.limits import MAX_QUERY_BYTES
 
-MAX_CACHED_BYTES = 500  # of a query, so that the cache takes at most a few MiB
 MAX_DISCARDED_BYTES = 1024 * 1024
 CUT_OFF_MESSAGE = "The body is shorter than its Content-Length. Send all of it."
 
 
 def init_app(app: Flask) -> None:
     app.before_request(reject_unbounded_body)
-
-
-class NotJson(ValueError):
-    """JSON that Python's parser accepts and RFC 8259 does not."""
 
 
 class Parser(FlaskParser):
@@ -44,13 +38,6 @@ class Parser(FlaskParser):
 
     DEFAULT_VALIDATION_STATUS = 400
     DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
-
-    def parse(self, argmap: Any, *args: Any, location: str | None = None, **options: Any) -> Any:
-        """Return the values of a request. The same query of the same user is parsed once."""
-        query = current_request().query_string
-        if location == "query" and len(query) <= MAX_CACHED_BYTES:
-            return {**parse_query(self, argmap, query, request_state().user, settings())}
-        return super().parse(argmap, *args, location=location, **options)
 
     def get_default_request(self) -> Request:
         return current_request()
@@ -66,10 +53,8 @@ class Parser(FlaskParser):
                 "The body is compressed. Send it without a Content-Encoding."
             )
         try:
-            return json.loads(
-                body.decode(), object_pairs_hook=unique_names, parse_constant=reject_constant
-            )
-        except (JSONDecodeError, NotJson) as error:
+            return strict_json.loads(body.decode())
+        except (JSONDecodeError, strict_json.NotJson) as error:
             raise ValidationError(f"Not valid JSON: {error}.") from None
         except UnicodeDecodeError:
             raise ValidationError("Not valid JSON: not UTF-8. Encode the body as UTF-8.") from None
@@ -101,20 +86,6 @@ class Parser(FlaskParser):
         raise InvalidInput("body" if location == "json" else location, messages)
 
 
-@lru_cache(maxsize=1024)
-def parse_query(
-    parser: Parser, schema: Schema, _query: bytes, _user: str, _settings: Config
-) -> dict[str, Any]:
-    """Return the values of the current request's query.
-
-    Cached: parsing took an eighth of a request, and a page sends few different queries. Failures
-    are not cached. The result may depend on the parameters of this function alone: sync tokens
-    depend on the user, and cursors on the secrets.
-    """
-    values: dict[str, Any] = FlaskParser.parse(parser, schema, location="query")
-    return values
-
-
 def query_bytes(req: Request) -> int:
     """Return the length of the query as the `Link` to the next page has it, without the cursor.
 
@@ -143,18 +114,6 @@ def receive(**options: Any) -> bytes:
         after_this_request(close_connection)
         raise InvalidInput("body", [CUT_OFF_MESSAGE]) from None
     return body
-
-
-def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object. Raise for a duplicate key, and for a key that no response could quote."""
-    names = {name.encode() for name, _ in pairs}
-    if len(names) < len(pairs):
-        raise NotJson("duplicate key in an object")
-    return dict(pairs)
-
-
-def reject_constant(constant: str) -> NoReturn:
-    raise NotJson(f"{constant} is not a JSON value")
 
 
 def reject_unbounded_body() -> None:

@@ -3,15 +3,14 @@
 from functools import cache
 from typing import Any
 
-import orjson
 from itsdangerous import BadData, URLSafeSerializer
-from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from todo_api.context import settings
 
 
 def sign(use: str, value: list[Any]) -> str:
-    return want_bytes(signers(use)[0].dumps(value)).decode()  # bytes, as orjson's are
+    return signers(use)[0].dumps(value)
 
 
 def unsign(use: str, text: str) -> Any:
@@ -33,11 +32,4 @@ def signers(use: str) -> list[URLSafeSerializer]:
 
 @cache
 def signer(key: bytes, use: str) -> URLSafeSerializer:
-    return Serializer(key, use, serializer=orjson)
-
-
-class Serializer(URLSafeSerializer):
-    """Does not try to compress values, which are too short for that. Reads compressed ones."""
-
-    def dump_payload(self, obj: Any) -> bytes:
-        return base64_encode(orjson.dumps(obj))
+    return URLSafeSerializer(key, use)

@@ -63,7 +63,12 @@ LINK = {
         "schema": {"type": "string"},
     }
 }
-LOCATION = {"Location": {"description": "The path of the task.", "schema": {"type": "string"}}}
+LOCATION = {
+    "Location": {
+        "description": "The URL of the task, relative to that of the request.",
+        "schema": {"type": "string"},
+    }
+}
 REPLAYED = {
     "Idempotency-Replayed": {
         "description": "`true`: the key has created this task before.",
@@ -166,7 +171,7 @@ def read_changes(since: SyncPosition, limit: int) -> tuple[list[Row[Any]], bool]
 def create_task(task: dict[str, Any], key: str | None) -> tuple[Row[Any], int, dict[str, str]]:
     """Create a task
 
-    Returns the task as stored. `Location` is its path. With an `Idempotency-Key` it is safe to
+    Returns the task as stored. `Location` is its URL. With an `Idempotency-Key` it is safe to
     retry: a task that the key has created already is returned as it is now, with 200 and
     `Idempotency-Replayed: true`, also from the trash. A key is valid as long as its task exists.
     """
@@ -324,7 +329,7 @@ def tagged(row: Row[Any]) -> TaggedTask:
 
 
 def created(row: Row[Any]) -> tuple[Row[Any], int, dict[str, str]]:
-    location = f"{current_request().path}/{row.id}"
+    location = f"{current_request().path.rpartition('/')[2]}/{row.id}"  # relative to the request
     return row, HTTPStatus.CREATED, {"ETag": task_tag(row), "Location": location}
 
 

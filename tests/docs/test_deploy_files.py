@@ -19,6 +19,7 @@ import yaml  # type: ignore[import-untyped]
 from tests import ROOT, SECRET
 from tests.docs.markdown import commands_for, first_code, rows
 from tests.docs.runner import run_commands
+from tests.support.api import location
 from tests.support.balancer import DEPLOY, HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.postgres import NewDatabase
@@ -161,7 +162,7 @@ def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
             body = b'{"title": "x"}'
             response, task = ask(connection, "POST", "/api/tasks", signed, body)
             assert response.status == 201
-            assert ask(connection, "GET", response.headers["Location"], signed)[1] == task
+            assert ask(connection, "GET", location(response), signed)[1] == task
             large = b'{"title": "' + b"x" * 200_000 + b'"}'
             _, error = ask(connection, "POST", "/api/tasks", signed, large)
             assert error["error_type"] == "payload_too_large_error"

@@ -262,8 +262,9 @@ def imported_modules(module: str) -> Iterator[str]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             paths = [ROOT / name.replace(".", "/") for name in names]
             files = [path.with_suffix(".py") for path in paths if path.with_suffix(".py").exists()]
-            packages = [path / "__init__.py" for path in paths[:1] if "create_app" in names[-1]]
-            yield from (str(path.relative_to(ROOT)) for path in files or packages)
+            if node.module == "todo_api" and "create_app" in [alias.name for alias in node.names]:
+                files.append(ROOT / "todo_api/__init__.py")
+            yield from (str(path.relative_to(ROOT)) for path in files)
 
 
 @pytest.mark.parametrize("name", ["lib/auth-client.ts", "app/api/auth/[...all]/route.ts"])

@@ -30,6 +30,26 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.parent
 
 
+def test_installed_package_has_types(installed: Path) -> None:
+    (package,) = installed.parent.glob("lib/python*/site-packages/todo_api")
+    assert (package / "py.typed").exists()
+
+
+def test_installed_package_can_be_mounted(installed: Path, tmp_path: Path) -> None:
+    host = """
+from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
+from todo_api import create_app
+from todo_api.config import Config
+
+service = create_app(Config("0123456789abcdefghijklmnopqrstuv", "postgresql://host/db"))
+mount = DispatcherMiddleware(Flask("host"), {"/todo": service})
+assert Client(mount).get("/todo/health").json == {"status": "ok"}
+"""
+    subprocess.run([str(installed / "python"), "-c", host], cwd=tmp_path, check=True)
+
+
 def test_installed_package_migrates_and_serves(
     installed: Path, tmp_path: Path, cluster: Cluster
 ) -> None:
@@ -40,7 +60,7 @@ def test_installed_package_migrates_and_serves(
     }
     for name in ("config.py", "wsgi.py"):  # of the project that depends on this one
         (tmp_path / name).write_text("raise SystemExit('the wrong module')")
-    flask = [str(installed / "flask"), "--app", "todo_api"]
+    flask = [str(installed / "flask"), "--app", "todo_api.wsgi"]
     for command in (["db", "downgrade"], ["db", "upgrade"], ["doctor"]):
         subprocess.run([*flask, *command], cwd=tmp_path, env=environ, check=True)
     endpoint = Endpoint()

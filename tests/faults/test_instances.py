@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
+from urllib.parse import urljoin
 
 import flask_migrate
 import pytest
@@ -106,7 +107,7 @@ def balancer(instances: Instances, tmp_path: Path) -> Iterator[Balancer]:
 def next_page(reply: Reply) -> str:
     """Return the path of the next page, or nothing after the last one."""
     link = reply.headers["Link"]
-    return link[1 : link.index(">")] if link else ""
+    return urljoin("/api/tasks", link[1 : link.index(">")]) if link else ""
 
 
 def page_through(person: Person, ending: threading.Event) -> None:

@@ -6,6 +6,7 @@ from flask import Flask
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.api import location
 from tests.support.client import Client, JsonResponse
 from todo_api.fields import CONTROL
 from todo_api.limits import MAX_DESCRIPTION_LENGTH, MAX_ID, MAX_TAG_LENGTH, MAX_TITLE_LENGTH
@@ -45,7 +46,7 @@ def check(client: Client, field: str, sent: str, expected: str | None) -> None:
     else:
         assert response.status_code == 201
         assert response.json[field] == expected
-        assert client.get(response.headers["Location"]).json == response.json
+        assert client.get(location(response)).json == response.json
 
 
 @THOROUGH

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests import SECRET
+from tests.support.api import location
 from tests.support.client import Token
 from tests.support.postgres import Cluster, lasting_cluster
 from tests.support.serving import Endpoint, answers, ask
@@ -78,7 +79,7 @@ def test_image_migrates_serves_and_stops(empty: Cluster, token: Token, user: str
         signed = token(user)
         response, task = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')
         assert response.status == 201
-        path = response.headers["Location"]
+        path = location(response)
         assert ask(connection, "GET", path, signed)[1] == task
         connection.close()
         assert container.execute("id -u") == "10001"

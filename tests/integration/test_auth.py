@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from tests import SECRET
+from tests.support.api import location
 from tests.support.client import Client, JsonResponse, MakeApp, Token
 from todo_api import auth
 
@@ -117,7 +118,7 @@ def test_subject_is_opaque(anonymous: Client, token: Token, sub: str) -> None:
     headers = {"Authorization": f"Bearer {token(sub)}"}
     created = anonymous.post("/api/tasks", json={"title": "x"}, headers=headers)
     assert created.json["user_id"] == sub
-    assert anonymous.delete(created.headers["Location"], headers=headers).status_code == 204
+    assert anonymous.delete(location(created), headers=headers).status_code == 204
 
 
 @pytest.mark.parametrize("jti", [5, None, "", [1]])

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests import ROOT, SECRET
-from tests.support.api import next_link
+from tests.support.api import location, next_link
 from tests.support.client import Token
 from tests.support.serving import Server, ask, workers
 from tests.support.waiting import wait_until
@@ -55,7 +55,7 @@ def test_task_lifecycle_uses_one_connection(served: Server, token: Token, user: 
     signed = token(user)
     response, task = ask(connection, "POST", "/api/tasks", signed, b'{"title": "Buy milk"}')
     assert (response.status, task["title"]) == (201, "Buy milk")
-    path = response.headers["Location"]
+    path = location(response)
     opened = connection.sock
     assert ask(connection, "GET", path, signed)[1] == task
     assert ask(connection, "PATCH", f"{path}/complete", signed)[1]["completed"] is True
@@ -87,7 +87,7 @@ def test_longest_link_works(served: Server, token: Token, user: str) -> None:
 def test_toggle_works_without_a_content_length(served: Server, token: Token, user: str) -> None:
     connection = served.connect()
     signed = token(user)
-    path = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')[0].headers["Location"]
+    path = location(ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')[0])
     request = (
         f"PATCH {path}/complete HTTP/1.1\r\nHost: localhost\r\n"
         f"Authorization: Bearer {signed}\r\nConnection: close\r\n\r\n"

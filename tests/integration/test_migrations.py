@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from tests import ROOT
+from tests.support.api import location
 from tests.support.client import Client, MakeApp, Token
 from tests.support.postgres import NewDatabase
 from tests.support.roles import role_with
@@ -124,7 +125,7 @@ def test_role_with_only_row_privileges_can_serve(empty: Flask, token: Token) -> 
     flask_migrate.upgrade()
     with role_with(empty, "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts") as app:
         client = Client(app, token("ann"))
-        task = client.post("/api/tasks", json={"title": "x"}).headers["Location"]
+        task = location(client.post("/api/tasks", json={"title": "x"}))
         assert client.patch(f"{task}/complete").json["completed"] is True
         assert len(client.get("/api/tasks").json) == 1
         assert client.delete(task).status_code == 204

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api import add_tasks, create
+from tests.support.api import add_tasks, create, location
 from tests.support.client import Client, MakeClient
 from todo_api import tasks
 
@@ -21,7 +21,7 @@ WRITES = [
 
 def test_every_response_with_one_task_has_its_version_as_etag(client: Client) -> None:
     created = client.post("/api/tasks", json={"title": "x"})
-    path = created.headers["Location"]
+    path = location(created)
     responses = [
         created,
         client.get(path),

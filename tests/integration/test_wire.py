@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from flask import Flask
 from psycopg2.extensions import parse_dsn
 
+from tests.support.api import location
 from tests.support.client import Client, MakeApp, Token
 from tests.support.waiting import wait_until
 from tests.support.wire import Proxy
@@ -108,7 +109,7 @@ def test_only_a_failed_precondition_takes_a_second_statement(
     wired: tuple[Client, Proxy], tag: str, status: int, statements: list[str]
 ) -> None:
     client, proxy = wired
-    path = client.post("/api/tasks", json={"title": "x"}).headers["Location"]
+    path = location(client.post("/api/tasks", json={"title": "x"}))
     proxy.messages.clear()
     response = client.patch(path, json={"title": "y"}, headers={"If-Match": tag})
     assert response.status_code == status

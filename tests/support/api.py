@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import sqlalchemy as sa
@@ -49,6 +50,11 @@ def add_tasks(app: Flask, user: str, count: int, **columns: Any) -> None:
         connection.execute(sa.insert(tasks), rows)
 
 
+def location(response: TestResponse | HTTPResponse) -> str:
+    """Return the path of a created task. `Location` is relative to the request."""
+    return urljoin("/api/tasks", str(response.headers["Location"]))
+
+
 def next_link(response: TestResponse | HTTPResponse) -> str:
     """Return the path of the next page (RFC 8288), or an empty string on the last page."""
     link = response.headers.get("Link")
@@ -56,7 +62,7 @@ def next_link(response: TestResponse | HTTPResponse) -> str:
         return ""
     found = re.fullmatch(r'<([^<>]+)>; rel="next"', link)
     assert found, link
-    return found[1]
+    return urljoin("/api/tasks", str(found[1]))
 
 
 def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:

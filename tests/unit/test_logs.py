@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tests.support.client import Client, MakeApp, MakeClient
 from tests.support.log import Lines
 from todo_api import db, logs
-from todo_api.logs import is_no_access_line
+from todo_api.logs import is_not_access_line
 from todo_api.models import tasks
 
 
@@ -110,8 +110,8 @@ def test_line_outside_a_request_has_no_request_id(lines: Lines) -> None:
 def test_development_server_logs_no_query_strings() -> None:
     access = logging.makeLogRecord({"msg": '127.0.0.1 - - [now] "%s" %s %s'})
     banner = logging.makeLogRecord({"msg": " * Running on http://127.0.0.1:8000"})
-    assert not is_no_access_line(access)
-    assert is_no_access_line(banner)
+    assert not is_not_access_line(access)
+    assert is_not_access_line(banner)
 
 
 def test_request_succeeds_if_its_log_line_cannot_be_written(
