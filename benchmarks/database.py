@@ -8,9 +8,11 @@ import flask_migrate
 import sqlalchemy as sa
 
 from tests import ROOT, SECRET
-from todo_api import create_app, embedded, queries
-from todo_api.cli import support_migrations
+from todo_api import create_app
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
+from todo_api.database import embedded
+from todo_api.tasks import queries
 
 ROWS = 2_000_000
 FRESH = 12_000  # more than one round can use up

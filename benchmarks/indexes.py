@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from benchmarks.database import ROWS, Database, made_database
 from benchmarks.served import HERE
 from benchmarks.tables import table
-from todo_api import paging, queries
+from todo_api.tasks import paging, queries
 
 USERS = {"few": "100", "several": "1,000", "some": "10,000"}
 """Users of the database, and how many tasks they have."""

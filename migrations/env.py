@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from todo_api.context import settings
-from todo_api.db import resolve_url
+from todo_api.database.models import metadata
+from todo_api.database.url import resolve_url
 from todo_api.logs import failure_reason
-from todo_api.models import metadata
 
 LOCK_TIMEOUT = "5s"  # requests queue behind a migration that waits for a table lock
 ONE_AT_A_TIME = 7_305_460_911  # the key of an advisory lock, any number that nobody else uses

@@ -27,9 +27,11 @@ from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.log import Lines
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
-from todo_api import create_app, db, embedded
-from todo_api.cli import support_migrations
+from todo_api import create_app
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
+from todo_api.database import embedded
+from todo_api.database.url import resolve_url
 from todo_api.logs import JsonFormatter
 
 
@@ -37,7 +39,7 @@ from todo_api.logs import JsonFormatter
 def server() -> str:
     """The URL of the test server. The database in this URL is not changed."""
     own = os.environ.get("TEST_DATABASE_URL")
-    url = db.resolve_url(own) if own else embedded.start(ROOT / "instance/test-postgres", *FAST)
+    url = resolve_url(own) if own else embedded.start(ROOT / "instance/test-postgres", *FAST)
     return sa.make_url(url).set(drivername="postgresql+psycopg2").render_as_string(False)
 
 

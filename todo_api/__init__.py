@@ -2,20 +2,11 @@
 
 from flask import Flask
 
-from todo_api import (
-    account,
-    api,
-    cli,
-    context,
-    cors,
-    db,
-    health,
-    logs,
-    openapi,
-    parsing,
-    tasks,
-)
+from todo_api import accounts, context, logs, openapi, tasks
+from todo_api.commands import cli
 from todo_api.config import Config
+from todo_api.database import engine
+from todo_api.http import cors, health, parsing, smorest
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -32,12 +23,12 @@ def create_app(config: Config | None = None) -> Flask:
     context.init_app(app, config)
     logs.init_app(app)  # first: it starts the clock, and logs when all else is done
     cors.init_app(app, config)
-    api.init_app(app)  # preflights need no valid body, so they come before the limits
+    smorest.init_app(app)  # preflights need no valid body, so they come before the limits
     parsing.init_app(app)
-    db.init_app(app, config)
+    engine.init_app(app, config)
     documented = openapi.init_app(app)
     documented.register_blueprint(tasks.blp)
-    documented.register_blueprint(account.blp)
+    documented.register_blueprint(accounts.blp)
     documented.register_blueprint(health.blp)
     cli.init_app(app)
     return app

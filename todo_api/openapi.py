@@ -17,7 +17,6 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
-from todo_api.api import Api, TaskIdConverter
 from todo_api.context import current_request
 from todo_api.errors import (
     ERROR_TYPES,
@@ -28,10 +27,10 @@ from todo_api.errors import (
     ErrorType,
     write_error,
 )
-from todo_api.examples import named
-from todo_api.facts import camel_case, error_name
+from todo_api.http.facts import camel_case, error_name, named
+from todo_api.http.smorest import Api, TaskIdConverter
 from todo_api.limits import MAX_ID, PRIORITIES, STATUSES
-from todo_api.paging import SORTS
+from todo_api.tasks.paging import SORTS
 from todo_api.version import __version__
 
 DOCUMENT = {

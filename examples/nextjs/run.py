@@ -30,7 +30,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.node import install_packages, missing_node  # noqa: E402
 from tests.support.serving import GUNICORN, free_port  # noqa: E402
-from todo_api import db, embedded  # noqa: E402
+from todo_api.database import embedded  # noqa: E402
+from todo_api.database.url import EMBEDDED_FOLDER  # noqa: E402
 
 FLASK = [sys.executable, "-m", "flask"]
 NEXT = [str(HERE / "node_modules/.bin/next")]
@@ -61,7 +62,7 @@ def demo() -> None:
     page_port = os.environ.get("FRONTEND_PORT", "3000")
     page, api = f"http://localhost:{page_port}", f"http://localhost:{api_port}"
     secret = str(dotenv_values(ROOT / ".env")["BETTER_AUTH_SECRET"])
-    database = embedded.start(db.EMBEDDED_FOLDER)
+    database = embedded.start(EMBEDDED_FOLDER)
     service = os.environ | {"BETTER_AUTH_SECRET": secret, "FRONTEND_URL": page}
     service |= {"DATABASE_URL": database, "DATABASE_URL_UNPOOLED": "", "FLASK_RUN_PORT": api_port}
     app = page_settings(page, api, secret, auth_database(database))

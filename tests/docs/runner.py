@@ -16,7 +16,7 @@ from tests import NOT_NEW, ROOT, SECRET
 from tests.docs.markdown import Block, Step
 from tests.support.serving import Endpoint, Server, answers, free_port
 from tests.support.waiting import wait_until
-from todo_api import embedded
+from todo_api.database import embedded
 
 PORT = 8000  # in the documentation
 HOME = "/home/you/todo_api"  # in the documentation

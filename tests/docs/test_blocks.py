@@ -32,7 +32,7 @@ from tests.docs.runner import (
 )
 from tests.support.postgres import NewDatabase
 from todo_api import create_app
-from todo_api.cli import support_migrations
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 
 METHODS = {"get", "post", "put", "patch", "delete"}

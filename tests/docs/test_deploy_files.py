@@ -25,8 +25,8 @@ from tests.support.client import Token
 from tests.support.postgres import NewDatabase
 from tests.support.serving import Endpoint, Server, answers, ask
 from tests.support.waiting import wait_until
-from todo_api import embedded
 from todo_api.config import POOL_SIZE, Config
+from todo_api.database import embedded
 
 RELEASE = ["flask", "db", "upgrade"]
 SETTINGS = set(first_code(rows(ROOT / "docs/configuration.md", "variable")))

@@ -19,10 +19,10 @@ from tests.docs.markdown import (
     prose,
     rows,
 )
-from todo_api.auth import AUTH_FAILURES
 from todo_api.config import Config
 from todo_api.errors import ERRORS, InputError
-from todo_api.paging import SORT_KEYS
+from todo_api.http.auth import AUTH_FAILURES
+from todo_api.tasks.paging import SORT_KEYS
 
 README = ROOT / "README.md"
 API = ROOT / "docs/api.md"

@@ -14,13 +14,13 @@ import sqlalchemy as sa
 
 from tests import ROOT
 from tests.support.waiting import wait_until
-from todo_api import embedded
-from todo_api.db import resolve_url
+from todo_api.database import embedded
+from todo_api.database.url import resolve_url
 
 USE = """
 import sys
 from pathlib import Path
-from todo_api import embedded
+from todo_api.database import embedded
 print(embedded.start(Path(sys.argv[1]), "fsync=off"), flush=True)
 sys.stdin.read()
 """

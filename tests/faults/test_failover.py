@@ -11,7 +11,7 @@ from tests.support.load import Load, assert_kept
 from tests.support.postgres import Cluster, reachable_folder
 from tests.support.serving import Server
 from tests.support.waiting import wait_until
-from todo_api import embedded
+from todo_api.database import embedded
 
 
 class Standby:

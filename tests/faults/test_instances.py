@@ -27,7 +27,7 @@ from tests.support.serving import Server, answers, ask, free_port, workers
 from tests.support.sync import Person, Replica, Reply
 from tests.support.waiting import wait_until
 from todo_api import create_app
-from todo_api.cli import support_migrations
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 
 COUNT = 3

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from tests import ROOT, SECRET
 from tests.support.pooler import PGBOUNCER, Pooler
-from todo_api.models import tasks
+from todo_api.database.models import tasks
 
 NEXT = """
 from alembic import op

@@ -20,7 +20,7 @@ from tests.support.postgres import Cluster, reachable_folder
 from tests.support.serving import Server, answers, ask
 from tests.support.waiting import wait_until
 from todo_api import create_app
-from todo_api.cli import support_migrations
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")

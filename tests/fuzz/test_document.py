@@ -159,7 +159,7 @@ def test_sequences_of_operations_match_the_document(token: Token) -> None:
 def test_missing_owner_filter_is_detected(folder: Path) -> None:
     copy = folder / "todo"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_NEW))
-    source = copy / "todo_api/queries.py"
+    source = copy / "todo_api/tasks/queries.py"
     matching = "return statement.where(tasks.c.user_id == OWNER)"
     assert source.read_text().count(matching) == 1
     source.write_text(source.read_text().replace(matching, "return statement"))

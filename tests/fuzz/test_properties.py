@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.support.api import location
 from tests.support.client import Client, JsonResponse
-from todo_api.fields import CONTROL
 from todo_api.limits import MAX_DESCRIPTION_LENGTH, MAX_ID, MAX_TAG_LENGTH, MAX_TITLE_LENGTH
-from todo_api.paging import SORTS, Cursor, CursorPosition
+from todo_api.tasks.fields import CONTROL
+from todo_api.tasks.paging import SORTS, Cursor, CursorPosition
 
 THOROUGH = settings(
     max_examples=300,

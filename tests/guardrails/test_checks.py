@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.guardrails.document import DOCUMENT, Field, Schema, example, find_fields, resolve
 from tests.support.client import Client
-from todo_api.models import tasks
+from todo_api.database.models import tasks
 
 NOT_FROM_THE_BODY = {"user_id", "idempotency_key", "idempotency_hash"}  # but from headers
 RULES = {

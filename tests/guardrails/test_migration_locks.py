@@ -9,7 +9,7 @@ import pytest
 
 from tests import ROOT, SECRET
 from todo_api import create_app
-from todo_api.cli import support_migrations
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 
 MIGRATIONS = ROOT / "migrations"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tests import ROOT, SECRET
 from tests.support.postgres import NewDatabase
 from todo_api import create_app
-from todo_api.cli import support_migrations
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 
 

@@ -35,6 +35,6 @@ def test_value_of_another_type_is_refused(client: Client, field: Field) -> None:
     for value in of_other_types(field.schema):
         answer = field.send(client, value)
         assert answer.status_code == 400, (
-            f"{field} given {value!r}: use or extend a strict type of todo_api/fields.py"
+            f"{field} given {value!r}: use or extend a strict type of todo_api/tasks/fields.py"
         )
         assert answer.json["errors"][0]["loc"][:2] == [field.place, field.steps[0]]

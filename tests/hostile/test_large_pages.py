@@ -13,7 +13,7 @@ from flask import Flask
 from tests.support.client import Token
 from tests.support.serving import Server, ask
 from todo_api.config import Config
-from todo_api.models import tasks
+from todo_api.database.models import tasks
 
 MIB = 2**20
 

@@ -10,7 +10,7 @@ from tests.support.api import create
 from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.postgres import NewDatabase
 from todo_api import create_app
-from todo_api.cli import support_migrations
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 
 

@@ -9,7 +9,7 @@ from flask import Flask
 from tests import SECRET
 from tests.support.api import location
 from tests.support.client import Client, JsonResponse, MakeApp, Token
-from todo_api import auth
+from todo_api.http import auth
 
 OTHER_SECRET = "another-secret-0123456789abcdefghij"
 MISSING_TOKEN_CHALLENGE = "Bearer"

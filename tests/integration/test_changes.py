@@ -10,7 +10,7 @@ from flask import Flask
 from tests import ROOT
 from tests.support.api import add_tasks, create, run_before
 from tests.support.client import Client, MakeClient
-from todo_api import sync
+from todo_api.tasks import sync
 
 CHANGES = "/api/tasks/changes"
 FORGED = "WyJ4Il0.kUo3vT0sYxWq4mHc8dRz1nLbE5g"

@@ -8,7 +8,7 @@ from flask import Flask
 from tests import SECRET
 from tests.support.client import Client, MakeApp, Token
 from tests.support.log import Lines
-from todo_api import auth
+from todo_api.http import auth
 
 
 def test_printed_token_is_accepted(app: Flask) -> None:

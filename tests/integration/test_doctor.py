@@ -17,9 +17,11 @@ from tests import ROOT, SECRET
 from tests.support.client import MakeApp
 from tests.support.pooler import PGBOUNCER, Pooler
 from tests.support.roles import role_with
-from todo_api import create_app, doctor, embedded
+from todo_api import create_app
+from todo_api.commands import doctor
 from todo_api.config import EMBEDDED, Config
-from todo_api.models import metadata
+from todo_api.database import embedded
+from todo_api.database.models import metadata
 
 NEWEST = max(path.name[:4] for path in (ROOT / "migrations/versions").glob("0*.py"))
 ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts"

@@ -8,7 +8,7 @@ from flask import Flask
 
 from tests.support.api import DATE_MESSAGE, PRIORITY_MESSAGE, body_error, create
 from tests.support.client import Client
-from todo_api.models import tasks
+from todo_api.database.models import tasks
 
 
 def test_priority_due_date_and_tags_are_stored(client: Client) -> None:

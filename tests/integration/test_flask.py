@@ -27,8 +27,10 @@ from tests.support.api import add_tasks
 from tests.support.client import Client, MakeApp, Token
 from tests.support.serving import Endpoint
 from tests.support.waiting import wait_until
-from todo_api import create_app, db, embedded
+from todo_api import create_app
 from todo_api.config import EMBEDDED, Config, ConfigError
+from todo_api.database import embedded
+from todo_api.database.engine import execute
 from todo_api.logs import DebugFormatter
 
 
@@ -52,7 +54,7 @@ def test_create_app_does_not_start_the_embedded_postgresql(monkeypatch: pytest.M
     monkeypatch.setattr(embedded, "start", start)
     app = create_app(Config(SECRET, EMBEDDED))
     with app.app_context(), pytest.raises(AssertionError, match="started"):
-        db.execute(sa.select(sa.literal(1)))
+        execute(sa.select(sa.literal(1)))
 
 
 def test_create_app_raises_for_an_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def test_reload_serves_the_code_as_it_is_then(config: Config, tmp_path: Path) ->
         before = workers(server)
         with (tmp_path / "todo_api/config.py").open("a") as settings:
             settings.write('NEW = "added by the new code"\n')
-        with (tmp_path / "todo_api/health.py").open("a") as health:
+        with (tmp_path / "todo_api/http/health.py").open("a") as health:
             health.write("from todo_api.config import NEW\nlogger.warning(NEW)\n")
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: "added by the new code" in server.log.read_text(), "not the new code")

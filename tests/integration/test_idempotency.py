@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from tests.support.api import location, run_before
 from tests.support.client import Client
-from todo_api import queries
-from todo_api.models import tasks
+from todo_api.database.models import tasks
+from todo_api.tasks import queries
 
 KEY = {"Idempotency-Key": "4f8a4bcb"}
 

@@ -16,7 +16,7 @@ from tests.support.api import location
 from tests.support.client import Client, MakeApp, Token
 from tests.support.postgres import NewDatabase
 from tests.support.roles import role_with
-from todo_api.models import metadata, tasks
+from todo_api.database.models import metadata, tasks
 
 
 def tables(app: Flask) -> set[str]:

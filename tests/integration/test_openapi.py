@@ -8,10 +8,10 @@ from flask import Flask
 
 from tests import ROOT
 from tests.support.client import Client
+from todo_api.database.models import PUBLIC
 from todo_api.errors import ERROR_TYPES, INPUT_ERROR_TYPES
-from todo_api.models import PUBLIC
 from todo_api.openapi import CHOICES
-from todo_api.paging import SORTS
+from todo_api.tasks.paging import SORTS
 
 OPERATIONS = {
     ("get", "/api/tasks"): ("listTasks", {200, 304, 400, 401, 411, 413, 500, 503}),

@@ -10,8 +10,8 @@ from marshmallow.validate import Length
 from tests.support.api import add_tasks, next_link, pages, query_error
 from tests.support.client import Client, MakeApp, Token
 from todo_api.limits import MAX_ID, MAX_QUERY_BYTES
-from todo_api.paging import SORTS, Cursor
-from todo_api.schemas import NewTask
+from todo_api.tasks.paging import SORTS, Cursor
+from todo_api.tasks.schemas import NewTask
 
 
 def test_empty_list(client: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.api import add_tasks, create, location
 from tests.support.client import Client, MakeClient
-from todo_api import tasks
+from todo_api.tasks import collection
 
 WRITES = [
     ("PUT", "", {"title": "new"}),
@@ -143,7 +143,7 @@ def test_etag_of_a_list_changes_with_the_fields_of_its_tasks(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tag = client.get("/api/tasks").headers["ETag"]
-    monkeypatch.setattr(tasks, "FIELDS", [*tasks.FIELDS, "new"])
+    monkeypatch.setattr(collection, "FIELDS", [*collection.FIELDS, "new"])
     assert client.get("/api/tasks", headers={"If-None-Match": tag}).status_code == 200
 
 

@@ -7,7 +7,7 @@ from flask import Flask
 from tests.support.client import Client, JsonResponse
 from tests.support.log import Lines
 from tests.support.roles import role_with
-from todo_api.models import metadata
+from todo_api.database.models import metadata
 
 
 def ask(app: Flask) -> JsonResponse:

@@ -11,7 +11,7 @@ from flask import Flask
 
 from tests.support.api import next_link
 from tests.support.client import Client
-from todo_api.models import metadata, tasks
+from todo_api.database.models import metadata, tasks
 
 
 def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
@@ -63,7 +63,7 @@ def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
     )
     assert not migrated - modelled, (
         f"in the migrations, not in the models: {migrated - modelled};"
-        " add it to todo_api/models.py, or drop it in a new migration"
+        " add it to todo_api/database/models.py, or drop it in a new migration"
     )
 
 

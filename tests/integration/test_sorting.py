@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.support.api import create, pages, query_error, second_page_of
 from tests.support.client import Client, Token
-from todo_api.models import tasks
-from todo_api.paging import BAD_CURSOR_MESSAGE, SORTS, sort_key
+from todo_api.database.models import tasks
+from todo_api.tasks.paging import BAD_CURSOR_MESSAGE, SORTS, sort_key
 
 RANKS = {"low": 0, "medium": 1, "high": 2}
 
@@ -33,7 +33,7 @@ def test_no_sort_key_is_null(app: Flask, client: Client, sort: str) -> None:
     is_null = sort_key(sort, tasks.c[sort.removeprefix("-")]).is_(None)
     with app.extensions["engine"].connect() as connection:
         found = connection.execute(sa.select(is_null).where(tasks.c.id == task["id"])).scalar_one()
-    assert found is False, f"use coalesce for {sort} in sort_key of todo_api/paging.py"
+    assert found is False, f"use coalesce for {sort} in sort_key of todo_api/tasks/paging.py"
 
 
 def in_order(found: Iterable[dict[str, Any]], sort: str) -> list[dict[str, Any]]:

@@ -19,7 +19,8 @@ from tests.support.postgres import NewDatabase
 from tests.support.roles import role_with
 from tests.support.serving import GUNICORN, Server, free_port
 from tests.support.waiting import wait_until
-from todo_api import db, embedded
+from todo_api.database import embedded
+from todo_api.database.url import EMBEDDED_FOLDER, describe_database
 
 FLASK = [sys.executable, "-m", "flask", "--app"]
 BAD = {
@@ -214,8 +215,8 @@ def test_flask_run_ends_with_a_curl_line_that_works(tmp_path: Path, database_url
 
 
 def test_embedded_data_is_named_by_its_folder() -> None:
-    place = db.describe_place("embedded")
-    assert place.startswith(f"{embedded.own_folder(db.EMBEDDED_FOLDER)}, ")
+    place = describe_database("embedded")
+    assert place.startswith(f"{embedded.own_folder(EMBEDDED_FOLDER)}, ")
 
 
 @pytest.fixture

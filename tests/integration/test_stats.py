@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from tests.support.client import Client
-from todo_api.models import tasks
+from todo_api.database.models import tasks
 
 
 def test_stats_without_tasks_are_zero(client: Client) -> None:

@@ -8,8 +8,9 @@ from flask import Flask
 
 from tests.support.api import create, run_before
 from tests.support.client import Client, MakeApp, MakeClient
-from todo_api import db, queries
-from todo_api import purge as purging
+from todo_api.database.engine import execute
+from todo_api.tasks import purge as purging
+from todo_api.tasks import queries
 
 
 def test_deleted_task_is_in_the_trash_and_nowhere_else(client: Client) -> None:
@@ -120,7 +121,7 @@ def test_etag_of_the_trash_changes_with_each_batch_of_a_purge(
     tags = [client.get("/api/tasks?status=deleted").headers["ETag"]]
     for _ in range(2):
         with own_app.app_context():
-            assert db.execute(purging.PURGE, cutoff="infinity", batch=1).rowcount == 1
+            assert execute(purging.PURGE, cutoff="infinity", batch=1).rowcount == 1
         tags.append(client.get("/api/tasks?status=deleted").headers["ETag"])
     assert len(set(tags)) == 3
 

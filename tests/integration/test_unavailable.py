@@ -14,7 +14,7 @@ from flask import Flask
 from tests.support.client import Client, JsonResponse, MakeApp, Token
 from tests.support.log import Lines
 from tests.support.roles import role_with
-from todo_api import db
+from todo_api.database.engine import SECONDS_BETWEEN_TRACEBACKS, execute
 
 UNAVAILABLE_MESSAGE = {
     "detail": "The database is unavailable. Try again in a moment.",
@@ -51,7 +51,7 @@ def test_traceback_of_an_outage_is_logged_once_a_minute(
 
     assert "exc_info" in outage()
     assert "exc_info" not in outage()
-    client.application.extensions["traceback_due"] -= db.SECONDS_BETWEEN_TRACEBACKS
+    client.application.extensions["traceback_due"] -= SECONDS_BETWEEN_TRACEBACKS
     assert "exc_info" in outage()
     assert "exc_info" not in outage()
 
@@ -68,7 +68,7 @@ def test_slow_statement_is_unavailable(with_client: Callable[..., Client], lines
 
     @client.application.get("/slow")
     def slow() -> str:
-        db.execute(sa.text("SELECT pg_sleep(5)"))
+        execute(sa.text("SELECT pg_sleep(5)"))
         return "never"
 
     assert_unavailable(client.get("/slow"))
@@ -126,7 +126,7 @@ def test_programming_error_is_not_a_503(with_client: Callable[..., Client]) -> N
 
     @client.application.get("/mistake")
     def mistake() -> str:
-        db.execute(sa.text("SELECT no_such_function()"))
+        execute(sa.text("SELECT no_such_function()"))
         return "never"
 
     assert client.get("/mistake").status_code == 500

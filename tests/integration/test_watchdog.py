@@ -17,14 +17,14 @@ from tests import ROOT
 from tests.support.client import Client, MakeApp
 from tests.support.waiting import wait_until
 from tests.support.wire import Proxy
-from todo_api import dialect, watchdog
 from todo_api.config import Config
+from todo_api.database import dialect, watchdog
 
 # Wait for a response that never arrives, with no free descriptor.
 EXHAUSTED = """
 import os, resource, sys
 import psycopg2
-from todo_api import watchdog
+from todo_api.database import watchdog
 
 connection = psycopg2.connect(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))

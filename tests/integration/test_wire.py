@@ -19,7 +19,7 @@ from tests.support.client import Client, MakeApp, Token
 from tests.support.waiting import wait_until
 from tests.support.wire import Proxy
 from todo_api.config import Config, ConfigError
-from todo_api.db import CONNECTION_DEFAULTS, resolve_url
+from todo_api.database.url import CONNECTION_DEFAULTS, resolve_url
 
 TIMEOUT = "SET LOCAL statement_timeout = 5000; "
 

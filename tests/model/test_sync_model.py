@@ -26,7 +26,7 @@ from tests.support.serving import Server
 from tests.support.sync import CachedList, Person, Replica, assert_replicas_equal_the_truth
 from tests.support.writer import Account, Writer
 from todo_api import create_app
-from todo_api.cli import support_migrations
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 
 ROUNDS = int(os.environ.get("MODEL_ROUNDS", "10"))

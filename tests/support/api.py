@@ -13,9 +13,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.support.client import Client
-from todo_api import db
-from todo_api import tasks as views
-from todo_api.models import tasks
+from todo_api.database import engine
+from todo_api.database.models import tasks
 
 
 def create(client: Client, **task: Any) -> dict[str, Any]:
@@ -79,7 +78,7 @@ def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:
 @contextmanager
 def run_before(statement: sa.Executable, *actions: Callable[[], object]) -> Iterator[None]:
     """Run an action just before each of the first executions of this statement by a view."""
-    execute, left = db.execute_for_user, list(actions)
+    execute, left = engine.execute, list(actions)
 
     def execute_after(executed: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
         if executed is statement and left:
@@ -87,7 +86,7 @@ def run_before(statement: sa.Executable, *actions: Callable[[], object]) -> Iter
         return execute(executed, **values)
 
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(views, "execute_for_user", execute_after)
+        monkeypatch.setattr(engine, "execute", execute_after)
         yield
     assert not left, "the statement was not executed as often as that"
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tests.support.balancer import changed
 from tests.support.serving import free_port
 from tests.support.waiting import wait_until
-from todo_api import embedded
+from todo_api.database import embedded
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from tests import SECRET
 from tests.support.waiting import wait_until
-from todo_api import create_app, embedded
-from todo_api.cli import support_migrations
+from todo_api import create_app
+from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
+from todo_api.database import embedded
 
 NewDatabase = Callable[[], AbstractContextManager[str]]
 """Make an empty database while a `with` lasts, which yields its URL."""

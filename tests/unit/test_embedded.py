@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from tests import ROOT
 from tests.support.postgres import FAST
-from todo_api import embedded
+from todo_api.database import embedded
 
 # Wait until the folder is writable, then put a symbolic link there.
 RACE = 'until [ -w "$1" ]; do :; done; exec ln -sf "$2" "$3"'

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from tests.support.client import Client, MakeApp, MakeClient
 from tests.support.log import Lines
-from todo_api import db, logs
+from todo_api import logs
+from todo_api.database.engine import execute
+from todo_api.database.models import tasks
 from todo_api.logs import is_not_access_line
-from todo_api.models import tasks
 
 
 def test_request_is_one_line(lines: Lines, client: Client, user: str) -> None:
@@ -64,7 +65,7 @@ def test_exception_is_logged_without_row_values(make_app: MakeApp, lines: Lines)
 
     @app.get("/broken")
     def broken() -> str:
-        db.execute(sa.insert(tasks), **row)
+        execute(sa.insert(tasks), **row)
         return "never"
 
     assert Client(app).get("/broken").status_code == 500

@@ -38,11 +38,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, insert
 
-from todo_api.accounts import GET_ACCOUNT, OWNER, new_version, with_account
+from todo_api.accounts.queries import GET_ACCOUNT, OWNER, new_version, with_account
+from todo_api.database.models import PUBLIC, tasks
 from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, PRIORITIES, STATUSES
-from todo_api.models import PUBLIC, tasks
-from todo_api.paging import SORTS, page_of
-from todo_api.schemas import NewTask
+from todo_api.tasks.paging import SORTS, page_of
+from todo_api.tasks.schemas import NewTask
 
 Statement = TypeVar("Statement", Select[Any], Update, Delete)
 Expression = ColumnElement[Any]

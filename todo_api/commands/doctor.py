@@ -8,12 +8,13 @@ import click
 from sqlalchemy import ARRAY, Connection, NullPool, Row, Text, bindparam, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from todo_api import db, health
-from todo_api.auth import LEEWAY
 from todo_api.config import EMBEDDED
 from todo_api.context import application, settings
+from todo_api.database.models import metadata
+from todo_api.database.schema_check import MIGRATIONS, UNUSABLE_COLUMNS, schema_advice
+from todo_api.database.url import resolve_url
+from todo_api.http.auth import LEEWAY
 from todo_api.logs import failure_reason
-from todo_api.models import metadata
 
 OLDEST_TESTED = 15
 """The oldest PostgreSQL that the tests run on."""
@@ -140,13 +141,13 @@ def check_encoding(facts: Row[Any]) -> Finding:
 
 
 def check_schema(connection: Connection, facts: Row[Any]) -> Finding:
-    unusable = connection.execute(health.UNUSABLE_COLUMNS).all()
+    unusable = connection.execute(UNUSABLE_COLUMNS).all()
     if unusable:
-        return Finding("fail", "schema", health.schema_advice(unusable))
+        return Finding("fail", "schema", schema_advice(unusable))
     if not facts.shows_revision:
         return Finding("ok", "schema", "every column is there (the role may not read the revision)")
     revision = connection.execute(text("SELECT max(version_num) FROM alembic_version")).scalar_one()
-    needed = max(path.name[:4] for path in (db.MIGRATIONS / "versions").glob("[0-9]*.py"))
+    needed = max(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
     if revision is None or revision < needed:
         advice = f"This version needs {needed}. Run: flask db upgrade"
         return Finding("fail", "schema", f"revision {revision}. {advice}")
@@ -196,7 +197,7 @@ def check_clock(ahead: float) -> Finding:
 
 def check_in_migrations() -> Finding:
     """Check the direct URL."""
-    url = db.resolve_url(str(settings().database_url_unpooled))
+    url = resolve_url(str(settings().database_url_unpooled))
     try:
         with create_engine(url, poolclass=NullPool, hide_parameters=True).connect() as connection:
             facts = connection.execute(FACTS).one()

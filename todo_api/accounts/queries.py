@@ -9,14 +9,19 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
+    TextClause,
     bindparam,
+    delete,
     literal_column,
     select,
+    text,
     true,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql import ClauseElement
 
-from todo_api.models import accounts
+from todo_api.database.dialect import Dialect
+from todo_api.database.models import accounts, metadata
 
 OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
 FIRST_VERSION: ColumnElement[int] = literal_column("1")
@@ -65,3 +70,30 @@ def with_account(page: Select[Any], account: Select[Any]) -> Select[Any]:
 def task_rows(rows: list[Row[Any]]) -> list[Row[Any]]:
     """Return the tasks of a page that `with_account` made: an empty page has one row."""
     return rows if rows[0].id is not None else []
+
+
+def in_one_message(*statements: ClauseElement) -> TextClause:
+    """Join statements. PostgreSQL runs one message as one transaction.
+
+    Each statement sees what was committed before it began, so also what the statement before it
+    waited for.
+    """
+    named = Dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    return text("; ".join(str(statement.compile(dialect=named)) for statement in statements))
+
+
+LOCK_ACCOUNT = (
+    insert(accounts)
+    .values(user_id=OWNER, version=literal_column("0"))
+    .on_conflict_do_update(
+        index_elements=[accounts.c.user_id], set_={"purged_version": accounts.c.purged_version}
+    )
+)
+# Every table of users' rows, the account last: its row is the lock.
+USER_TABLES = sorted(
+    (table for table in metadata.tables.values() if "user_id" in table.c),
+    key=lambda table: table is accounts,
+)
+ERASE = in_one_message(
+    LOCK_ACCOUNT, *(delete(table).where(table.c.user_id == OWNER) for table in USER_TABLES)
+)

@@ -11,11 +11,11 @@ import jwt
 from jwt.exceptions import InvalidSubjectError
 from werkzeug.exceptions import Unauthorized
 
-from todo_api import strict_json
 from todo_api.config import Config
 from todo_api.context import current_request, request_state, settings
 from todo_api.errors import NO_TOKEN_MESSAGE
-from todo_api.facts import describe, error_name
+from todo_api.http import strict_json
+from todo_api.http.facts import describe, error_name
 from todo_api.limits import MAX_USER_ID_LENGTH
 
 LEEWAY = 10  # seconds between the clocks of Better Auth's server and this one

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 
 from todo_api.context import application, current_request, request_state
 from todo_api.errors import InvalidInput
-from todo_api.facts import View, describe, error_name, takes_header
+from todo_api.http.facts import View, describe, error_name, takes_header
 from todo_api.limits import MAX_ID, MAX_KEY_LENGTH
 
 # RFC 9110, section 8.8.3. A list may have empty elements (section 5.6.1).

@@ -7,14 +7,14 @@ from marshmallow import ValidationError, fields
 from sqlalchemy import BigInteger, Row, bindparam, select, tuple_
 from werkzeug.exceptions import Gone
 
-from todo_api.accounts import DATABASE, GET_ACCOUNT, with_account
+from todo_api.accounts.queries import DATABASE, GET_ACCOUNT, with_account
 from todo_api.context import request_state
+from todo_api.database.models import PUBLIC, tasks
 from todo_api.errors import EXPIRED_TOKEN_MESSAGE
+from todo_api.http.signing import sign, unsign
 from todo_api.limits import MAX_ID
-from todo_api.models import PUBLIC, tasks
-from todo_api.paging import ROW_LIMIT, limit_values
-from todo_api.queries import owned_by_user
-from todo_api.signing import sign, unsign
+from todo_api.tasks.paging import ROW_LIMIT, limit_values
+from todo_api.tasks.queries import owned_by_user
 
 BAD_TOKEN_MESSAGE = "Invalid sync token. Take `next` from the previous response, or send none."  # noqa: S105
 

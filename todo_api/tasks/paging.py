@@ -21,9 +21,9 @@ from sqlalchemy import (
 )
 
 from todo_api.context import current_request
+from todo_api.database.models import tasks
+from todo_api.http.signing import sign, unsign
 from todo_api.limits import MAX_PAGE_CHARACTERS, PRIORITIES
-from todo_api.models import tasks
-from todo_api.signing import sign, unsign
 
 SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority")
 SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))

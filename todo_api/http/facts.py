@@ -38,6 +38,11 @@ def error_name(status: int) -> str:
     return camel_case(f"_{error_type(status)}")
 
 
+def named(**examples: Any) -> dict[str, Any]:
+    """Return the examples in the form of OpenAPI, by their names."""
+    return {name: {"value": value} for name, value in examples.items()}
+
+
 def takes_query(view: View) -> bool:
     """Return whether a view names query parameters."""
     arguments = vars(view)["_apidoc"].get("arguments", {"parameters": []})

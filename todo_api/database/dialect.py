@@ -10,7 +10,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
-from todo_api import watchdog
+from todo_api.database import watchdog
 
 DRIVER = "postgresql+todo"
 NETWORK_GRACE = 3  # seconds that the network may take beyond a statement's timeout

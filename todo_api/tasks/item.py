@@ -1,68 +1,43 @@
-"""The task endpoints."""
+"""The endpoints of one task, from its creation to the trash and back."""
 
 from http import HTTPStatus
-from operator import itemgetter
 from typing import Any
 
-from flask import Response
 from sqlalchemy import Executable, Row
 from werkzeug.exceptions import NotFound, PreconditionFailed, UnprocessableEntity
 
-from todo_api import queries
-from todo_api.accounts import CREATE_ACCOUNT, GET_ACCOUNT, task_rows
-from todo_api.api import Blueprint
-from todo_api.auth import require_user
 from todo_api.context import current_request
-from todo_api.db import execute_for_user
+from todo_api.database.engine import execute_for_user
 from todo_api.errors import NO_TASK_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
-from todo_api.examples import CHANGES as CHANGES_EXAMPLE
-from todo_api.examples import COMPLETED_TASK, STATS, TASK, named
-from todo_api.facts import fails_with
-from todo_api.paging import next_page, page_values, read_page
-from todo_api.parameters import ChangesPage, CompletedTasks, TaskFilters, TaskPage
-from todo_api.preconditions import (
+from todo_api.http.auth import require_user
+from todo_api.http.facts import named
+from todo_api.http.preconditions import (
     ETAG,
     Versions,
     body_hash,
-    is_current,
-    list_tag,
-    not_modified,
     takes_idempotency_key,
     takes_if_match,
     takes_if_none_match,
     task_tag,
 )
-from todo_api.queries import (
+from todo_api.tasks import queries
+from todo_api.tasks.blueprint import blp
+from todo_api.tasks.examples import COMPLETED_TASK, TASK
+from todo_api.tasks.queries import (
     changed_values,
-    filter_values,
     key_values,
     new_task_values,
     task_values,
     without_defaults,
 )
-from todo_api.schemas import (
-    COLUMNS,
+from todo_api.tasks.schemas import (
     Completion,
-    Deleted,
-    ManyChanges,
     NewTask,
     Task,
     TaskChanges,
-    TaskStats,
-    TaskSync,
 )
-from todo_api.sync import CHANGES, NOTHING_SEEN, SyncPosition, change_values, check_seen, next_token
 
-FIELDS = list(Task().fields)
 TaggedTask = tuple[Row[Any], dict[str, str]]
-# By index: each attribute read of a Row costs a microsecond.
-ID_AND_TIME = itemgetter(COLUMNS.index("id"), COLUMNS.index("updated_at"))
-LINK = {
-    "Link": {
-        "description": 'The next page, as `<...>; rel="next"`. Absent on the last page.',
-        "schema": {"type": "string"},
-    }
-}
 LOCATION = {
     "Location": {
         "description": "The URL of the task, relative to that of the request.",
@@ -76,82 +51,6 @@ REPLAYED = {
     }
 }
 NEW_TITLE = named(newTitle={"title": "Buy milk"})
-
-blp = Blueprint(
-    "Tasks",
-    __name__,
-    url_prefix="/api/tasks",
-    description="The tasks of the user in the token.",
-    errors=[503],
-)
-
-
-@blp.route("")
-@require_user
-@blp.arguments(TaskPage, location="query")
-@blp.response(200, Task(many=True), headers=ETAG | LINK, examples=named(onePage=[TASK]))
-@takes_if_none_match
-def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[str, str]]:
-    """List tasks
-
-    Newest first unless `sort` says otherwise. If there is another page, the response has a `Link`
-    header with `rel="next"`: follow it until there is none. A page may end before `limit` if its
-    descriptions are very long.
-    """
-    if "If-None-Match" in current_request().headers:
-        account = fetch(GET_ACCOUNT)
-        if account and is_current(tag := list_tag(FIELDS, account)):
-            return not_modified(tag)
-    sort, values = page["sort"], filter_values(page) | page_values(page)
-    with execute_for_user(queries.PAGE_BY_SORT[sort], **values) as result:
-        rows, has_more = read_page(result, page["limit"])
-    tag = list_tag(FIELDS, rows[0], map(ID_AND_TIME, rows))
-    return task_rows(rows), {"ETag": tag} | (next_page(sort, rows[-1]) if has_more else {})
-
-
-@blp.route("/stats")
-@require_user
-@blp.arguments(TaskFilters, location="query")
-@blp.response(200, TaskStats, examples=named(counts=STATS))
-def get_task_stats(query: dict[str, Any]) -> Row[Any]:
-    """Count tasks
-
-    Counts the tasks that match the filters, by completion, priority and tag.
-    """
-    return execute_for_user(queries.STATS, **filter_values(query)).one()
-
-
-@blp.route("/changes")
-@require_user
-@blp.arguments(ChangesPage, location="query")
-@blp.response(200, TaskSync, examples=named(oneChangeAndOneDeletion=CHANGES_EXAMPLE))
-@fails_with(410)
-def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
-    """Get what has changed
-
-    Returns each task that was created, changed, restored or deleted after the response that `since`
-    comes from, in its latest state. Without `since` that is all tasks. While `has_more` is true,
-    ask again at once. After a 410 forget everything, and start again without `since`.
-    """
-    since, limit = query.get("since", NOTHING_SEEN), query["limit"]
-    rows, has_more = read_changes(since, limit)
-    while rows[0].account_epoch is None and since is NOTHING_SEEN:  # it may be erased meanwhile
-        execute_for_user(CREATE_ACCOUNT)
-        rows, has_more = read_changes(since, limit)
-    if since is not NOTHING_SEEN:
-        check_seen(since, rows[0])
-    changed = task_rows(rows)
-    return {
-        "tasks": Task().dump([row for row in changed if row.deleted_at is None], many=True),
-        "deleted": [row.id for row in changed if row.deleted_at is not None],
-        "next": next_token(rows[0], rows[-1] if has_more else None),
-        "has_more": has_more,
-    }
-
-
-def read_changes(since: SyncPosition, limit: int) -> tuple[list[Row[Any]], bool]:
-    with execute_for_user(CHANGES, **change_values(since, limit)) as result:
-        return read_page(result, limit)
 
 
 @blp.route("", methods=["POST"])
@@ -186,37 +85,6 @@ def create_task(task: dict[str, Any], key: str | None) -> tuple[Row[Any], int, d
         row = fetch(queries.GET_BY_KEY, **key_values(key))
         if row is not None:  # if there is none, it was purged meanwhile
             return replayed(row, sent_hash)
-
-
-@blp.route("", methods=["PATCH"])
-@require_user
-@blp.arguments(
-    ManyChanges, examples=named(completeTwo={"ids": [3, 1], "changes": {"completed": True}})
-)
-@blp.response(200, Task(many=True), examples=named(changed=[COMPLETED_TASK]))
-def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
-    """Change several tasks
-
-    Makes the same changes to all of them in one statement, and returns the changed tasks in the
-    order of `ids`. Ids that you do not own are skipped. It is safe to retry.
-    """
-    ids, changes = body["ids"], body["changes"]
-    statement = queries.CHANGE_MANY.for_changes(changes)
-    changed = execute_for_user(statement, ids=ids, **changed_values(changes))
-    rows = {row.id: row for row in changed}
-    return [rows[id_] for id_ in dict.fromkeys(ids) if id_ in rows]
-
-
-@blp.route("", methods=["DELETE"])
-@require_user
-@blp.arguments(CompletedTasks, location="query")
-@blp.response(200, Deleted, examples=named(deleted={"deleted": 2}))
-def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
-    """Delete completed tasks
-
-    Moves them to the trash. Without `status=completed` nothing is deleted.
-    """
-    return {"deleted": execute_for_user(queries.DELETE_COMPLETED).rowcount}
 
 
 @blp.route("/<task_id:task_id>")

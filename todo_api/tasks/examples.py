@@ -1,8 +1,6 @@
 """The named examples of requests and responses in the OpenAPI document."""
 
-from typing import Any
-
-from todo_api.schemas import Task
+from todo_api.tasks.schemas import Task
 
 TASK = {name: field.metadata["examples"][0] for name, field in Task().fields.items()}
 COMPLETED_TASK = TASK | {
@@ -24,8 +22,3 @@ STATS = {
     "by_priority": {"low": 1, "medium": 1, "high": 1},
     "by_tag": {"home": 2, "errand": 1},
 }
-
-
-def named(**examples: Any) -> dict[str, Any]:
-    """Return the examples in the form of OpenAPI, by their names."""
-    return {name: {"value": value} for name, value in examples.items()}

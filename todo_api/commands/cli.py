@@ -16,8 +16,11 @@ from flask.cli import AppGroup, with_appcontext
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.serving import is_running_from_reloader
 
-from todo_api import db
-from todo_api.auth import (
+from todo_api.config import Config
+from todo_api.context import settings
+from todo_api.database.schema_check import MIGRATIONS
+from todo_api.database.url import describe_database
+from todo_api.http.auth import (
     AUTH_FAILURES,
     NUMERIC_DATES,
     SUBJECT,
@@ -25,10 +28,8 @@ from todo_api.auth import (
     is_numeric_date,
     subject,
 )
-from todo_api.config import Config
-from todo_api.context import settings
 from todo_api.limits import MAX_USER_ID_LENGTH
-from todo_api.purge import purge
+from todo_api.tasks.purge import purge
 
 GREETING = """{press}
 
@@ -78,7 +79,7 @@ def support_migrations(app: Flask) -> Flask:
     """Let Flask-Migrate run in the application. Only then Alembic is loaded: it is large."""
     from flask_migrate import Migrate
 
-    Migrate(directory=str(db.MIGRATIONS)).init_app(app)
+    Migrate(directory=str(MIGRATIONS)).init_app(app)
     return app
 
 
@@ -107,7 +108,7 @@ def greet(app: Flask, address: str) -> None:
                 address=address,
                 program=sys.argv[0],
                 token=sign_token("demo", 60, config),
-                place=db.describe_place(config.database_url),
+                place=describe_database(config.database_url),
             )
         return True
 
@@ -184,7 +185,7 @@ def utc(seconds: float) -> str:
 @with_appcontext
 def doctor() -> None:
     """Check the settings, the database and the rights of its role."""
-    from todo_api.doctor import examine  # a process that serves does not need it
+    from todo_api.commands.doctor import examine  # a process that serves does not need it
 
     sys.exit(not examine())
 

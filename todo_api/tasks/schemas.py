@@ -3,10 +3,19 @@
 from typing import Any
 
 from marshmallow import RAISE, Schema, fields, missing
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import Length
 
+from todo_api.database.models import PUBLIC
 from todo_api.errors import UNKNOWN_MESSAGE
-from todo_api.fields import (
+from todo_api.limits import (
+    MAX_COUNTED_TAGS,
+    MAX_DESCRIPTION_LENGTH,
+    MAX_IDS,
+    MAX_TITLE_LENGTH,
+    MAX_USER_ID_LENGTH,
+    PRIORITIES,
+)
+from todo_api.tasks.fields import (
     AT_MOST_MESSAGE,
     BETWEEN_MESSAGE,
     NO_NUL_PATTERN,
@@ -22,15 +31,6 @@ from todo_api.fields import (
     priority_field,
     time_field,
 )
-from todo_api.limits import (
-    MAX_COUNTED_TAGS,
-    MAX_DESCRIPTION_LENGTH,
-    MAX_IDS,
-    MAX_TITLE_LENGTH,
-    MAX_USER_ID_LENGTH,
-    PRIORITIES,
-)
-from todo_api.models import PUBLIC
 
 COLUMNS = tuple(str(column.name) for column in PUBLIC)
 READ_ONLY = (
@@ -219,9 +219,3 @@ class Deleted(Schema):
     """The number of deleted tasks."""
 
     deleted = count_field()
-
-
-class Health(Schema):
-    """The state of the service."""
-
-    status = fields.String(required=True, validate=OneOf(("ok",)))

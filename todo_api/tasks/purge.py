@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import DateTime, bindparam, delete, func, literal_column, select, update
 
-from todo_api import db
-from todo_api.models import accounts, tasks
+from todo_api.database.engine import execute
+from todo_api.database.models import accounts, tasks
 
 BATCH = 1_000
 
@@ -59,8 +59,8 @@ def purge(days: int) -> int:
 
     Each batch is a transaction of its own.
     """
-    cutoff: datetime = db.execute(CUTOFF, days=days).scalar_one()
+    cutoff: datetime = execute(CUTOFF, days=days).scalar_one()
     total = 0
-    while batch := db.execute(PURGE, cutoff=cutoff, batch=BATCH).rowcount:
+    while batch := execute(PURGE, cutoff=cutoff, batch=BATCH).rowcount:
         total += batch
     return total

@@ -6,7 +6,14 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf
 
 from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE
-from todo_api.fields import (
+from todo_api.limits import (
+    DEFAULT_PAGE_SIZE,
+    MAX_PAGE_SIZE,
+    MAX_PRIORITIES,
+    MAX_SEARCH_LENGTH,
+    STATUSES,
+)
+from todo_api.tasks.fields import (
     AT_MOST_MESSAGE,
     NO_NUL_PATTERN,
     BoundedList,
@@ -16,16 +23,9 @@ from todo_api.fields import (
     Text,
     priority_field,
 )
-from todo_api.limits import (
-    DEFAULT_PAGE_SIZE,
-    MAX_PAGE_SIZE,
-    MAX_PRIORITIES,
-    MAX_SEARCH_LENGTH,
-    STATUSES,
-)
-from todo_api.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor
-from todo_api.schemas import Input
-from todo_api.sync import SyncToken
+from todo_api.tasks.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor
+from todo_api.tasks.schemas import Input
+from todo_api.tasks.sync import SyncToken
 
 
 class Query(Input):

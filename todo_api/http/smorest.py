@@ -24,10 +24,10 @@ from todo_api.errors import (
     drop_tracebacks,
     write_error,
 )
-from todo_api.facts import Decorator, View, fails_with, prepare_facts_doc, takes_query
+from todo_api.http.facts import Decorator, View, fails_with, prepare_facts_doc, takes_query
+from todo_api.http.parsing import Parser, read_body
+from todo_api.http.preconditions import reject_unused_conditions
 from todo_api.limits import MAX_ID
-from todo_api.parsing import Parser, read_body
-from todo_api.preconditions import reject_unused_conditions
 
 
 def init_app(app: Flask) -> None:

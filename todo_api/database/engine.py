@@ -1,16 +1,13 @@
 """The engine, the session of each thread, and the translation of database failures."""
 
-from pathlib import Path
 from time import monotonic
 from typing import Any, cast
-from urllib.parse import unquote
 
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 from flask import Flask
 from sqlalchemy import (
-    URL,
     CursorResult,
     Dialect,
     Engine,
@@ -31,30 +28,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.exceptions import ServiceUnavailable
 
-from todo_api import embedded
-from todo_api.config import DATABASE_HOST, DATABASE_URL, EMBEDDED, Config
+from todo_api.config import EMBEDDED, Config
 from todo_api.context import application, request_state
-from todo_api.dialect import DRIVER, cursor_with_timeout, read_timestamps_as_utc
+from todo_api.database.dialect import DRIVER, cursor_with_timeout, read_timestamps_as_utc
+from todo_api.database.url import resolve_url
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
 from todo_api.logs import NOT_SET_UP, failure_reason, sqlstate
 
-HERE = Path(__file__).parent
-EMBEDDED_FOLDER = HERE.parent / "instance" / "postgres"
-# In a wheel they are in this package, in a checkout beside it.
-MIGRATIONS = next(filter(Path.exists, (HERE / "migrations", HERE.parent / "migrations")))
 SECONDS_BETWEEN_TRACEBACKS = 60
 PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
-
-# For libpq, unless DATABASE_URL says otherwise.
-CONNECTION_DEFAULTS = {
-    "application_name": "todo_api",
-    "client_encoding": "utf8",
-    "connect_timeout": "10",
-    "keepalives_idle": "5",
-    "keepalives_interval": "2",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "8000",
-}
 
 
 def init_app(app: Flask, config: Config) -> None:
@@ -140,45 +122,3 @@ def discard_read_only(context: ExceptionContext) -> None:
     if isinstance(context.original_exception, psycopg2.errors.ReadOnlySqlTransaction):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
-
-
-def resolve_url(value: str) -> URL:
-    """Return the URL to connect to. Start the embedded PostgreSQL if the setting asks for it.
-
-    SQLAlchemy 2.1 reads `postgresql` as psycopg 3 and does not know `postgres`.
-    """
-    url = parse_url(embedded.start(EMBEDDED_FOLDER) if value == EMBEDDED else value)
-    return url.set(drivername="postgresql+psycopg2", query=CONNECTION_DEFAULTS | dict(url.query))
-
-
-def describe_place(value: str) -> str:
-    """Return where the data is kept, for people."""
-    if value == EMBEDDED:
-        return (
-            f"{embedded.own_folder(EMBEDDED_FOLDER)}, by a PostgreSQL that stops with this server"
-        )
-    url = parse_url(value)
-    return f"database {url.database} on {url.host or url.query.get('host')}"
-
-
-def parse_url(value: str) -> URL:
-    """Return the URL. Several hosts become parameters, because SQLAlchemy's URL has one host.
-
-    The meaning is libpq's: a parameter wins over its part of the URL, a host without a port has the
-    default port, and a single ``port=`` is the port of all hosts.
-    """
-    start, hosts, rest = DATABASE_URL.fullmatch(value).groups()  # type: ignore[union-attr]
-    url = make_url(start + rest if "," in hosts else value)
-    if "," in hosts:
-        found = list(filter(None, map(DATABASE_HOST.fullmatch, hosts.split(","))))
-        names = ",".join(unquote(host[1] or host[2]) for host in found)
-        ports = ",".join(host[3] or "" for host in found)
-        url = url.set(query={"host": names, "port": ports, **url.query})
-    return one_port_for_each(url)
-
-
-def one_port_for_each(url: URL) -> URL:
-    """Repeat the single port of several hosts, as SQLAlchemy wants it."""
-    hosts, port = str(url.query.get("host")), str(url.query.get("port", ","))
-    repeated = ",".join([port] * len(hosts.split(",")))
-    return url if "," in port else url.update_query_dict({"port": repeated})

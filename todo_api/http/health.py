@@ -1,0 +1,63 @@
+"""The probes of an orchestrator: is the process alive, and can it serve."""
+
+import logging
+
+from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
+from werkzeug.exceptions import ServiceUnavailable
+
+from todo_api.context import current_request
+from todo_api.database.engine import execute
+from todo_api.database.schema_check import UNUSABLE_COLUMNS, schema_advice
+from todo_api.errors import RETRY_AFTER
+from todo_api.http.facts import fails_with, named
+from todo_api.http.smorest import Blueprint
+
+logger = logging.getLogger(__name__)
+
+
+class Health(Schema):
+    """The state of the service."""
+
+    status = fields.String(required=True, validate=OneOf(("ok",)))
+
+
+blp = Blueprint(
+    "Health",
+    __name__,
+    description="Probes for orchestrators. They need no token.",
+    strict=False,  # a monitor may add a query of its own
+)
+
+
+@blp.route("/health")
+@blp.response(200, Health, examples=named(alive={"status": "ok"}))
+def get_health() -> dict[str, str]:
+    """Check liveness
+
+    200 while the process responds. It never uses the database, so a probe does not keep a database
+    awake that scales to zero.
+    """
+    return {"status": "ok"}
+
+
+@blp.route("/ready")
+@blp.response(200, Health, examples=named(ready={"status": "ok"}))
+@fails_with(503)
+def get_ready() -> dict[str, str]:
+    """Check readiness
+
+    200 while the database responds and has the tables and columns that this version needs. 503
+    otherwise, or when this instance is shutting down.
+    """
+    if current_request().environ.get("todo_api.stopping"):  # set by http_server/worker.py
+        raise unavailable("This instance is shutting down. Send requests to another one.")
+    unusable = execute(UNUSABLE_COLUMNS).all()
+    if unusable:
+        logger.error("not ready: %s", schema_advice(unusable))
+        raise unavailable("The database is not ready for this version. The log says why.")
+    return {"status": "ok"}
+
+
+def unavailable(message: str) -> ServiceUnavailable:
+    return ServiceUnavailable(message, retry_after=RETRY_AFTER)
