@@ -135,9 +135,6 @@ def command(block: Block) -> str:
         return f'mkdir -p "$(dirname {name})"\n' + with_input(f"cat >{name}", block.text)
     if block.language == "sql":
         return with_input('psql -X -q -v ON_ERROR_STOP=1 "$DATABASE_URL"', block.text)
-    if block.language == "diff":
-        file = re.search(r"^\+\+\+ b/(.*\*.*)$", block.text, re.MULTILINE)
-        return with_input(f"patch --quiet --fuzz=0 {file[1] if file else '-p1'}", block.text)
     if block.mark == "exits":
         return f"set +e\n{block.text}\n[ $? = {block.value} ] || exit 1\nset -e"
     return block.text

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from tests import ROOT, SECRET
 from tests.docs import markdown
-from tests.docs.markdown import PAGES, Block, Step, blocks, first_code, name_of, not_run, rows
+from tests.docs.markdown import PAGES, Block, Step, first_code, name_of, not_run, rows
 from tests.docs.runner import (
     as_documented,
     copy_checkout,
@@ -40,13 +40,12 @@ DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
 OPERATIONS = {
     (method, path) for path, item in DOCUMENT["paths"].items() for method in item.keys() & METHODS
 }
-CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 OPERATIONS_PAGE = ROOT / "docs/operations.md"
 BESIDE_MAKE_RUN = (ROOT / "docs/api.md", ROOT / "docs/auth.md")
 """The pages for a terminal beside `make run`, where only .env has the secret."""
 LOG_FIELDS = set(first_code(rows(OPERATIONS_PAGE, "log field")))
 UPDATE = "UPDATE_DOCS" in os.environ
-MISSING = [tool for tool in ("curl", "jq", "patch") if shutil.which(tool) is None]
+MISSING = [tool for tool in ("curl", "jq") if shutil.which(tool) is None]
 INSTALLED = (Path(sys.prefix) / "installed").exists()
 pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"the documented commands need {MISSING}"),
@@ -111,20 +110,6 @@ def test_blocks_print_what_the_page_shows(
 def logged_fields(log: Path) -> set[str]:
     lines = log.read_text().splitlines() if log.exists() else []
     return {name for line in lines if line.startswith("{") for name in json.loads(line)}
-
-
-def test_diffs_of_contributing_fit_the_code() -> None:
-    """Of all files at once. A name with * is a migration that the page generates."""
-    page = "".join(each.text for each in blocks(CONTRIBUTING) if each.language == "diff")
-    diffs = re.findall(r"^--- a/([^*\n]+)\n((?:(?!--- a/).*\n)+)", page, re.MULTILINE)
-    assert diffs
-    wrong = [name for name, diff in diffs if not applies(name, diff)]
-    assert not wrong, f"in CONTRIBUTING.md, write the context lines again of {wrong}"
-
-
-def applies(name: str, diff: str) -> bool:
-    command = ["patch", "--dry-run", "--fuzz=0", "--force", name]
-    return subprocess.run(command, cwd=ROOT, input=diff, text=True).returncode == 0
 
 
 def test_api_page_requests_every_operation(checkout: Path, new_database: NewDatabase) -> None:

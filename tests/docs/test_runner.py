@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import ROOT
-from tests.docs.markdown import Block, Step, anchors, blocks, steps
-from tests.docs.runner import run, shows, write_output
+from tests.docs.markdown import Block, anchors, blocks, steps
+from tests.docs.runner import shows, write_output
 
 HTTP = 'HTTP/1.1 200 OK\r\nETag: "1"\r\n\r\n{"id": 1}'
 
@@ -132,16 +131,6 @@ def test_only_what_does_not_fit_is_written_again(
     assert page.read_text() == f"```{language}\n{written}\n```\n"
     (block,) = blocks(page)
     assert shows(block, printed)
-
-
-def test_diff_whose_context_changed_fails(folder: Path) -> None:
-    checkout = folder / "checkout"
-    checkout.mkdir()
-    (checkout / "x").write_text("a\nB\nc\n")
-    text = "--- a/x\n+++ b/x\n@@ -1,3 +1,4 @@\n a\n b\n+new\n c\n"
-    step = Step(Block(ROOT / "page.md", 1, "diff", text), None)
-    with pytest.raises(AssertionError, match=r"page\.md:1 failed"):
-        run([step], checkout, 1, {})
 
 
 def test_anchors_are_those_of_github(folder: Path) -> None:
