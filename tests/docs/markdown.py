@@ -16,7 +16,7 @@ PAGES = [
 """The pages whose blocks run."""
 LINKING_PAGES = [*PAGES, ROOT / "CHANGELOG.md", *sorted(ROOT.glob("benchmarks/*.md"))]
 
-COMMANDS = {"sh", "sql", "diff"}
+COMMANDS = {"sh", "sql"}
 OUTPUTS = {"json", "http", "text"}
 PICTURES = {"mermaid"}
 MARKS = re.compile(r"(?P<name>serves|exits|file|not run)(?:[: ]+(?P<value>.+))?", re.DOTALL)

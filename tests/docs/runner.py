@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import product
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -133,9 +135,6 @@ def command(block: Block) -> str:
         return f'mkdir -p "$(dirname {name})"\n' + with_input(f"cat >{name}", block.text)
     if block.language == "sql":
         return with_input('psql -X -q -v ON_ERROR_STOP=1 "$DATABASE_URL"', block.text)
-    if block.language == "diff":
-        file = re.search(r"^\+\+\+ b/(.*\*.*)$", block.text, re.MULTILINE)
-        return with_input(f"patch --quiet --fuzz=0 {file[1] if file else '-p1'}", block.text)
     if block.mark == "exits":
         return f"set +e\n{block.text}\n[ $? = {block.value} ] || exit 1\nset -e"
     return block.text
@@ -207,7 +206,7 @@ def fits(expected: str, actual: str) -> bool:
     """Compare texts. A line `...` stands for any lines, and `…` for any characters of a line."""
     lines = (
         r"(?:.*\n)*?" if line == ELLIPSIS else re.escape(line).replace("…", ".*") + r"\s*?\n"
-        for line in expected.strip("\n").splitlines()
+        for line in expected.strip("\n").split("\n")
     )
     return re.fullmatch("".join(lines), actual.strip("\n") + "\n") is not None
 
@@ -217,49 +216,95 @@ def difference(shown: Block, printed: str) -> str:
 
 
 def write_output(shown: Block, printed: str) -> None:
-    """Put what was printed in the place of the lines of a block that do not fit it."""
+    """Change the lines of a block that do not fit what was printed. What `...` leaves out stays."""
     lines = shown.page.read_text().split("\n")
     indent = lines[shown.line - 1].partition("`")[0]
     end = shown.line + len(shown.text.splitlines())
-    lines[shown.line : end] = [(indent + line).rstrip() for line in keep_fitting(shown, printed)]
+    lines[shown.line : end] = [(indent + line).rstrip() for line in updated(shown, printed)]
     shown.page.write_text("\n".join(lines))
 
 
-def keep_fitting(shown: Block, printed: str) -> Iterator[str]:
-    """Return the lines of what was printed, or the shown line where it fits."""
-    left = shown.text.splitlines()
-    for line in shape(shown, printed):
-        same = (n for n, old in enumerate(left) if old != ELLIPSIS and fits(mask(old), mask(line)))
-        at = next(same, None)
-        yield line if at is None else left[at]
-        left = left if at is None else left[at + 1 :]
-
-
-def shape(shown: Block, printed: str) -> list[str]:
-    """Return what was printed in the form of a block: JSON expanded, and only the headers shown."""
+def updated(shown: Block, printed: str) -> list[str]:
+    """Return the lines of a block that fit what was printed. An empty block gets all of it."""
     printed = printed.replace("\r\n", "\n").strip("\n")
     if shown.language == "text":
-        return printed.splitlines()
+        return merge(shown.text.splitlines(), printed.splitlines())
     if shown.language == "json":
-        return expand(json.loads(printed)).splitlines()
-    (status, *headers), body = (
-        printed.split("\n\n", 1)[0].splitlines(),
-        printed.partition("\n\n")[2],
-    )
-    names = [line.partition(":")[0].lower() for line in shown.text.splitlines()]
-    head = [status, *(line for line in headers if line.partition(":")[0].lower() in names)]
-    return [*head, "", *expand(json.loads(body)).splitlines()] if body else head
+        return updated_json(shown.text, printed)
+    head, _, body = shown.text.partition("\n\n")
+    new_head, _, new_body = printed.partition("\n\n")
+    lines = updated_head(head.splitlines(), new_head.splitlines())
+    has_body = new_body and (body or not head.strip())
+    return [*lines, "", *updated_json(body, new_body)] if has_body else lines
+
+
+def updated_head(shown: list[str], printed: list[str]) -> list[str]:
+    """Return the new status line, and the headers that were shown, in their order."""
+    names = [header_name(line) for line in shown]
+    status, *headers = printed
+    kept = [line for line in headers if header_name(line) in names]
+    return merge(shown, [status, *sorted(kept, key=lambda line: names.index(header_name(line)))])
+
+
+def header_name(line: str) -> str:
+    return line.partition(":")[0].lower()
+
+
+def updated_json(shown: str, printed: str) -> list[str]:
+    value = json.loads(printed)
+    lines = expand(updated_value(read_json(shown), value) if shown.strip() else value)
+    return merge([line for line in shown.splitlines() if line != ELLIPSIS], lines.splitlines())
+
+
+def updated_value(shown: Any, printed: Any) -> Any:
+    """Return a printed value without what `...` leaves out, and with the texts that fit."""
+    if isinstance(shown, dict) and isinstance(printed, dict):
+        printed = printed | {ELLIPSIS: None} if ELLIPSIS in shown else printed
+        names = shown if ELLIPSIS in shown or shown.keys() == printed.keys() else printed
+        return {n: updated_value(shown.get(n), printed[n]) for n in names if n in printed}
+    if isinstance(shown, list) and isinstance(printed, list):
+        items = [item for item in shown if item != ELLIPSIS]
+        new = [*map(updated_value, items, printed)]
+        return [*new, *([ELLIPSIS] if ELLIPSIS in shown else printed[len(new) :])]
+    if isinstance(shown, str) and isinstance(printed, str):
+        return shown if fits(mask(shown), mask(printed)) else printed
+    return printed
+
+
+def merge(shown: list[str], printed: list[str]) -> list[str]:
+    """Return the shown lines with the fewest changes that make them fit what was printed.
+
+    An added line costs 1, a changed one 10, and a removed one 11.
+    """
+    best: dict[tuple[int, int], tuple[int, list[str]]] = {}
+    for i, j in product(range(len(shown), -1, -1), range(len(printed), -1, -1)):
+        old, new = shown[i : i + 1], printed[j : j + 1]
+        steps = [(1, i, j + 1, new), (10, i + 1, j + 1, new), (11, i + 1, j, [])]
+        if old == [ELLIPSIS]:
+            steps = [(0, i, j + 1, []), (0, i + 1, j, old)]
+        elif old and new and fits(mask(old[0]), mask(new[0])):
+            steps = [(0, i + 1, j + 1, old), *steps]
+        ways = [
+            (cost + best[x, y][0], lines + best[x, y][1])
+            for cost, x, y, lines in steps
+            if (x, y) in best
+        ]
+        best[i, j] = min(ways, key=itemgetter(0), default=(0, []))
+    return best[0, 0][1]
 
 
 def expand(value: Any, indent: str = "") -> str:
+    """Return JSON in one line if it fits and leaves nothing out."""
     line = json.dumps(value, ensure_ascii=False)
-    if len(indent) + len(line) <= EXPANDED_WIDTH or not isinstance(value, dict | list):
-        return line
+    is_short = len(indent) + len(line) <= EXPANDED_WIDTH and f'"{ELLIPSIS}"' not in line
+    if is_short or not isinstance(value, dict | list):
+        return ELLIPSIS if value == ELLIPSIS else line
     more = f"{indent}  "
     if isinstance(value, list):
         items = [expand(item, more) for item in value]
         begin, end = "[]"
     else:
-        items = [f"{json.dumps(name)}: {expand(value[name], more)}" for name in value]
+        fields = {name: f"{json.dumps(name)}: {expand(value[name], more)}" for name in value}
+        items = [*(fields | {ELLIPSIS: ELLIPSIS} if ELLIPSIS in value else fields).values()]
         begin, end = "{}"
     return f"{begin}\n{more}" + f",\n{more}".join(items) + f"\n{indent}{end}"

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import flask_migrate
 import pytest
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 
 from tests import ROOT, SECRET
 from tests.docs import markdown
-from tests.docs.markdown import PAGES, Block, Step, blocks, first_code, name_of, not_run, rows
+from tests.docs.markdown import PAGES, Block, Step, first_code, name_of, not_run, rows
 from tests.docs.runner import (
     as_documented,
     copy_checkout,
@@ -40,13 +41,18 @@ DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
 OPERATIONS = {
     (method, path) for path, item in DOCUMENT["paths"].items() for method in item.keys() & METHODS
 }
-CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 OPERATIONS_PAGE = ROOT / "docs/operations.md"
-BESIDE_MAKE_RUN = (ROOT / "docs/api.md", ROOT / "docs/auth.md")
+README = ROOT / "README.md"
+API_PAGE = ROOT / "docs/api.md"
+BESIDE_MAKE_RUN = (API_PAGE, ROOT / "docs/auth.md")
 """The pages for a terminal beside `make run`, where only .env has the secret."""
+LIST = """
+TOKEN=$(.venv/bin/flask token demo)
+curl -s http://localhost:8000/api/tasks -H "Authorization: Bearer $TOKEN"
+"""
 LOG_FIELDS = set(first_code(rows(OPERATIONS_PAGE, "log field")))
 UPDATE = "UPDATE_DOCS" in os.environ
-MISSING = [tool for tool in ("curl", "jq", "patch") if shutil.which(tool) is None]
+MISSING = [tool for tool in ("curl", "jq") if shutil.which(tool) is None]
 INSTALLED = (Path(sys.prefix) / "installed").exists()
 pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"the documented commands need {MISSING}"),
@@ -91,45 +97,55 @@ def checkout(folder: Path) -> Path:
     return copy_checkout(folder)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=name_of)
 def test_blocks_print_what_the_page_shows(
     page: Path, checkout: Path, new_database: NewDatabase
 ) -> None:
-    wrong: list[tuple[Block, str]] = []
-    for step, printed in run_page(page, checkout, new_database):
-        if step.shown is not None and not shows(step.shown, printed):
-            wrong.append((step.shown, printed))
-    unknown = logged_fields(checkout / "service.log") - LOG_FIELDS
-    assert not unknown, f"not in the table of {OPERATIONS_PAGE.name}: {unknown}"
+    compare(run_page(page, checkout, new_database))
+    lines = documented_lines(checkout)
+    if page == API_PAGE:
+        assert_every_operation_is_requested(lines)
+
+
+def test_readme_serves_and_its_service_keeps_its_tasks_and_stops_its_database(
+    checkout: Path, new_database: NewDatabase
+) -> None:
+    running = checkout / "instance/postgres/data/postmaster.pid"
+    *printed, (make_run, _) = run_page(README, checkout, new_database)
+    compare([*printed, (make_run, _)])
+    documented_lines(checkout)
+    assert (checkout / ".env").stat().st_mode & 0o777 == 0o600
+    assert not running.exists()
+    with served_by(make_run.block, checkout) as (port, environ):
+        assert running.exists()
+        again = run([Step(Block(README, 0, "sh", LIST), None)], checkout, port, environ)
+    assert not running.exists()
+    _, created = printed[-1]
+    assert again == [f"[{created}]"]
+
+
+def compare(ran: list[tuple[Step, str]]) -> None:
+    """Compare what each step printed with what its page shows, or write it there."""
+    shown = [(step.shown, printed) for step, printed in ran if step.shown is not None]
+    wrong = [(block, printed) for block, printed in shown if not shows(block, printed)]
     if UPDATE:
-        for shown, printed in sorted(wrong, key=lambda item: -item[0].line):
-            write_output(shown, printed)
+        for block, printed in sorted(wrong, key=lambda item: -item[0].line):
+            write_output(block, printed)
     else:
         assert not wrong, "\n".join(difference(*item) for item in wrong)
 
 
-def logged_fields(log: Path) -> set[str]:
+def documented_lines(checkout: Path) -> list[dict[str, Any]]:
+    """Return the lines of the log. The page about operations must list their fields."""
+    log = checkout / "service.log"
     lines = log.read_text().splitlines() if log.exists() else []
-    return {name for line in lines if line.startswith("{") for name in json.loads(line)}
+    found = [json.loads(line) for line in lines if line.startswith("{")]
+    unknown = {name for line in found for name in line} - LOG_FIELDS
+    assert not unknown, f"not in the table of {OPERATIONS_PAGE.name}: {unknown}"
+    return found
 
 
-def test_diffs_of_contributing_fit_the_code() -> None:
-    """Of all files at once. A name with * is a migration that the page generates."""
-    page = "".join(each.text for each in blocks(CONTRIBUTING) if each.language == "diff")
-    diffs = re.findall(r"^--- a/([^*\n]+)\n((?:(?!--- a/).*\n)+)", page, re.MULTILINE)
-    assert diffs
-    wrong = [name for name, diff in diffs if not applies(name, diff)]
-    assert not wrong, f"in CONTRIBUTING.md, write the context lines again of {wrong}"
-
-
-def applies(name: str, diff: str) -> bool:
-    command = ["patch", "--dry-run", "--fuzz=0", "--force", name]
-    return subprocess.run(command, cwd=ROOT, input=diff, text=True).returncode == 0
-
-
-def test_api_page_requests_every_operation(checkout: Path, new_database: NewDatabase) -> None:
-    run_page(ROOT / "docs/api.md", checkout, new_database)
-    lines = map(json.loads, (checkout / "service.log").read_text().splitlines())
+def assert_every_operation_is_requested(lines: list[dict[str, Any]]) -> None:
     requests = [line for line in lines if line["event"] == "request"]
     succeeded = {
         (line["method"].lower(), re.sub(r"<\w+:(\w+)>", r"{\1}", line["route"]))

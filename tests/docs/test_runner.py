@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import ROOT
-from tests.docs.markdown import Block, Step, anchors, blocks, steps
-from tests.docs.runner import run, shows, write_output
+from tests.docs.markdown import Block, anchors, blocks, steps
+from tests.docs.runner import shows, write_output
 
 HTTP = 'HTTP/1.1 200 OK\r\nETag: "1"\r\n\r\n{"id": 1}'
 
@@ -21,6 +20,7 @@ HTTP = 'HTTP/1.1 200 OK\r\nETag: "1"\r\n\r\n{"id": 1}'
         ("http", 'HTTP/1.1 200 OK\nETag: "1"\n', HTTP),
         ("http", 'HTTP/1.1 200 OK\n\n{"id": 1}', HTTP),
         ("text", "a\n...\nd\n", "a\nb\nc\nd\n"),
+        ("json", '{"q": ""}', '{"q": ""}'),
         ("text", "3 passed in 1.2s\n", "3 passed in 0.8s\n"),
     ],
 )
@@ -73,21 +73,64 @@ def test_output_is_written_into_the_page(folder: Path) -> None:
     assert page.read_text().endswith('  ```json\n  {"id": 1}\n  ```\n- y\n')
 
 
-def test_lines_that_fit_the_output_are_not_written_again(folder: Path) -> None:
-    page = write_page(folder, "```text\nrevision …\nat 2026-01-01T00:00:00Z\na\n```\n")
-    (shown,) = blocks(page)
-    write_output(shown, "revision 0010\nat 2027-02-03T04:05:06Z\nb\n")
-    assert page.read_text() == "```text\nrevision …\nat 2026-01-01T00:00:00Z\nb\n```\n"
-
-
-def test_diff_whose_context_changed_fails(folder: Path) -> None:
-    checkout = folder / "checkout"
-    checkout.mkdir()
-    (checkout / "x").write_text("a\nB\nc\n")
-    text = "--- a/x\n+++ b/x\n@@ -1,3 +1,4 @@\n a\n b\n+new\n c\n"
-    step = Step(Block(ROOT / "page.md", 1, "diff", text), None)
-    with pytest.raises(AssertionError, match=r"page\.md:1 failed"):
-        run([step], checkout, 1, {})
+@pytest.mark.parametrize(
+    ("language", "shown", "printed", "written"),
+    [
+        (
+            "text",
+            "revision …\nat 2026-01-01T00:00:00Z\na",
+            "revision 0010\nat 2027-02-03T04:05:06Z\nb",
+            "revision …\nat 2026-01-01T00:00:00Z\nb",
+        ),
+        ("text", "a\n...\nd", "a\nb\nc\nD", "a\n...\nD"),
+        ("text", "...\na\nd\n...", "x\ny\na\nb\n\nd\nz", "...\na\nb\n\nd\n..."),
+        ("text", "a\n\nb\n...", "a\n\nB\nc", "a\n\nB\n..."),
+        (
+            "json",
+            '{\n  "id": 1,\n  "title": "x",\n  ...\n}',
+            '{"id": 2, "color": null, "title": "x"}',
+            '{\n  "id": 2,\n  "title": "x",\n  ...\n}',
+        ),
+        (
+            "json",
+            '{\n  "id": 1,\n  "old": 1,\n  ...\n}',
+            '{"id": 1, "title": "x"}',
+            '{\n  "id": 1,\n  ...\n}',
+        ),
+        (
+            "json",
+            '[\n  {\n    "id": 1,\n    ...\n  },\n  ...\n]',
+            '[{"id": 2, "title": "x"}, {"id": 3, "title": "y"}]',
+            '[\n  {\n    "id": 2,\n    ...\n  },\n  ...\n]',
+        ),
+        (
+            "json",
+            '{"tasks": [1], "next": "…", "at": "2026-01-01T00:00:00Z", "p95": 0.5}',
+            '{"tasks": [1, 2], "next": "abc", "at": "2027-01-01T00:00:00Z", "p95": 0.7}',
+            '{"tasks": [1, 2], "next": "…", "at": "2026-01-01T00:00:00Z", "p95": 0.7}',
+        ),
+        ("json", "[]", '[{"id": 1}]', '[{"id": 1}]'),
+        ("text", "", "a\nb", "a\nb"),
+        ("json", "", '{"id": 1}', '{"id": 1}'),
+        ("http", "", HTTP, 'HTTP/1.1 200 OK\n\n{"id": 1}'),
+        ("http", 'HTTP/1.1 200 OK\nETag: "2"', HTTP, 'HTTP/1.1 200 OK\nETag: "1"'),
+        (
+            "http",
+            'HTTP/1.1 201 CREATED\nLocation: /1\nETag: "1"\n\n{\n  "id": 1,\n  ...\n}',
+            'HTTP/1.1 200 OK\nDate: x\nETag: "1"\nLocation: /1\n\n{"id": 1, "title": "x"}',
+            'HTTP/1.1 200 OK\nLocation: /1\nETag: "1"\n\n{\n  "id": 1,\n  ...\n}',
+        ),
+    ],
+)
+def test_only_what_does_not_fit_is_written_again(
+    folder: Path, language: str, shown: str, printed: str, written: str
+) -> None:
+    page = write_page(folder, f"```{language}\n{shown}\n```\n")
+    (block,) = blocks(page)
+    write_output(block, printed)
+    assert page.read_text() == f"```{language}\n{written}\n```\n"
+    (block,) = blocks(page)
+    assert shows(block, printed)
 
 
 def test_anchors_are_those_of_github(folder: Path) -> None:
