@@ -84,8 +84,16 @@ def test_pages_together_equal_the_whole_list_in_every_order(
     whole = client.get(f"/api/tasks?status={status}").json
     for sort in SORTS:
         found = pages(client, f"/api/tasks?status={status}&sort={sort}&limit={limit}")
-        assert [task for page in found for task in page] == in_order(whole, sort)
-        assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
+        in_pages = [task for page in found for task in page]
+        shown = ("id", sort.removeprefix("-"))
+        same = in_pages == (expected := in_order(whole, sort))
+        assert same, (
+            f"correct sort_key or page_of in todo_api/paging.py: in pages of {limit}, sort={sort}"
+            f" returns {[[task[name] for name in shown] for task in in_pages]} instead of"
+            f" {[[task[name] for name in shown] for task in expected]}"
+        )
+        sizes = [len(page) for page in found[:-1]]
+        assert sizes == [limit] * (len(found) - 1), f"sort={sort} has pages of {sizes}"
 
 
 @pytest.mark.parametrize("sort", SORTS)
