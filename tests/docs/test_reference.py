@@ -260,6 +260,12 @@ def test_architecture_lists_every_module() -> None:
     assert_complete(listed, modules, "the table of modules in docs/architecture.md")
 
 
+def test_readme_of_the_tests_lists_every_folder() -> None:
+    folders = {f"{file.parent.name}/" for file in (ROOT / "tests").glob("*/*.py")}
+    listed = first_code(rows(ROOT / "tests/README.md", "folder"))
+    assert_complete(listed, folders, "the table of tests/README.md")
+
+
 def test_diagram_of_the_parts_has_the_imports_of_the_code() -> None:
     part_of = {module.strip("`"): part for module, part, *_ in rows(ARCHITECTURE, "module")}
     imports = {
