@@ -42,11 +42,11 @@ def test_each_check_has_its_rule_in_the_schema(column: str, condition: str) -> N
         properties = DOCUMENT["components"]["schemas"][shape]["properties"]
         assert column in properties, (
             f"add {column} to {shape} in todo_api/schemas.py and run make openapi, or, if clients"
-            " do not send it, add it to NOT_FROM_THE_BODY in this file"
+            " do not send it, add it to NOT_FROM_THE_BODY of tests/guardrails/test_checks.py"
         )
         assert needed, (
-            f"add to RULES in this file what compares in this CHECK of {column}, with the keyword"
-            f" that its field in openapi.json must have: {condition}"
+            "add to RULES of tests/guardrails/test_checks.py what this CHECK compares by, with the"
+            f" keyword that {column} must have in openapi.json: {condition}"
         )
         schema = resolve(properties[column])
         missing = needed - schema.keys() - schema.get("items", {}).keys()

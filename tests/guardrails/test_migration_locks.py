@@ -54,7 +54,7 @@ def find_problems(sql: str) -> list[str]:
 
 def test_no_migration_locks_the_table_for_long(capsys: pytest.CaptureFixture[str]) -> None:
     problems = find_problems(write_sql(MIGRATIONS, capsys))
-    assert not problems, "; ".join(problems)
+    assert not problems, f"edit the files of migrations/versions: {'; '.join(problems)}"
 
 
 CHECK = 'op.create_check_constraint("ck", "tasks", "title <> \'x\'")'

@@ -73,7 +73,11 @@ def test_every_operation_has_its_id_and_status_codes(anonymous: Client) -> None:
         if method != "parameters"
     }
     # What the service has is the list that is needed: whoever meant the change edits OPERATIONS.
-    assert_complete(in_lines(OPERATIONS), in_lines(found), "OPERATIONS in this file, if intended,")
+    assert_complete(
+        in_lines(OPERATIONS),
+        in_lines(found),
+        "OPERATIONS of tests/integration/test_openapi.py, if the change is intended",
+    )
 
 
 def in_lines(operations: dict[tuple[str, str], tuple[str, set[int]]]) -> list[str]:
@@ -156,7 +160,9 @@ def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) ->
         assert not without, f"add an example of {without} to todo_api/parameters.py"
         tag = found.pop("tag")
         assert (tag["type"], tag["maxItems"], tag["items"]["maxLength"]) == ("array", 10, 50)
-        assert found == expected, f"edit FILTERS or PAGE in this file, if {path} should change"
+        assert found == expected, (
+            f"edit FILTERS or PAGE of tests/integration/test_openapi.py, if {path} should change"
+        )
 
 
 def test_no_header_parameter_has_an_example(anonymous: Client) -> None:

@@ -168,4 +168,8 @@ def test_each_statement_touches_one_partition(app: Flask, token: Token) -> None:
         if rule.rule.startswith("/api/")
         for method in (rule.methods or set()) - {"OPTIONS"}
     }
-    assert_complete(plans.operations, routes, "the requests of use_every_operation in this file")
+    assert_complete(
+        plans.operations,
+        routes,
+        "the requests of use_every_operation in tests/integration/test_partitions.py",
+    )

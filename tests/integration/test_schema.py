@@ -32,7 +32,9 @@ def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
         "ix_tasks_user_id_idempotency_key",
         "ix_tasks_user_id_version_id",
     }
-    assert_complete(expected, indexes, "the expected indexes in this test, if intended,")
+    assert_complete(
+        expected, indexes, "`expected` of tests/integration/test_schema.py, if intended"
+    )
     assert {name for name, index in indexes.items() if index["unique"]} == {
         "ix_tasks_user_id_idempotency_key"
     }

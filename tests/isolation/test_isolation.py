@@ -99,8 +99,8 @@ def test_every_task_route_checks_the_token_first(app: Flask, anonymous: Client) 
             )
             assert response.status_code == 401, (
                 f"{method} {target} without a token is a {response.status_code}: put @require_user"
-                " right below @blp.route in its view (a 404: is 1 a valid variable of this path?"
-                " If not, make task_routes in this file put another value there)"
+                " right below @blp.route in its view (if it is a 404, perhaps 1 is no valid value of"
+                " its variable: use another in task_routes of tests/isolation/test_isolation.py)"
             )
             assert method == "HEAD" or response.json["error_type"] == "authentication_error"
 
@@ -117,7 +117,8 @@ def test_every_statement_of_the_package_filters_by_owner() -> None:
     }
     assert len(sql) >= 30
     found = [f"{name}: {part}" for name in sql for part in unfiltered(sql[name])]
-    assert not found, f"{FILTER_ADVICE}, or add to ALL_USERS in this file: {'; '.join(found)}"
+    advice = f"{FILTER_ADVICE}, or add to ALL_USERS of tests/isolation/test_isolation.py"
+    assert not found, f"{advice}: {'; '.join(found)}"
 
 
 @pytest.mark.parametrize(
@@ -169,14 +170,15 @@ def test_every_task_statement_filters_by_owner(app: Flask, client: Client, user:
             statuses = {client.open(target, method=method, json=b).status_code for b in BODIES}
             executed = len(sent) > before
             assert executed, (
-                f"{method} {target} executed no statement and returned {statuses}: add a body that"
-                " it accepts to BODIES in this file, or the query that it needs to QUERIES"
+                f"{method} {target} executed no statement and returned {statuses}: in"
+                " tests/isolation/test_isolation.py, add a body that it accepts to BODIES, or the"
+                " query that it needs to QUERIES"
             )
     finally:
         sa.event.remove(engine, "after_cursor_execute", record)
     for statement, values in sent:
-        assert values.get("owner") == user, f"use execute of todo_api/accounts.py for: {statement}"
         assert not unfiltered(statement), f"{FILTER_ADVICE}: {unfiltered(statement)}"
+        assert values.get("owner") == user, f"use execute of todo_api/accounts.py for: {statement}"
 
 
 def test_precondition_reveals_nothing_of_another_user(client: Client, other: Client) -> None:

@@ -7,6 +7,6 @@ from collections.abc import Iterable
 def assert_complete(listed: Iterable[object], needed: Iterable[object], place: str) -> None:
     """Fail with what to add to ``place``, and what to remove from it."""
     has, needs = Counter([*listed]), Counter([*needed])
-    advice = [f"add to {place}: {each}" for each in needs - has]
-    advice += [f"remove from {place}: {each}" for each in has - needs]
-    assert not advice, "; ".join(advice)
+    missing, unwanted = sorted(map(str, needs - has)), sorted(map(str, has - needs))
+    assert not missing, f"add to {place}: {', '.join(missing)}"
+    assert not unwanted, f"remove from {place}: {', '.join(unwanted)}"
