@@ -120,7 +120,7 @@ def app(config: Config) -> Iterator[Flask]:
     def check_owner(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
         if has_request_context():
             unowned.update(f"{request.method} {request.path}: {p}" for p in unfiltered(statement))
-            if "owner" in values and values["owner"] != g.user:
+            if "owner" in values and values["owner"] != g.get("user"):
                 unowned.add(f"{request.method} {request.path}: another owner: {statement}")
 
     @app.after_request

@@ -99,8 +99,8 @@ def test_every_task_route_checks_the_token_first(app: Flask, anonymous: Client) 
             )
             assert response.status_code == 401, (
                 f"{method} {target} without a token is a {response.status_code}: put @require_user"
-                " right below @blp.route in its view (if it is a 404, perhaps 1 is no valid value of"
-                " its variable: use another in task_routes of tests/isolation/test_isolation.py)"
+                " right below @blp.route in its view (if 1 is not valid in the path, put"
+                " another value into task_routes of tests/isolation/test_isolation.py)"
             )
             assert method == "HEAD" or response.json["error_type"] == "authentication_error"
 
