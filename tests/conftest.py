@@ -15,7 +15,7 @@ import flask_migrate
 import jwt
 import pytest
 import sqlalchemy as sa
-from flask import Flask, Response, request
+from flask import Flask, Response, g, has_request_context, request
 
 from tests import ROOT, SECRET
 from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
@@ -25,6 +25,7 @@ from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
 )
 from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.log import Lines
+from tests.support.owner import FILTER_ADVICE, unfiltered
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
 from todo_api import create_app
@@ -67,12 +68,17 @@ def new_database(server: str) -> NewDatabase:
 
 
 @pytest.fixture(scope="session")
-def database_url(new_database: NewDatabase) -> Iterator[str]:
+def database_url(new_database: NewDatabase, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database migrated to the latest revision."""
     with new_database() as url:
         app = support_migrations(create_app(Config(SECRET, url)))
         with app.app_context():
-            flask_migrate.upgrade()
+            try:
+                flask_migrate.upgrade()
+            except SystemExit as error:
+                message = f"correct the newest file of migrations/versions: {error.__context__}"
+                request.session.shouldfail = message  # no other test that needs a table would pass
+                raise pytest.fail.Exception(message, pytrace=False) from None
         yield url
         app.extensions["engine"].dispose()
 
@@ -103,9 +109,21 @@ def make_app(config: Config) -> Iterator[MakeApp]:
 
 @pytest.fixture(scope="session")
 def app(config: Config) -> Iterator[Flask]:
-    """The service. Every status code that it returns must be in its document."""
+    """The service, checked in every test that uses it.
+
+    Every status code that it returns must be in its document, and every statement that it executes
+    for a request must filter the rows of users by the user of the token.
+    """
     app = create_app(config)
-    undocumented: set[tuple[str, str, int]] = set()
+    undocumented: set[str] = set()
+    unowned: set[str] = set()
+
+    @sa.event.listens_for(app.extensions["engine"], "before_cursor_execute")
+    def check_owner(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
+        if has_request_context():
+            unowned.update(f"{request.method} {request.path}: {p}" for p in unfiltered(statement))
+            if "owner" in values and values["owner"] != g.get("user"):
+                unowned.add(f"{request.method} {request.path}: another owner: {statement}")
 
     @app.after_request
     def compare(response: Response) -> Response:
@@ -114,13 +132,17 @@ def app(config: Config) -> Iterator[Flask]:
             item = document["paths"][re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule)]
             operation = item.get({"HEAD": "GET"}.get(request.method, request.method).lower())
             if operation and str(response.status_code) not in operation["responses"]:
-                undocumented.add((request.method, rule.rule, response.status_code))
+                undocumented.add(f"{response.status_code} of {request.method} {rule.rule}")
         return response
 
     document = Client(app).get("/openapi.json").json
     yield app
     app.extensions["engine"].dispose()
-    assert undocumented == set()
+    assert not undocumented, (
+        "add @blp.alt_response to the view, or what else documents the status code:"
+        f" {'; '.join(undocumented)}"
+    )
+    assert not unowned, f"{FILTER_ADVICE}: {'; '.join(unowned)}"
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 
 MAX_LINES = 40
 """Lines that are shown of a failure, and of each part of what it wrote."""
+ERROR_LINES = 5
+"""Lines that are shown of the error in the middle of a failure."""
 SLOW_FOLDERS = {"docs", "faults", "fuzz", "image", "openapi"}
 SLOW_TIMEOUT = 300  # seconds
 
@@ -41,10 +43,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 def shorten(text: str) -> str:
-    """Return at most `MAX_LINES` lines of a text, and how many are left out of its middle."""
+    """Return the first and last lines of a text, and from its middle what the error says."""
     lines = text.splitlines(keepends=True)
-    left_out = len(lines) - MAX_LINES
-    if left_out <= 0:
-        return text
     half = MAX_LINES // 2
-    return "".join([*lines[:half], f"... {left_out} lines left out ...\n", *lines[-half:]])
+    middle = lines[half:-half]
+    if len(lines) <= MAX_LINES:
+        return text
+    error = [line for line in middle if line.startswith("E ")][:ERROR_LINES]
+    left_out = f"... {len(middle) - len(error)} lines left out ...\n"
+    return "".join([*lines[:half], left_out, *error, *lines[-half:]])

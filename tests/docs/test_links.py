@@ -13,7 +13,8 @@ COLUMNS = 100
 
 @pytest.mark.parametrize("page", LINKING_PAGES, ids=name_of)
 def test_relative_links_and_anchors_lead_somewhere(page: Path) -> None:
-    assert [link for link in links(page) if not leads_somewhere(page, link)] == []
+    broken = [link for link in links(page) if not leads_somewhere(page, link)]
+    assert not broken, f"correct these links of {name_of(page)}: {broken}"
 
 
 def leads_somewhere(page: Path, link: str) -> bool:
@@ -28,15 +29,17 @@ def leads_somewhere(page: Path, link: str) -> bool:
 
 def test_every_page_of_docs_is_linked_from_the_readme() -> None:
     linked = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md")}
-    assert [page for page in PAGES[1:] if "deploy" not in page.parts and page not in linked] == []
+    pages = [page for page in PAGES[1:] if "deploy" not in page.parts and page not in linked]
+    assert not pages, f"link these from README.md: {[name_of(page) for page in pages]}"
 
 
 def test_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
+    lines = len((ROOT / "README.md").read_text().splitlines())
+    assert lines <= README_LINES, f"move a part of README.md to docs/: {lines} lines"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_lines_of_prose_fit_in_a_terminal(page: Path) -> None:
     lines = prose(page).splitlines()
     long = [line for line in lines if len(line) > COLUMNS and not line.startswith(("|", "[", "!"))]
-    assert long == []
+    assert not long, f"wrap these lines of {name_of(page)} at {COLUMNS} columns: {long}"

@@ -19,6 +19,7 @@ from tests.docs.markdown import (
     prose,
     rows,
 )
+from tests.support.complete import assert_complete
 from todo_api.config import Config
 from todo_api.errors import ERRORS, InputError
 from todo_api.http.auth import AUTH_FAILURES
@@ -91,12 +92,13 @@ def settings() -> set[str]:
 
 def test_configuration_lists_every_setting(settings: set[str]) -> None:
     listed = first_code(rows(CONFIGURATION, "variable"))
-    assert sorted(listed) == sorted(settings | GUNICORN_SETTINGS)
+    assert_complete(listed, settings | GUNICORN_SETTINGS, "the table of docs/configuration.md")
 
 
 def test_env_example_has_every_setting_of_the_service(settings: set[str]) -> None:
     example = (ROOT / ".env.example").read_text()
-    assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == settings
+    listed = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+    assert_complete(listed, settings, ".env.example")
 
 
 def test_required_settings_are_in_the_readme(settings: set[str]) -> None:
@@ -107,7 +109,9 @@ def test_required_settings_are_in_the_readme(settings: set[str]) -> None:
         if row[1] == "required"
     }
     assert required == {"BETTER_AUTH_SECRET", "DATABASE_URL"}
-    assert required <= set(first_code(rows(README, "variable"))) <= settings
+    listed = set(first_code(rows(README, "variable")))
+    assert required <= listed, f"add to the table of README.md: {required - listed}"
+    assert listed <= settings, f"remove from the table of README.md: {listed - settings}"
 
 
 def test_defaults_of_the_configuration_page_are_those_of_the_service() -> None:
@@ -117,12 +121,14 @@ def test_defaults_of_the_configuration_page_are_those_of_the_service() -> None:
         for row in rows(CONFIGURATION, "variable")
         for name, default in zip(CODE.findall(row[0]), CODE.findall(row[1]), strict=False)
     }
-    assert defaults == {
+    needed = {
         "FRONTEND_URL": ",".join(config.frontend_origins),
         "LOG_LEVEL": config.log_level,
         "PORT": "8000",
         "WEB_CONCURRENCY": "1",
     }
+    place = "the defaults in docs/configuration.md"
+    assert_complete(defaults.items(), needed.items(), place)
 
 
 def operations() -> set[str]:
@@ -134,12 +140,14 @@ def operations() -> set[str]:
 
 
 def test_readme_lists_every_endpoint() -> None:
-    assert sorted(first_code(rows(README, "request"))) == sorted(operations())
+    listed = first_code(rows(README, "request"))
+    assert_complete(listed, operations(), "the table of requests in README.md")
 
 
 def test_api_page_has_a_heading_for_every_endpoint() -> None:
     headings = " ".join(HEADING.findall(prose(API)))
-    assert sorted(re.findall(r"`([A-Z]+ /[^`]*)`", headings)) == sorted(operations())
+    listed = re.findall(r"`([A-Z]+ /[^`]*)`", headings)
+    assert_complete(listed, operations(), "the headings of docs/api.md")
 
 
 def test_api_page_lists_every_field_of_a_task() -> None:
@@ -152,26 +160,32 @@ def test_api_page_lists_every_field_of_a_task() -> None:
 def test_api_page_lists_every_parameter(place: str) -> None:
     header = {"query": "parameter", "header": "header"}[place]
     listed = first_code(rows(API, header))
-    assert set(listed) >= {each["name"] for each in PARAMETERS if each["in"] == place}
+    missing = {each["name"] for each in PARAMETERS if each["in"] == place} - {*listed}
+    assert not missing, f"add to the table of each {header} in docs/api.md: {sorted(missing)}"
 
 
 def test_api_page_lists_every_sort_order() -> None:
     (meaning,) = (row[1] for row in rows(API, "parameter") if row[0] == "`sort`")
-    assert set(CODE.findall(meaning.partition("`-`")[0])) == set(SORT_KEYS)
+    listed = CODE.findall(meaning.partition("`-`")[0])
+    assert_complete(listed, SORT_KEYS, "the row of `sort` in docs/api.md")
 
 
 def test_api_page_lists_every_error_type() -> None:
-    listed = {row[1].strip("`"): int(row[0]) for row in rows(API, "status")}
-    assert listed == {error.name: status for status, error in ERRORS.items()}
+    listed = {(int(row[0]), row[1].strip("`")) for row in rows(API, "status")}
+    known = {(status, error.name) for status, error in ERRORS.items()}
+    assert_complete(listed, known, "the table of errors in docs/api.md")
 
 
 def test_auth_page_lists_every_reason_to_refuse_a_token() -> None:
-    assert first_code(rows(AUTH, "`auth_failure`")) == list(AUTH_FAILURES)
+    listed = first_code(rows(AUTH, "`auth_failure`"))
+    assert_complete(listed, AUTH_FAILURES, "the table of `auth_failure` in docs/auth.md")
+    assert listed == list(AUTH_FAILURES), "sort the table as AUTH_FAILURES of todo_api/http/auth.py"
 
 
 def test_api_page_lists_every_type_of_input_error() -> None:
     (types,) = InputError().fields["type"].validators
-    assert set(first_code(rows(API, "type"))) == set(types.choices)  # type: ignore[attr-defined]
+    needed = types.choices  # type: ignore[attr-defined]
+    assert_complete(first_code(rows(API, "type")), needed, "the table of each type in docs/api.md")
 
 
 def commands(program: str) -> list[tuple[str, str]]:
@@ -190,23 +204,26 @@ def commands(program: str) -> list[tuple[str, str]]:
 
 def test_every_make_command_is_a_target() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
-    assert [found for found in commands("make") if found[1] not in targets] == []
+    unknown = [found for found in commands("make") if found[1] not in targets]
+    assert not unknown, f"correct these pages, or add the target to Makefile: {unknown}"
 
 
 def test_contributing_lists_every_make_target() -> None:
     described = re.findall(r"^([a-z0-9-]+):.*##", MAKEFILE, re.MULTILINE)
     listed = [name.split()[1] for name in first_code(rows(CONTRIBUTING, "command"))]
-    assert sorted(listed) == sorted(described)
+    assert_complete(listed, described, "the table of commands in CONTRIBUTING.md")
 
 
 def test_every_flask_command_exists(app: Flask) -> None:
     known = {"run", "routes", "shell", "db", *app.cli.commands}
-    assert [found for found in commands("flask") if found[1] not in known] == []
+    unknown = [found for found in commands("flask") if found[1] not in known]
+    assert not unknown, f"correct these pages: the service has no such command: {unknown}"
 
 
 def test_every_command_of_the_service_is_documented(app: Flask) -> None:
     own = {"db", *(name for name in app.cli.commands if is_ours(app, name))}
-    assert own - {name for _, name in commands("flask")} == set()
+    missing = own - {name for _, name in commands("flask")}
+    assert not missing, f"show these commands of flask in a page of docs/: {sorted(missing)}"
 
 
 def is_ours(app: Flask, name: str) -> bool:
@@ -222,14 +239,15 @@ def test_every_variable_is_used_by_the_code() -> None:
         for name in CODE.findall(prose(page))
         if re.fullmatch(r"[A-Z][A-Z_]*_[A-Z_]+", name)
     }
-    assert [found for found in sorted(names) if not any(found[1] in text for text in SOURCES)] == []
+    unknown = [found for found in sorted(names) if not any(found[1] in text for text in SOURCES)]
+    assert not unknown, f"correct these pages: no code reads the variable: {unknown}"
 
 
 def test_operations_page_lists_no_unknown_field_of_the_log() -> None:
     listed = first_code(rows(OPERATIONS, "log field"))
     unknown = [name for name in listed if not any(f'"{name}"' in text for text in SOURCES)]
-    assert unknown == []
-    assert len(listed) == len(set(listed))
+    assert not unknown, f"remove these fields from docs/operations.md: {unknown}"
+    assert len(listed) == len(set(listed)), "docs/operations.md lists a field of the log twice"
 
 
 def test_architecture_lists_every_module() -> None:
@@ -239,7 +257,14 @@ def test_architecture_lists_every_module() -> None:
         for path in ROOT.glob(pattern)
         if path.name != "__init__.py" or "create_app" in path.read_text()
     ]
-    assert sorted(first_code(rows(ARCHITECTURE, "module"))) == sorted(modules)
+    listed = first_code(rows(ARCHITECTURE, "module"))
+    assert_complete(listed, modules, "the table of modules in docs/architecture.md")
+
+
+def test_readme_of_the_tests_lists_every_folder() -> None:
+    folders = {f"{file.parent.name}/" for file in (ROOT / "tests").glob("*/*.py")}
+    listed = first_code(rows(ROOT / "tests/README.md", "folder"))
+    assert_complete(listed, folders, "the table of tests/README.md")
 
 
 def test_diagram_of_the_parts_has_the_imports_of_the_code() -> None:
@@ -248,11 +273,14 @@ def test_diagram_of_the_parts_has_the_imports_of_the_code() -> None:
         (part_of[module], part_of[imported])
         for module in part_of
         for imported in imported_modules(module)
+        if imported in part_of  # the test before this one says that it is not listed
     }
     (diagram,) = (b.text for b in blocks(ARCHITECTURE) if b.text.startswith("flowchart"))
-    arrows = {(a, b) for a, b in re.findall(r"(\w+) --> (\w+)", diagram)}
-    assert {(a, b) for a, b in imports if a != b and b != "base"} == arrows
-    assert not [a for a, b in imports if b != "base" and a == "base"]
+    arrows = set(re.findall(r"\w+ --> \w+", diagram))
+    needed = {f"{a} --> {b}" for a, b in imports if a != b and b != "base"}
+    assert_complete(arrows, needed, "the diagram in docs/architecture.md")
+    upwards = sorted({b for a, b in imports if a == "base" and b != "base"})
+    assert not upwards, f"a module of the part base imports from {upwards}: move what it needs"
 
 
 def imported_modules(module: str) -> Iterator[str]:
@@ -271,4 +299,5 @@ def imported_modules(module: str) -> Iterator[str]:
 def test_guide_and_example_have_the_same_code(name: str) -> None:
     guide = (ROOT / "docs/nextjs.md").read_text()
     shown = guide.partition(f"// {name}\n")[2].partition("```")[0]
-    assert shown == (ROOT / "examples/nextjs" / name).read_text()
+    code = (ROOT / "examples/nextjs" / name).read_text()
+    assert shown == code, f"copy examples/nextjs/{name} into its block of docs/nextjs.md"

@@ -53,7 +53,8 @@ def find_problems(sql: str) -> list[str]:
 
 
 def test_no_migration_locks_the_table_for_long(capsys: pytest.CaptureFixture[str]) -> None:
-    assert find_problems(write_sql(MIGRATIONS, capsys)) == []
+    problems = find_problems(write_sql(MIGRATIONS, capsys))
+    assert not problems, f"edit the files of migrations/versions: {'; '.join(problems)}"
 
 
 CHECK = 'op.create_check_constraint("ck", "tasks", "title <> \'x\'")'
@@ -103,12 +104,12 @@ def test_migration_that_lets_requests_go_on_is_accepted(
 
 
 def copy_with(folder: Path, statement: str) -> Path:
-    """Copy the migrations, and put one more behind them."""
+    """Copy the first migration alone, so that a bad one fails one test, and put one behind it."""
     migrations = folder / "migrations"
-    shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    last = max(path.name[:4] for path in (migrations / "versions").glob("*.py"))
+    others = ("__pycache__", "00[1-9]*", "000[2-9]*")
+    shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns(*others))
     (migrations / "versions/9999_more.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n\n"
-        f"revision = '9999'\ndown_revision = '{last}'\n\n\ndef upgrade():\n    {statement}\n"
+        f"revision = '9999'\ndown_revision = '0001'\n\n\ndef upgrade():\n    {statement}\n"
     )
     return migrations

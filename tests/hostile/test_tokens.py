@@ -74,6 +74,7 @@ ATTACKS: dict[str, str] = {
     "no alg": signed(header={"typ": "JWT"}),
     "alg a list": signed(header={"alg": ["HS256"]}),
     "alg null": signed(header={"alg": None}),
+    "another secret": signed(key=b"another-secret-0123456789abcdefghij"),
     "empty key": signed(key=b""),
     "secret decoded from base64": signed(key=base64.urlsafe_b64decode(SECRET[:36])),
     "hash of the secret": signed(key=hashlib.sha256(SECRET.encode()).digest()),
@@ -97,6 +98,7 @@ ATTACKS: dict[str, str] = {
     "payload no JSON": signed(b"{"),
     "payload not UTF-8": signed(b'{"sub": "\xff"}'),
     "payload nested": signed(b"[" * 2_500),
+    "header nested": f"{encode(b'[' * 4_500)}.e30.x",
     "payload compressed": signed(header={"alg": "HS256", "zip": "DEF"}, claims=b"\x78\x9c"),
     "nested token": signed(header={"alg": "HS256", "cty": "JWT"}, claims=signed().encode()),
     # claims
@@ -154,7 +156,11 @@ ATTACKS: dict[str, str] = {
     ),
     # not a token
     "empty": "",
+    "no dot": "x",
     "one dot": "a.b",
+    "two dots": "a.b.c",
+    "two dots after a space": " a.b.c",
+    "not ASCII around two dots": "é.è.à",
     "four parts": signed() + ".x",
     "five parts": ".".join("abcde"),
     "dots": "..",
@@ -172,6 +178,11 @@ ATTACKS: dict[str, str] = {
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_attack_is_rejected(anonymous: Client, attack: str) -> None:
     response = anonymous.get("/api/tasks", headers={"Authorization": f"Bearer {ATTACKS[attack]}"})
+    assert_unauthorized(response, 'Bearer error="invalid_token"')
+
+
+def test_scheme_without_a_token_is_rejected(anonymous: Client) -> None:
+    response = anonymous.get("/api/tasks", headers={"Authorization": "Bearer"})
     assert_unauthorized(response, 'Bearer error="invalid_token"')
 
 

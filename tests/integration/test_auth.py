@@ -1,4 +1,7 @@
-"""Which tokens are accepted, and the 401 for the others."""
+"""Which tokens are accepted, and what their claims mean.
+
+Each kind of token that is rejected whatever the settings are is in tests/hostile/test_tokens.py.
+"""
 
 from time import time
 from typing import Any
@@ -6,7 +9,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests import SECRET
 from tests.support.api import location
 from tests.support.client import Client, JsonResponse, MakeApp, Token
 from todo_api.http import auth
@@ -38,16 +40,6 @@ def test_valid_token_is_accepted(anonymous: Client, token: Token, user: str) -> 
 def test_missing_credentials_get_a_challenge_without_an_error(anonymous: Client) -> None:
     detail = "A valid bearer token is required"
     assert_unauthorized(anonymous.get("/api/tasks"), MISSING_TOKEN_CHALLENGE, detail)
-    assert_unauthorized(get_tasks(anonymous, "Basic dXNlcjpwYXNz"), MISSING_TOKEN_CHALLENGE, detail)
-
-
-@pytest.mark.parametrize(
-    "authorization",
-    ["Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Bearer  a.b.c", "Bearer é.è.à"],
-)
-def test_malformed_token_is_rejected(anonymous: Client, authorization: str) -> None:
-    response = get_tasks(anonymous, authorization)
-    assert_unauthorized(response, INVALID_TOKEN_CHALLENGE, "A valid bearer token is required")
 
 
 def test_expired_token_is_named_as_expired(anonymous: Client, token: Token) -> None:
@@ -55,62 +47,10 @@ def test_expired_token_is_named_as_expired(anonymous: Client, token: Token) -> N
     assert_unauthorized(response, INVALID_TOKEN_CHALLENGE, "Token expired")
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [
-        {"sub": None},
-        {"exp": None},
-        {"iat": None},
-        {"sub": None, "id": "ann"},
-        {"sub": None, "userId": "ann"},
-        {"sub": None, "user": {"id": "ann"}, "email": "ann@example.com"},
-        {"sub": ""},
-        {"sub": " \t"},
-        {"sub": "x" * 256},
-        {"sub": "a\u0000b"},
-        {"sub": "a\ud800b"},
-        {"sub": 7},
-        {"sub": ["ann"]},
-        {"exp": "9999999999"},
-        {"exp": "soon"},
-        {"iat": True},
-        {"iat": "1700000000"},
-        {"iat": 9999999999},
-        {"nbf": 9999999999},
-        {"nbf": "1700000000"},
-    ],
-)
-def test_token_with_invalid_claims_is_rejected(
-    anonymous: Client, token: Token, claims: dict[str, Any]
-) -> None:
-    signed = token(claims.pop("sub", "ann"), **claims)
-    response = get_tasks(anonymous, f"Bearer {signed}")
-    assert_unauthorized(response, INVALID_TOKEN_CHALLENGE, "A valid bearer token is required")
-
-
 def test_times_with_a_fraction_are_accepted(anonymous: Client, token: Token) -> None:
     now = time()
     signed = token("ann", iat=now - 0.25, nbf=float(int(now)), exp=now + 900.25)
     assert get_tasks(anonymous, f"Bearer {signed}").status_code == 200
-
-
-def test_deeply_nested_token_is_rejected(anonymous: Client) -> None:
-    nested = "W1tb" * 1_500  # base64url of [[[
-    response = get_tasks(anonymous, f"Bearer {nested}.e30.x")
-    assert_unauthorized(response, INVALID_TOKEN_CHALLENGE, "A valid bearer token is required")
-
-
-@pytest.mark.parametrize(("key", "algorithm"), [(OTHER_SECRET, "HS256"), (SECRET * 2, "HS512")])
-def test_token_with_another_key_or_algorithm_is_rejected(
-    anonymous: Client, token: Token, key: str, algorithm: str
-) -> None:
-    response = get_tasks(anonymous, f"Bearer {token('ann', key=key, algorithm=algorithm)}")
-    assert_unauthorized(response, INVALID_TOKEN_CHALLENGE, "A valid bearer token is required")
-
-
-def test_unsigned_token_is_rejected(anonymous: Client, token: Token) -> None:
-    response = get_tasks(anonymous, f"Bearer {token('ann', key='', algorithm='none')}")
-    assert_unauthorized(response, INVALID_TOKEN_CHALLENGE, "A valid bearer token is required")
 
 
 @pytest.mark.parametrize("sub", ["x" * 255, "1", " spaced ", "ünïcode", "7f9c2ba4-e88f-4e9d-8f5c"])
@@ -136,12 +76,6 @@ def test_ten_seconds_of_clock_skew_are_accepted(anonymous: Client, token: Token)
     assert get_tasks(anonymous, f"Bearer {token('ann', iat=now + 8)}").status_code == 200
     assert get_tasks(anonymous, f"Bearer {token('ann', exp=now - 12)}").status_code == 401
     assert get_tasks(anonymous, f"Bearer {token('ann', iat=now + 15)}").status_code == 401
-
-
-@pytest.mark.parametrize("place", ["?token={}", "?access_token={}"])
-def test_token_in_the_query_is_ignored(anonymous: Client, token: Token, place: str) -> None:
-    response = anonymous.get("/api/tasks" + place.format(token("ann")))
-    assert_unauthorized(response, MISSING_TOKEN_CHALLENGE, "A valid bearer token is required")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""Priorities, due dates, tags, and the time of completion."""
+"""What each field of a task accepts, and the time of completion."""
 
+import json
 from typing import Any
 
 import pytest
@@ -54,9 +55,20 @@ def test_tags_are_trimmed_lower_cased_and_deduplicated(
         assert response.json == [task]
 
 
+NOT_STORABLE_MESSAGE = "Must not contain NUL characters or lone surrogates."
+
+
 @pytest.mark.parametrize(
     ("field", "loc", "message"),
     [
+        *(({"title": value}, (), "Must have 1 to 200 characters.") for value in ("", " \t\u2003")),
+        ({"title": "x" * 201}, (), "Must have 1 to 200 characters."),
+        *(({"title": value}, (), "Must be a JSON string.") for value in (7, ["x"])),
+        *(({"title": value}, (), NOT_STORABLE_MESSAGE) for value in ("a\u0000b", "a\ud800b")),
+        ({"description": "x" * 10_001}, (), "Must have at most 10000 characters."),
+        ({"description": 7}, (), "Must be a JSON string."),
+        *(({"description": value}, (), NOT_STORABLE_MESSAGE) for value in ("\u0000", "\udfff")),
+        *(({"completed": value}, (), "Must be true or false.") for value in (1, 0, "true")),
         *(({"priority": value}, (), PRIORITY_MESSAGE) for value in ("", "High", "urgent")),
         ({"priority": 1}, (), "Must be a JSON string."),
         *(
@@ -76,7 +88,7 @@ def test_tags_are_trimmed_lower_cased_and_deduplicated(
             ({"tags": [f"a{end}b"]}, ("0",), "Must be one line without control characters.")
             for end in "\n\t\x1b\x85\u2028"
         ),
-        ({"tags": ["a\x00b"]}, ("0",), "Must not contain NUL characters or lone surrogates."),
+        ({"tags": ["a\x00b"]}, ("0",), NOT_STORABLE_MESSAGE),
         ({"tags": [1]}, ("0",), "Must be a JSON string."),
     ],
 )
@@ -91,17 +103,21 @@ def test_invalid_field_is_named_in_the_error(
     for method, path, body in (
         ("POST", "/api/tasks", {"title": "x"} | field),
         ("PATCH", f"/api/tasks/{task['id']}", field),
+        ("PUT", f"/api/tasks/{task['id']}", field),
     ):
-        response = client.open(path, method=method, json=body)
+        text = json.dumps(body)  # the test client cannot encode a lone surrogate
+        response = client.open(path, method=method, data=text, content_type="application/json")
         assert (response.status_code, response.json) == (400, expected)
     assert client.get("/api/tasks").json == [task]
 
 
-@pytest.mark.parametrize("name", ["priority", "tags"])
+@pytest.mark.parametrize("name", ["title", "completed", "priority", "tags"])
 def test_null_is_rejected_unless_the_field_is_nullable(client: Client, name: str) -> None:
     task = create(client)
-    response = client.patch(f"/api/tasks/{task['id']}", json={name: None})
-    assert response.json == body_error(name, "Field may not be null.", "null")
+    expected = body_error(name, "Field may not be null.", "null")
+    assert client.post("/api/tasks", json={"title": "x", name: None}).json == expected
+    assert client.patch(f"/api/tasks/{task['id']}", json={name: None}).json == expected
+    assert client.put(f"/api/tasks/{task['id']}", json={name: None}).json == expected
 
 
 @pytest.mark.parametrize("name", ["completed_at", "is_completed"])

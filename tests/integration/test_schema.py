@@ -11,6 +11,7 @@ from flask import Flask
 
 from tests.support.api import next_link
 from tests.support.client import Client
+from tests.support.complete import assert_complete
 from todo_api.database.models import metadata, tasks
 
 
@@ -19,17 +20,21 @@ def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
     url = empty.extensions["engine"].url.set(drivername="postgresql+psycopg2")
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         inspector = sa.inspect(connection)
-        checks = {check["name"] for check in inspector.get_check_constraints("tasks")}
+        checks = {str(check["name"]) for check in inspector.get_check_constraints("tasks")}
         indexes = {index["name"]: index for index in inspector.get_indexes("tasks")}
         assert inspector.get_pk_constraint("tasks")["name"] == "pk_tasks"
     assert checks
-    assert checks <= {f"ck_tasks_{name}" for name in tasks.c.keys()}  # noqa: SIM118 -- no dict
-    assert set(indexes) == {
+    unnamed = checks - {f"ck_tasks_{column.name}" for column in tasks.columns}
+    assert not unnamed, f"name each CHECK after its column in the migration: {unnamed}"
+    expected = {
         "ix_tasks_deleted_at",
         "ix_tasks_user_id_created_at_id",
         "ix_tasks_user_id_idempotency_key",
         "ix_tasks_user_id_version_id",
     }
+    assert_complete(
+        expected, indexes, "`expected` of tests/integration/test_schema.py, if intended"
+    )
     assert {name for name, index in indexes.items() if index["unique"]} == {
         "ix_tasks_user_id_idempotency_key"
     }
@@ -57,13 +62,14 @@ def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
             metadata.create_all(connection)
     migrated, modelled = schemas
     assert len(migrated) >= 11 + 6 + 6
-    assert not modelled - migrated, (
-        f"in the models, in no migration: {modelled - migrated};"
-        ' run make migration m="...", and write CHECKs by hand'
+    missing, unmodelled = modelled - migrated, migrated - modelled
+    assert not missing, (
+        'run make migration m="...", and write CHECKs into it by hand: no migration has'
+        f" {missing}, but the models do; the migrations have {unmodelled or 'nothing'} instead"
     )
-    assert not migrated - modelled, (
-        f"in the migrations, not in the models: {migrated - modelled};"
-        " add it to todo_api/database/models.py, or drop it in a new migration"
+    assert not unmodelled, (
+        "add this to todo_api/database/models.py, or drop it in a new migration:"
+        f" only the migrations have {unmodelled}"
     )
 
 

@@ -8,7 +8,9 @@ from flask import Flask
 
 from tests.support.api import create, run_before
 from tests.support.client import Client, MakeApp, MakeClient
+from tests.support.owner import USER_TABLES
 from todo_api.database.engine import execute
+from todo_api.database.models import metadata
 from todo_api.tasks import purge as purging
 from todo_api.tasks import queries
 
@@ -143,26 +145,46 @@ def test_purge_takes_a_number_of_days(app: Flask, age: str) -> None:
 
 
 def test_account_is_erased_with_all_it_has(
-    client: Client, client_of: MakeClient, user: str
+    app: Flask, client: Client, client_of: MakeClient, user: str
 ) -> None:
     other = client_of(f"other-{user}")
     theirs = create(other)
+    kept = count_rows(app, f"other-{user}")
     for _ in range(2):
         create(client, completed=True)
     client.delete("/api/tasks?status=completed")
     create(client)
+    for table, count in count_rows(app, user).items():
+        assert count, f"store a row in {table} for this user here, so that the test sees it erased"
     for _ in range(2):
         response = client.delete("/api/account")
         assert (response.status_code, response.data) == (204, b"")
         assert client.get("/api/tasks").json == []
         assert client.get("/api/tasks?status=deleted").json == []
-    with client.application.extensions["engine"].connect() as connection:
-        left = connection.execute(
-            sa.text(
-                "SELECT (SELECT count(*) FROM tasks WHERE user_id = :user)"
-                " + (SELECT count(*) FROM accounts WHERE user_id = :user)"
-            ),
-            {"user": user},
-        )
-        assert left.scalar_one() == 0
+    left = [table for table, count in count_rows(app, user).items() if count]
+    assert not left, f"add these tables to ERASE of todo_api/accounts/queries.py: {left}"
+    assert count_rows(app, f"other-{user}") == kept
     assert other.get("/api/tasks").json == [theirs]
+
+
+def count_rows(app: Flask, user: str) -> dict[str, int]:
+    """Return how many rows a user has in each table of users' rows."""
+    with app.extensions["engine"].connect() as connection:
+        return {
+            name: connection.execute(
+                sa.select(sa.func.count()).where(metadata.tables[name].c.user_id == user)
+            ).scalar_one()
+            for name in USER_TABLES
+        }
+
+
+NOT_OF_USERS: set[str] = set()
+"""The tables that hold nothing of a user. Say why beside each name."""
+
+
+def test_each_table_has_a_user_or_a_reason_to_have_none() -> None:
+    unowned = metadata.tables.keys() - {*USER_TABLES} - NOT_OF_USERS
+    assert not unowned, (
+        f"add user_id to {unowned} in todo_api/database/models.py, so that the owner filter"
+        " and the erasure are tested, or add the table to NOT_OF_USERS of tests/integration/test_trash.py"
+    )
