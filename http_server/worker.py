@@ -1,7 +1,7 @@
 """The worker and the logger that gunicorn runs the service with.
 
 Both override methods of gunicorn, so both depend on its internals. Checked on gunicorn 27.0.1;
-tests/unit/test_worker.py fails when gunicorn changes what they use. Without them the
+tests/http_server/test_worker.py fails when gunicorn changes what they use. Without them the
 service still answers, but its log is not JSON and may quote a token of a malformed request, and
 a few clients that do not read, or that do not close their end of a connection, stop a worker.
 
