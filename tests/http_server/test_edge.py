@@ -1,4 +1,4 @@
-"""Strangers at the HTTP edge: they get no thread, no descriptor and no memory for long."""
+"""Clients without a token hold no thread, no descriptor and no memory for long."""
 
 import time
 from collections.abc import Iterator
@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.raw_http import get, open_socket, seconds_of_health
 from tests.support.serving import Server
-from tests.support.strangers import (
-    get,
-    open_socket,
-    seconds_of_health,
-)
 from todo_api.config import Config
 
 CHUNKED = "Transfer-Encoding: chunked"

@@ -1,4 +1,4 @@
-"""Clients without a token that misuse their connections, for the tests that time the others."""
+"""HTTP over plain sockets, for clients that send and read as no library does."""
 
 import socket
 import time
