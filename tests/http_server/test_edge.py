@@ -1,15 +1,19 @@
 """Clients without a token hold no thread, no descriptor and no memory for long."""
 
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Barrier, Event
 
 import pytest
 
-from tests.support.raw_http import get, open_socket, seconds_of_health
-from tests.support.serving import Server
-from todo_api.config import Config
+from tests.support.client import Token
+from tests.support.raw_http import exchange, get, head, open_socket, seconds_of_health
+from tests.support.serving import Server, ask
+from todo_api.config import MAX_BODY_BYTES, POOL_SIZE, Config
 
 CHUNKED = "Transfer-Encoding: chunked"
 
@@ -58,3 +62,90 @@ def test_more_connections_than_descriptors_do_not_end_a_worker(
     assert len([line for line in lines if line["event"].startswith("Booting worker")]) == 1
     refused = [line for line in lines if line["event"].startswith("Cannot accept")]
     assert bool(refused) == bool(options)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no TCP_DEFER_ACCEPT")
+def test_silent_connections_hold_no_thread(served: Server) -> None:
+    with ExitStack() as held:
+        for _ in range(100):
+            held.enter_context(open_socket(served))
+        connection = served.connect()
+        started = time.monotonic()
+        assert ask(connection, "GET", "/health", "")[0].status == 200
+        assert time.monotonic() - started < 4  # a thread waits 5 s for a connection
+        connection.close()
+
+
+def test_busy_connections_do_not_starve_other_clients(served: Server) -> None:
+    """Each busy client pipelines its requests, and there is one for each thread."""
+    request = get("/health")
+    others = 2 * POOL_SIZE
+    all_busy, stop = Barrier(others + 1, timeout=30), Event()
+
+    def keep_sending() -> None:
+        with open_socket(served) as connection:
+            connection.sendall(request * 200)
+            connection.sendall(request * connection.recv(65_536).count(b"200 OK"))
+            all_busy.wait()
+            while not stop.is_set():
+                connection.sendall(request * connection.recv(65_536).count(b"200 OK"))
+
+    with ThreadPoolExecutor(others) as clients:
+        busy = [clients.submit(keep_sending) for _ in range(others)]
+        all_busy.wait()
+        try:
+            for _ in range(10):
+                client = served.connect()
+                assert ask(client, "GET", "/health", "")[0].status == 200
+                client.close()
+        finally:
+            stop.set()
+    for client_done in busy:
+        client_done.result()
+
+
+def test_half_closed_connections_do_not_block_a_worker(served: Server) -> None:
+    with ExitStack() as held:
+        for _ in range(30):
+            connection = held.enter_context(open_socket(served))
+            connection.sendall(get("/health", "Connection: close"))
+        client = served.connect()
+        started = time.monotonic()
+        assert ask(client, "GET", "/health", "")[0].status == 200
+        assert time.monotonic() - started < 20  # gunicorn alone: 2 s for each, one by one
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("length", "connection"), [(65_535, "keep-alive"), (65_536, "close"), (MAX_BODY_BYTES, "close")]
+)
+def test_connection_with_a_large_unread_body_is_announced_to_close(
+    served: Server, length: int, connection: str
+) -> None:
+    request = head("not-a-token", f"Content-Length: {length}") + b" " * length
+    request += get("/health", "Connection: close")
+    status, headers, body = exchange(served, request)
+    assert (status, body.count(b"HTTP/1.1 200")) == (401, connection == "keep-alive")
+    assert f"\r\nConnection: {connection}" in headers
+
+
+@pytest.mark.parametrize(
+    "fields", [["close"], ["TE, close"], ["Close , x"], ["keep-alive", "close"], ["close", "TE"]]
+)
+def test_connection_closes_when_the_client_asks_for_it(
+    served: Server, token: Token, user: str, fields: list[str]
+) -> None:
+    request = head(token(user), *(f"Connection: {field}" for field in fields))
+    _, headers, body = exchange(served, request + get("/health"))
+    assert "\r\nConnection: close" in headers
+    assert b"HTTP/1.1" not in body
+
+
+def test_unread_body_is_not_parsed_as_a_request(served: Server) -> None:
+    smuggled = get("/ready")
+    request = head("not-a-token", f"Content-Length: {len(smuggled)}") + smuggled
+    request += get("/health", "Connection: close")
+    status, _, body = exchange(served, request)
+    assert status == 401
+    assert body.count(b"HTTP/1.1 ") == 1
+    assert body.endswith(b'{"status":"ok"}')
