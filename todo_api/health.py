@@ -33,6 +33,9 @@ Not the revision in `alembic_version`: the service's role may not be allowed to 
 And a newer schema must stay ready, during a rollout or after a rollback, unless it lacks a column.
 """
 
+STOPPING = "todo_api.stopping"
+"""A server sets this key of the WSGI environ to true when it serves its last requests."""
+
 blp = Blueprint("Health", __name__, description="Probes for orchestrators. They need no token.")
 
 
@@ -55,7 +58,7 @@ def get_ready() -> dict[str, str]:
     200 while the database responds and has the tables and columns that this version needs. 503
     otherwise, or when this instance is shutting down.
     """
-    if current_request().environ.get("todo_api.stopping"):  # set by http_server/worker.py
+    if current_request().environ.get(STOPPING):
         raise unavailable("This instance is shutting down. Send requests to another one.")
     unusable = db.execute(UNUSABLE_COLUMNS).all()
     if unusable:

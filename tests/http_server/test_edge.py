@@ -10,6 +10,7 @@ from threading import Barrier, Event
 
 import pytest
 
+from tests import ROOT
 from tests.support.client import Token
 from tests.support.raw_http import exchange, get, head, open_socket, seconds_of_health
 from tests.support.serving import Server, ask
@@ -149,3 +150,22 @@ def test_unread_body_is_not_parsed_as_a_request(served: Server) -> None:
     assert status == 401
     assert body.count(b"HTTP/1.1 ") == 1
     assert body.endswith(b'{"status":"ok"}')
+
+
+HALF = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "8")] if environ["PATH_INFO"] == "/known" else [])
+    yield b"half"
+    raise RuntimeError
+"""
+
+
+def test_response_that_fails_halfway_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    settings = f"import runpy; globals().update(runpy.run_path({str(ROOT / 'gunicorn.conf.py')!r}))"
+    (tmp_path / "gunicorn.conf.py").write_text(f'{settings}; wsgi_app = "half:app"')
+    (tmp_path / "half.py").write_text(HALF)
+    with Server(
+        tmp_path / "log", "postgresql://host/db", 0, 0, tmp_path, PYTHONPATH=str(ROOT)
+    ) as server:
+        assert exchange(server, get("/known"))[2] == b"half"
+        assert exchange(server, get("/unknown"))[2] == b"4\r\nhalf\r\n"
