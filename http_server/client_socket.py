@@ -45,9 +45,9 @@ class ClientSocket(socket.socket):
 
     def wait_to_receive(self) -> None:
         started = monotonic()
-        ready = wait(self, select.POLLIN, self.seconds_to_send)
+        wait(self, select.POLLIN, self.seconds_to_send)
         self.seconds_to_send -= monotonic() - started
-        if not ready or self.seconds_to_send <= 0:
+        if self.seconds_to_send <= 0:
             raise TimeoutError("the client sends too slowly")
 
     def send(self, data: Any, flags: int = 0) -> int:
@@ -60,8 +60,6 @@ class ClientSocket(socket.socket):
             try:
                 sent = super().send(rest, flags | AT_ONCE)
             except BlockingIOError:
-                if self.gettimeout() == 0:
-                    raise
                 self.wait_to_send()
             else:
                 self.sent += sent
