@@ -101,7 +101,7 @@ def affordable_connections(wanted: int) -> int:
 
 wsgi_app = "todo_api:create_app()"
 limit_request_line = 8190  # bytes, gunicorn's most; parsing.py rejects longer queries
-worker_class = "http_server.worker.Worker"  # or "gthread": see docs/http-server.md
+worker_class = "http_server.worker.Worker"  # or "gthread": see http_server/README.md
 limit_request_fields = 64  # browsers and proxies send under 40; each may have 8 KiB
 worker_connections = affordable_connections(1000)
 sendfile = False  # it would pass by the socket that bounds how long a client may take

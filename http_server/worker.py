@@ -1,7 +1,7 @@
 """gunicorn's gthread worker, made to survive slow clients and to stop without a reset.
 
-docs/http-server.md says what it adds and how to do without it. It overrides methods of gunicorn, so
-it depends on gunicorn's internals. Checked on gunicorn 27.0.1: tests/http_server/test_worker.py
+http_server/README.md says what it adds and how to do without it. It overrides methods of gunicorn,
+so it depends on gunicorn's internals. Checked on gunicorn 27.0.1: tests/http_server/test_worker.py
 fails when gunicorn changes what is used here.
 
 gunicorn's arbiter imports this module, so it must not import the application.
