@@ -1,14 +1,15 @@
 """How gunicorn runs the service. It reads PORT and WEB_CONCURRENCY by itself."""
 
 import gc
-import signal
+import resource
 import socket
 import sys
 from typing import Any
 
-from http_server.worker import FOR_GOOD, JsonLogger, Worker, affordable_connections, stopping
+from http_server import shutdown
 
 MAX_DRAINED_BYTES = 64 * 1024  # gunicorn reads less than this of a body that the service leaves
+OTHER_DESCRIPTORS = 100  # database connections, files that are sent, logs, pipes
 
 
 def on_starting(server: Any) -> None:
@@ -63,7 +64,7 @@ def collect_less_garbage() -> None:
 def when_ready(server: Any) -> None:
     """Set up what gunicorn has no setting for."""
     hold_silent_connections(server)
-    tell_workers_of_a_stop(server)
+    shutdown.tell_workers(server)
 
 
 def on_reload(server: Any) -> None:
@@ -78,26 +79,20 @@ def hold_silent_connections(server: Any) -> None:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
 
 
-def tell_workers_of_a_stop(server: Any) -> None:
-    """Let workers tell a stop of the instance from a reload: both send them SIGTERM."""
-    handle: Any = signal.getsignal(signal.SIGTERM)
-
-    def stop(number: int, frame: Any) -> None:
-        stopping[0] = FOR_GOOD if owns_listeners(server) else 1
-        handle(number, frame)
-
-    signal.signal(signal.SIGTERM, stop)
-
-
-def owns_listeners(server: Any) -> bool:
-    """Return whether no systemd, supervisor or newer gunicorn (SIGUSR2) has the same sockets."""
-    inherited = server.systemd or any(isinstance(bind, int) for bind in server.address)
-    return not inherited and server.reexec_pid == server.master_pid == 0
+def affordable_connections(wanted: int) -> int:
+    """Return how many connections a worker may have open, after raising its soft limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted + OTHER_DESCRIPTORS:
+        most = wanted + OTHER_DESCRIPTORS
+        soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(1, soft - OTHER_DESCRIPTORS)
+    return wanted
 
 
 wsgi_app = "todo_api.wsgi:app"  # only workers import it, so that a reload serves new code
 limit_request_line = 8190  # bytes, gunicorn's most; parsing.py rejects longer queries
-worker_class = Worker
+worker_class = "http_server.worker.Worker"  # or "gthread": see http_server/README.md
 limit_request_fields = 64  # browsers and proxies send under 40; each may have 8 KiB
 worker_connections = affordable_connections(1000)
 sendfile = False  # it would pass by the socket that bounds how long a client may take
@@ -111,4 +106,4 @@ forwarder_headers = ""  # a client's SCRIPT_NAME and PATH_INFO headers are no se
 secure_scheme_headers: dict[str, str] = {}  # no answer depends on the scheme
 # Neither of these depends on the client, so gunicorn need not look its address up for each request.
 forwarded_allow_ips = "*"
-logger_class = JsonLogger
+logger_class = "http_server.log.JsonLogger"

@@ -1,87 +1,34 @@
-"""The worker and the logger that gunicorn runs the service with.
+"""gunicorn's gthread worker, made to survive slow clients and to stop without a reset.
 
-Both override methods of gunicorn, so both depend on its internals. Checked on gunicorn 27.0.1;
-tests/unit/test_worker.py fails when gunicorn changes what they use. Without them the
-service still answers, but its log is not JSON and may quote a token of a malformed request, and
-a few clients that do not read, or that do not close their end of a connection, stop a worker.
+http_server/README.md says what it adds and how to do without it. It overrides methods of gunicorn,
+so it depends on gunicorn's internals. Checked on gunicorn 27.0.1: tests/http_server/test_worker.py
+fails when gunicorn changes what is used here.
 
 gunicorn's arbiter imports this module, so it must not import the application.
 """
 
 import errno
-import resource
-import select
 import selectors
 import socket
-import sys
 from collections import deque
 from functools import partial
 from itertools import islice
-from mmap import mmap
+from select import POLLIN
 from time import monotonic, sleep
 from typing import Any
 
-from gunicorn.glogging import Logger
 from gunicorn.http.body import LengthReader
 from gunicorn.workers.gthread import TConn, ThreadWorker
-from pythonjsonlogger.json import JsonFormatter
 
-from http_server.client_socket import ClientSocket
-from http_server.listener import refuse_connections
+from http_server.client_socket import ClientSocket, wait
+from http_server.shutdown import FOR_GOOD, refuse_connections, stopping
 
-NEXT_REQUEST = 2  # milliseconds
+NEXT_REQUEST = 0.002  # seconds
 LINGER = 2  # seconds
 MAX_LINGER_BYTES = 1024 * 1024
-OTHER_DESCRIPTORS = 100  # database connections, files that are sent, logs, pipes
 DRAIN = 6  # seconds, longer than most load balancers take to notice that an instance stops
 QUIET = 1  # seconds
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-stopping = mmap(-1, 1)
-"""One byte that the arbiter shares with its workers: not 0 when the whole instance stops."""
-FOR_GOOD = 2
-"""Its value if no other process has the listening sockets."""
-
-
-class JsonLogger(Logger):
-    """Writes gunicorn's own lines as the service writes its lines.
-
-    A `logconfig_dict` would do too, but turns on an access log, query strings and all.
-    """
-
-    in_use = False
-
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        formatter = JsonFormatter(
-            ["levelname", "name", "message"],
-            rename_fields={"levelname": "level", "name": "logger", "message": "event"},
-            timestamp="time",
-        )
-        for handler in self.error_log.handlers:
-            handler.setFormatter(formatter)
-
-    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Leave out what gunicorn quotes of a malformed request: it may be a token."""
-        if msg.startswith("Invalid request from "):
-            msg = msg.partition(": ")[0]
-        super().warning(msg, *args, **kwargs)
-
-    def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Log an address in use once, with its setting. gunicorn logs it eleven times."""
-        if msg == "Connection in use: %s":
-            if self.in_use:
-                return
-            self.in_use = True
-            msg = "%s is in use. Set PORT to another port, or --bind to another address."
-        elif self.in_use and msg.startswith(("connection to ", "Can't connect to ")):
-            return
-        super().error(msg, *args, **kwargs)
-
-    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Leave out a client that was too slow: the service has not failed."""
-        if not isinstance(sys.exc_info()[1], TimeoutError):
-            super().exception(msg, *args, **kwargs)
 
 
 class Connection(TConn):
@@ -93,11 +40,15 @@ class Connection(TConn):
 
     def wait_for_data(self, _timeout: float) -> bool:
         """Return at once: the worker's main loop waits for a silent client, not a thread."""
-        return readable(self.sock)
+        return self.is_readable()
+
+    def is_readable(self, seconds: float = 0) -> bool:
+        """Return whether the client has sent more, or closed, within ``seconds``."""
+        return wait(self.sock, POLLIN, seconds)
 
     def is_read(self) -> bool:
         """Return whether the client has sent exactly one whole request since the last response."""
-        if self.request is None or readable(self.sock):
+        if self.request is None or self.is_readable():
             return False
         reader = self.request.body.reader
         return isinstance(reader, LengthReader) and reader.length == 0
@@ -126,6 +77,8 @@ class Worker(ThreadWorker):
         self.crowded = False  # another connection could not be accepted
         self.last_used = 0.0
 
+    # The stop of the instance.
+
     def load_wsgi(self) -> None:
         """Tell the application in its environ when the instance stops."""
         super().load_wsgi()
@@ -145,6 +98,16 @@ class Worker(ThreadWorker):
         if not self.alive:
             self.close_listeners()
 
+    def drain(self) -> None:
+        """Serve what still comes, until nothing has come for `QUIET` seconds."""
+        self.last_used = monotonic()
+        end = self.last_used + DRAIN
+        while monotonic() < min(end, self.last_used + QUIET):
+            self.notify()
+            self.wait_for_and_dispatch_events(timeout=0.1)
+            self.murder_keepalived()
+            self.murder_pending()
+
     def close_listeners(self) -> None:
         """Close them first: while the last requests are served, the kernel would accept more."""
         for listener in self.sockets:
@@ -156,15 +119,7 @@ class Worker(ThreadWorker):
                 self.accept(listener)
             listener.close()
 
-    def drain(self) -> None:
-        """Serve what still comes, until nothing has come for `QUIET` seconds."""
-        self.last_used = monotonic()
-        end = self.last_used + DRAIN
-        while monotonic() < min(end, self.last_used + QUIET):
-            self.notify()
-            self.wait_for_and_dispatch_events(timeout=0.1)
-            self.murder_keepalived()
-            self.murder_pending()
+    # A connection, from its start to its end.
 
     def accept(self, listener: Any) -> None:
         """Accept as gunicorn does, but survive having no descriptor left."""
@@ -183,6 +138,7 @@ class Worker(ThreadWorker):
         self.enqueue_req(Connection(self.cfg, sock, address, listener.getsockname()))
 
     def handle(self, conn: Connection) -> Any:
+        """Serve the requests that follow each other, in a thread."""
         outcome = self.handle_one(conn)
         while outcome is True and self.next_request_ready(conn):
             outcome = self.handle_one(conn)
@@ -198,24 +154,21 @@ class Worker(ThreadWorker):
     def handle_request(self, req: Any, conn: Connection) -> Any:
         conn.request = req
         self.last_used = monotonic()
-        conn.sock.hold()
-        try:
-            outcome = super().handle_request(req, conn)
-            conn.sock.send_held()
-        finally:
-            conn.sock.drop_held()
-        return outcome
+        return super().handle_request(req, conn)
 
     def next_request_ready(self, conn: Connection) -> bool:
-        """Return whether another request is there, or comes within moments."""
+        """Return whether another request is there, or comes within moments.
+
+        Not where connections outnumber threads: each then takes its turn in the main loop.
+        """
         if not self.alive or self.nr_conns > self.cfg.threads:
             return False
-        return readable(conn.sock, NEXT_REQUEST)
+        return conn.is_readable(NEXT_REQUEST)
 
     def end(self, conn: Connection) -> None:
         """Close a connection, or close only our end where the client may still be sending."""
         try:
-            if conn.sock.gave_up() or conn.is_read():
+            if conn.sock.is_too_slow() or conn.is_read():
                 conn.close()
             else:
                 conn.sock.shutdown(socket.SHUT_WR)
@@ -250,6 +203,8 @@ class Worker(ThreadWorker):
         self.nr_conns -= 1
         conn.close()
 
+    # Room for other connections.
+
     def murder_pending(self) -> None:
         """Close the connections whose time is up; without room, all that nobody waits for."""
         full = self.crowded or self.nr_conns >= self.worker_connections
@@ -271,21 +226,3 @@ class Worker(ThreadWorker):
             conn.timeout = monotonic()
         self.murder_keepalived()
         self.crowded = False
-
-
-def readable(sock: socket.socket, milliseconds: int = 0) -> bool:
-    """Return whether a socket has bytes to read or was closed by the client."""
-    waiting = select.poll()  # not select(), which takes no descriptor above 1023
-    waiting.register(sock, select.POLLIN)
-    return bool(waiting.poll(milliseconds))
-
-
-def affordable_connections(wanted: int) -> int:
-    """Return how many connections a worker may have open, after raising its soft limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted + OTHER_DESCRIPTORS:
-        most = wanted + OTHER_DESCRIPTORS
-        soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        return max(1, soft - OTHER_DESCRIPTORS)
-    return wanted

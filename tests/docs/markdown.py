@@ -14,7 +14,8 @@ PAGES = [
     for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/nextjs/README.md")
 ] + sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
 """The pages whose blocks run."""
-LINKING_PAGES = [*PAGES, ROOT / "CHANGELOG.md", *sorted(ROOT.glob("benchmarks/*.md"))]
+LINKING_PAGES = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "http_server/README.md"]
+LINKING_PAGES += sorted(ROOT.glob("benchmarks/*.md"))
 
 COMMANDS = {"sh", "sql"}
 OUTPUTS = {"json", "http", "text"}

@@ -1,4 +1,4 @@
-"""How long strangers can keep a worker from the others: the figures that SECURITY.md states."""
+"""How long clients without a token can delay others: the figures that SECURITY.md states."""
 
 import re
 import signal
@@ -16,8 +16,7 @@ import sqlalchemy as sa
 
 from http_server.worker import LINGER
 from tests.support.client import Token
-from tests.support.serving import Server
-from tests.support.strangers import (
+from tests.support.raw_http import (
     BUNDLE,
     get,
     keep_asking,
@@ -27,6 +26,7 @@ from tests.support.strangers import (
     silent_readers,
     worker_memory,
 )
+from tests.support.serving import Server
 from tests.support.waiting import wait_until
 from todo_api.config import Config
 

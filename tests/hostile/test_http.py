@@ -4,19 +4,16 @@ import json
 import re
 import socket
 import struct
-import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from threading import Barrier, Event
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.support.client import Token
 from tests.support.serving import Server, ask
-from todo_api.config import MAX_BODY_BYTES, POOL_SIZE, Config
+from todo_api.config import MAX_BODY_BYTES, Config
 
 BODY = b'{"title": "x"}'
 HIDDEN = b"GET /api/hidden HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -226,57 +223,3 @@ def test_expect_100_continue_is_honoured(served: Server, signed: str) -> None:
         assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(BODY)
         assert connection.recv(65_536).startswith(b"HTTP/1.1 201 ")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no TCP_DEFER_ACCEPT")
-def test_silent_connections_hold_no_thread(served: Server) -> None:
-    with ExitStack() as held:
-        for _ in range(100):
-            silent = socket.create_connection(("127.0.0.1", served.port), timeout=30)
-            held.enter_context(silent)
-        connection = served.connect()
-        started = time.monotonic()
-        assert ask(connection, "GET", "/health", "")[0].status == 200
-        assert time.monotonic() - started < 4  # a thread waits 5 s for a connection
-        connection.close()
-
-
-def test_busy_connections_do_not_starve_other_clients(served: Server) -> None:
-    """Each busy client pipelines its requests, and there is one for each thread."""
-    request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-    others = 2 * POOL_SIZE
-    all_busy, stop = Barrier(others + 1, timeout=30), Event()
-
-    def keep_sending() -> None:
-        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
-            connection.sendall(request * 200)
-            connection.sendall(request * connection.recv(65_536).count(b"200 OK"))
-            all_busy.wait()
-            while not stop.is_set():
-                connection.sendall(request * connection.recv(65_536).count(b"200 OK"))
-
-    with ThreadPoolExecutor(others) as clients:
-        busy = [clients.submit(keep_sending) for _ in range(others)]
-        all_busy.wait()
-        try:
-            for _ in range(10):
-                client = served.connect()
-                assert ask(client, "GET", "/health", "")[0].status == 200
-                client.close()
-        finally:
-            stop.set()
-    for client_done in busy:
-        client_done.result()
-
-
-def test_half_closed_connections_do_not_block_a_worker(served: Server) -> None:
-    with ExitStack() as held:
-        for _ in range(30):
-            connection = socket.create_connection(("127.0.0.1", served.port), timeout=30)
-            held.enter_context(connection)
-            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        client = served.connect()
-        started = time.monotonic()
-        assert ask(client, "GET", "/health", "")[0].status == 200
-        assert time.monotonic() - started < 20  # gunicorn alone: 2 s for each, one by one
-        client.close()

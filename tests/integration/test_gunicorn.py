@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -14,6 +13,7 @@ import pytest
 from tests import ROOT, SECRET
 from tests.support.api import location, next_link
 from tests.support.client import Token
+from tests.support.raw_http import exchange, head
 from tests.support.serving import Server, ask, workers
 from tests.support.waiting import wait_until
 from todo_api.config import MAX_BODY_BYTES, Config
@@ -97,24 +97,6 @@ def test_toggle_works_without_a_content_length(served: Server, token: Token, use
     connection.close()
 
 
-def exchange(served: Server, request: bytes, *, cut: bool = False) -> tuple[int, str, bytes]:
-    """Send bytes and read until the end. Return the status code, the headers and the body."""
-    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
-        connection.sendall(request)
-        if cut:
-            connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while chunk := connection.recv(65_536):
-            received += chunk
-    head, _, body = received.partition(b"\r\n\r\n")
-    return int(head.split()[1]), head.decode(), body
-
-
-def head(token: str, *headers: str, line: str = "POST /api/tasks HTTP/1.1") -> bytes:
-    lines = (line, "Host: localhost", f"Authorization: Bearer {token}")
-    return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
-
-
 def test_chunked_body_is_rejected_and_the_connection_closed(
     served: Server, token: Token, user: str
 ) -> None:
@@ -136,41 +118,6 @@ def test_larger_body_is_rejected_and_the_connection_closed(
     status, headers, body = exchange(served, request)
     assert (status, json.loads(body)["error_type"]) == (413, "payload_too_large_error")
     assert "\r\nConnection: close" in headers
-
-
-@pytest.mark.parametrize(
-    ("length", "connection"), [(65_535, "keep-alive"), (65_536, "close"), (MAX_BODY_BYTES, "close")]
-)
-def test_connection_with_a_large_unread_body_is_announced_to_close(
-    served: Server, length: int, connection: str
-) -> None:
-    request = head("not-a-token", f"Content-Length: {length}") + b" " * length
-    request += b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    status, headers, body = exchange(served, request)
-    assert (status, body.count(b"HTTP/1.1 200")) == (401, connection == "keep-alive")
-    assert f"\r\nConnection: {connection}" in headers
-
-
-@pytest.mark.parametrize(
-    "fields", [["close"], ["TE, close"], ["Close , x"], ["keep-alive", "close"], ["close", "TE"]]
-)
-def test_connection_closes_when_the_client_asks_for_it(
-    served: Server, token: Token, user: str, fields: list[str]
-) -> None:
-    request = head(token(user), *(f"Connection: {field}" for field in fields))
-    _, headers, body = exchange(served, request + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert "\r\nConnection: close" in headers
-    assert b"HTTP/1.1" not in body
-
-
-def test_unread_body_is_not_parsed_as_a_request(served: Server) -> None:
-    smuggled = b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n"
-    request = head("not-a-token", f"Content-Length: {len(smuggled)}") + smuggled
-    request += b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    status, _, body = exchange(served, request)
-    assert status == 401
-    assert body.count(b"HTTP/1.1 ") == 1
-    assert body.endswith(b'{"status":"ok"}')
 
 
 @pytest.mark.parametrize(

@@ -186,5 +186,5 @@ def test_each_table_has_a_user_or_a_reason_to_have_none() -> None:
     unowned = metadata.tables.keys() - {*USER_TABLES} - NOT_OF_USERS
     assert not unowned, (
         f"add user_id to {unowned} in todo_api/database/models.py, so that the owner filter"
-        " and the erasure are tested, or add the table to NOT_OF_USERS of tests/integration/test_trash.py"
+        " and the erasure are tested, or add it to NOT_OF_USERS of tests/integration/test_trash.py"
     )

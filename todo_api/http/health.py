@@ -22,6 +22,9 @@ class Health(Schema):
     status = fields.String(required=True, validate=OneOf(("ok",)))
 
 
+STOPPING = "todo_api.stopping"
+"""A server sets this key of the WSGI environ to true when it serves its last requests."""
+
 blp = Blueprint(
     "Health",
     __name__,
@@ -50,7 +53,7 @@ def get_ready() -> dict[str, str]:
     200 while the database responds and has the tables and columns that this version needs. 503
     otherwise, or when this instance is shutting down.
     """
-    if current_request().environ.get("todo_api.stopping"):  # set by http_server/worker.py
+    if current_request().environ.get(STOPPING):
         raise unavailable("This instance is shutting down. Send requests to another one.")
     unusable = execute(UNUSABLE_COLUMNS).all()
     if unusable:

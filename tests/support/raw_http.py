@@ -1,4 +1,4 @@
-"""Clients without a token that misuse their connections, for the tests that time the others."""
+"""HTTP over plain sockets, for clients that send and read as no library does."""
 
 import socket
 import time
@@ -34,6 +34,24 @@ def open_socket(server: Server, receive_buffer: int = 0) -> socket.socket:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     connection.connect(("127.0.0.1", server.port))
     return connection
+
+
+def exchange(served: Server, request: bytes, *, cut: bool = False) -> tuple[int, str, bytes]:
+    """Send bytes and read until the end. Return the status code, the headers and the body."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+        connection.sendall(request)
+        if cut:
+            connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := connection.recv(65_536):
+            received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]), head.decode(), body
+
+
+def head(token: str, *headers: str, line: str = "POST /api/tasks HTTP/1.1") -> bytes:
+    lines = (line, "Host: localhost", f"Authorization: Bearer {token}")
+    return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
 
 
 @contextmanager

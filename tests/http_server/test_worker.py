@@ -1,4 +1,4 @@
-"""What `http_server.worker` uses of gunicorn's internals is still there, as it expects."""
+"""The server uses only what gunicorn still has, and does not depend on the application."""
 
 import inspect
 import subprocess
@@ -82,10 +82,17 @@ def test_gunicorn_still_does_what_the_worker_relies_on(part: Callable[..., Any],
     assert used in inspect.getsource(part)
 
 
-def test_worker_module_does_not_load_the_application() -> None:
+def test_server_does_not_load_the_application() -> None:
     """gunicorn's arbiter imports it; workers must load new code after SIGHUP."""
-    program = "import sys, http_server.worker; print('flask' in sys.modules)"
+    names = ", ".join(f"http_server.{file.stem}" for file in (ROOT / "http_server").glob("*.py"))
+    program = f"import sys, {names}; print({{'flask', 'todo_api'}} & set(sys.modules))"
     found = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    assert found.stdout == "False\n"
+    assert found.stdout == "set()\n"
+
+
+def test_application_does_not_know_the_server() -> None:
+    modules = {file.name: file.read_text() for file in ROOT.glob("todo_api/**/*.py")}
+    assert "health.py" in modules
+    assert [name for name, text in modules.items() if "http_server" in text] == []

@@ -1,4 +1,4 @@
-"""A slow client is given up; one that reads or sends steadily is not."""
+"""A slow client is disconnected. One that reads or sends steadily is not."""
 
 import socket
 import time
@@ -23,15 +23,15 @@ def pair() -> Iterator[tuple[ClientSocket, socket.socket]]:
         yield server, client
 
 
-def test_silent_reader_is_given_up(pair: tuple[ClientSocket, socket.socket]) -> None:
+def test_silent_reader_is_disconnected(pair: tuple[ClientSocket, socket.socket]) -> None:
     server, _ = pair
     server.seconds_to_take = 0.3
     with pytest.raises(TimeoutError, match="reads too slowly"):
         server.sendall(b"x" * 50_000_000)
-    assert server.gave_up()
+    assert server.is_too_slow()
 
 
-def test_silent_sender_is_given_up(pair: tuple[ClientSocket, socket.socket]) -> None:
+def test_silent_sender_is_disconnected(pair: tuple[ClientSocket, socket.socket]) -> None:
     server, _ = pair
     server.seconds_to_send = 0.2
     with pytest.raises(TimeoutError, match="sends too slowly"):
@@ -80,8 +80,6 @@ def test_socket_that_does_not_block_never_waits(pair: tuple[ClientSocket, socket
     server.setblocking(False)
     with pytest.raises(BlockingIOError):
         server.recv(10)
-    with pytest.raises(BlockingIOError):
-        server.sendall(b"x" * 50_000_000)
 
 
 def test_wait_ends_with_the_timeout_of_the_socket(
@@ -89,50 +87,6 @@ def test_wait_ends_with_the_timeout_of_the_socket(
 ) -> None:
     server, _ = pair
     server.settimeout(0.1)
-    assert server.gettimeout() == 0.1
-    with pytest.raises(TimeoutError, match="sends too slowly"):
+    with pytest.raises(TimeoutError, match="timed out"):
         server.recv(10)
     assert server.seconds_to_send > PATIENCE / 2
-
-
-def test_held_response_is_sent_in_one_piece(pair: tuple[ClientSocket, socket.socket]) -> None:
-    server, client = pair
-    client.setblocking(False)
-    server.hold()
-    server.sendall(b"headers ")
-    server.sendall(b"body")
-    with pytest.raises(BlockingIOError):
-        client.recv(100)
-    server.send_held()
-    client.setblocking(True)
-    assert client.recv(100) == b"headers body"
-
-
-def test_large_response_is_not_held(pair: tuple[ClientSocket, socket.socket]) -> None:
-    server, client = pair
-    server.hold()
-    with ThreadPoolExecutor(1) as threads:
-        receiving = threads.submit(client.recv, 200_000, socket.MSG_WAITALL)
-        server.sendall(b"headers ")
-        server.sendall(b"x" * 199_992)
-        assert receiving.result(10) == b"headers " + b"x" * 199_992
-
-
-def test_held_response_is_sent_before_a_wait(pair: tuple[ClientSocket, socket.socket]) -> None:
-    server, client = pair
-    server.hold()
-    with ThreadPoolExecutor(1) as threads:
-        server.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        receiving = threads.submit(server.recv, 10)
-        assert client.recv(100).startswith(b"HTTP/1.1 100 ")
-        client.sendall(b"body")
-        assert receiving.result(10) == b"body"
-
-
-def test_failed_response_is_not_sent(pair: tuple[ClientSocket, socket.socket]) -> None:
-    server, client = pair
-    server.hold()
-    server.sendall(b"half a response")
-    server.drop_held()
-    server.sendall(b"an error")
-    assert client.recv(100) == b"an error"
