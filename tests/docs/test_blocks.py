@@ -49,8 +49,8 @@ UPDATE = "UPDATE_DOCS" in os.environ
 MISSING = [tool for tool in ("curl", "jq", "patch") if shutil.which(tool) is None]
 INSTALLED = (Path(sys.prefix) / "installed").exists()
 pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"the documented commands need {MISSING}"),
-    pytest.mark.skipif(not INSTALLED, reason="make did not install the packages"),
+    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
+    pytest.mark.skipif(not INSTALLED, reason="run it with `make test`"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -200,6 +201,10 @@ def test_flask_run_ends_with_a_curl_line_that_works(tmp_path: Path, database_url
         url = sa.make_url(database_url)
         place = url.host or url.query["host"]
         assert f"  data   database {url.database} on {place}" in printed
+        shell = environ | {"FLASK_APP": "wsgi"}
+        (command,) = re.findall(r"^  token  (.+)$", printed, re.MULTILINE)
+        token = run(["sh", "-c", command], tmp_path, **shell)
+        assert token.stdout.count(".") == 2, token.stderr
         line = printed.strip().splitlines()[-1]
         assert line.startswith("curl ")
         created = subprocess.run(
