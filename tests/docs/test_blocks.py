@@ -6,7 +6,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from tests.docs.runner import (
     write_output,
 )
 from tests.support.postgres import NewDatabase
+from tests.support.programs import needs
 from todo_api import create_app
 from todo_api.cli import support_migrations
 from todo_api.config import Config
@@ -46,10 +46,9 @@ BESIDE_MAKE_RUN = (ROOT / "docs/api.md", ROOT / "docs/auth.md")
 """The pages for a terminal beside `make run`, where only .env has the secret."""
 LOG_FIELDS = set(first_code(rows(OPERATIONS_PAGE, "log field")))
 UPDATE = "UPDATE_DOCS" in os.environ
-MISSING = [tool for tool in ("curl", "jq", "patch") if shutil.which(tool) is None]
 INSTALLED = (Path(sys.prefix) / "installed").exists()
 pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
+    needs("curl", "jq", "openssl", "patch"),
     pytest.mark.skipif(not INSTALLED, reason="run it with `make test`"),
 ]
 

@@ -22,6 +22,7 @@ from tests.docs.runner import run_commands
 from tests.support.balancer import DEPLOY, HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.postgres import NewDatabase
+from tests.support.programs import needs
 from tests.support.serving import Endpoint, Server, answers, ask
 from tests.support.waiting import wait_until
 from todo_api import embedded
@@ -266,6 +267,7 @@ def as_superuser(*statements: str) -> str:
     return f'psql -X -q "$SUPERUSER_URL" --set=ON_ERROR_STOP=1 {options}'
 
 
+@needs("openssl")
 def test_commands_create_roles_that_serve_without_a_warning(roles: Callable[[str], str]) -> None:
     found = doctor_lines(roles(CREATE_ROLES))
     assert found["rights"].endswith("SELECT, INSERT, UPDATE, DELETE; the role owns nothing")
@@ -274,6 +276,7 @@ def test_commands_create_roles_that_serve_without_a_warning(roles: Callable[[str
     assert [line for line in found.values() if not line.startswith("ok ")] == []
 
 
+@needs("openssl")
 def test_commands_change_the_password_of_the_service(roles: Callable[[str], str]) -> None:
     """The second role may use the tables of later migrations too."""
     table = 'psql "$DATABASE_URL_UNPOOLED" --command="CREATE TABLE later ()"'

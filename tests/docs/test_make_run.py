@@ -5,6 +5,7 @@ from pathlib import Path
 from tests import ROOT
 from tests.docs.markdown import Block, Step, steps
 from tests.docs.runner import copy_checkout, run, served_by
+from tests.support.programs import needs
 
 README = ROOT / "README.md"
 LIST = """
@@ -13,6 +14,7 @@ curl -s http://localhost:8000/api/tasks -H "Authorization: Bearer $TOKEN"
 """
 
 
+@needs("curl")
 def test_make_run_keeps_its_tasks_and_stops_its_database(folder: Path) -> None:
     checkout = copy_checkout(folder)
     running = checkout / "instance/postgres/data/postmaster.pid"

@@ -17,6 +17,7 @@ from flask import Flask
 
 from tests import ROOT, SECRET
 from tests.support.postgres import NewDatabase
+from tests.support.programs import needs
 from tests.support.roles import role_with
 from tests.support.serving import GUNICORN, Server, free_port
 from tests.support.waiting import wait_until
@@ -184,6 +185,7 @@ def test_other_commands_fail_on_a_newer_database(tmp_path: Path, newer: str, com
     )
 
 
+@needs("curl")
 def test_flask_run_ends_with_a_curl_line_that_works(tmp_path: Path, database_url: str) -> None:
     port = free_port()
     log = tmp_path / "log"
