@@ -56,8 +56,8 @@ def install_with_uv(python: Path, pin: str, requirements: Path) -> bool:
         file.flush()
         try:
             install_with_pip(python, Path(file.name), 1)
-            options: Command = ["--python", python, "--require-hashes", "-r", requirements]
-            run([uv, "pip", "install", *options], uv_settings(python))
+            options: Command = ["--compile-bytecode", "--require-hashes", "-r", requirements]
+            run([uv, "pip", "install", "--python", python, *options], uv_settings(python))
         except Failed as error:
             print(f"pip installs them, because uv cannot: {last_line(str(error))}", flush=True)
             return False
@@ -101,12 +101,8 @@ def run(command: Command, environ: dict[str, str] | None = None, count: int = 0)
 def show_status(output: str, count: int) -> None:
     collected = len(re.findall(r"^Collecting ", output, re.MULTILINE))  # pip prints it for each
     number = f"{collected} of {count}: " if collected else ""
-    step = re.split(r" \(|: ", last_line(output))[0]
-    print(
-        f"{CLEAR}  {time.monotonic() - START:.0f} s  {number}{step[:40] or 'starting'}",
-        end=END,
-        flush=True,
-    )
+    step = re.split(r" \(|: ", last_line(output) or "preparing the environment")[0][:40]
+    print(f"{CLEAR}  {time.monotonic() - START:.0f} s  {number}{step}", end=END, flush=True)
 
 
 def last_line(text: str) -> str:
