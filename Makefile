@@ -3,14 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DELETE_ON_ERROR:
 
+# What serves is a part of what the tests need.
+TO_SERVE := $(firstword $(wildcard .venv/installed) .venv/installed-run)
+
 help: ## List the commands.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: .venv/installed .env ## Serve the API on http://localhost:8000 with its own database.
+run: $(TO_SERVE) .env ## Serve the API on http://localhost:8000 with its own database.
 	@$(BIN)/flask db upgrade
 	@exec $(BIN)/flask run
 
-demo: .venv/installed .env ## Serve the API and the front end of examples/nextjs (http://localhost:3000).
+demo: $(TO_SERVE) .env ## Serve the API and the front end of examples/nextjs (http://localhost:3000).
 	@$(BIN)/python examples/nextjs/run.py demo
 
 test: .venv/installed ## Run the tests on their own PostgreSQL, or on TEST_DATABASE_URL. One file: pytest FILE.
@@ -75,30 +78,26 @@ openapi: .venv/installed .env ## Regenerate openapi.json.
 	@echo 'Next: cd examples/nextjs && npm ci && npm run types && npm run check'
 
 lint-openapi: .venv/installed ## Check openapi.json with Redocly and Spectral, if Node is installed.
-	@$(BIN)/pytest -n0 -rs tests/openapi
+	@$(BIN)/pytest -n0 tests/openapi
 
 lock: .venv/installed ## Update the pinned packages from pyproject.toml.
 	@$(LOCK) requirements.txt pyproject.toml
-	@$(LOCK) requirements-dev.txt pyproject.toml --extra dev
+	@$(LOCK) requirements-run.txt pyproject.toml --extra run
+	@$(LOCK) requirements-dev.txt pyproject.toml --extra run --extra dev
 	@$(LOCK) benchmarks/requirements.txt benchmarks/requirements.in
 
 # Without the extras, pip may choose a newer release of a pinned package, which has no hash.
 LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras \
 	--upgrade --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file
 
+.venv/installed-run: requirements-run.txt
 .venv/installed: requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required. Choose one: make PYTHON=python3.13")'
-	@echo 'installing the packages, which takes a minute or two'
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@touch $@
-
 # The service runs with the packages of production alone, the peers with theirs.
 benchmarks/service/.venv/installed: requirements.txt
 benchmarks/.venv/installed: benchmarks/requirements.txt
-benchmarks/service/.venv/installed benchmarks/.venv/installed:
-	@$(PYTHON) -m venv $(@D)
-	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+.venv/installed-run .venv/installed benchmarks/service/.venv/installed benchmarks/.venv/installed:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required. Choose one: make PYTHON=python3.13")'
+	@$(PYTHON) tools/install.py $(@D) $<
 	@touch $@
 
 .env:

@@ -21,6 +21,7 @@ from tests import ROOT, SECRET
 from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
     pytest_collection_modifyitems,
     pytest_runtest_makereport,
+    pytest_terminal_summary,
     pytest_xdist_auto_num_workers,
 )
 from tests.support.client import Client, MakeApp, MakeClient, Token

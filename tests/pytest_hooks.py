@@ -1,6 +1,7 @@
-"""How pytest runs and reports: short failures, no workers for one file, time limits."""
+"""How pytest runs and reports: short failures, what it skipped, no workers for one file, limits."""
 
 import os
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.longrepr = shorten(text)
     report.sections = [(title, shorten(written)) for title, written in report.sections]
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List why tests were skipped, such as a program that is not installed."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section(f"skipped tests: {len(skipped)}")
+        for reason, count in reasons.most_common():
+            terminalreporter.line(f"{count:4}  {reason}")
 
 
 def shorten(text: str) -> str:

@@ -30,6 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.node import install_packages, missing_node  # noqa: E402
 from tests.support.serving import GUNICORN, free_port  # noqa: E402
+from todo_api.commands import cli  # noqa: E402
 from todo_api.database import embedded  # noqa: E402
 from todo_api.database.url import EMBEDDED_FOLDER  # noqa: E402
 
@@ -56,12 +57,20 @@ Command = Sequence[str | Path]
 
 def demo() -> None:
     """Serve the app and the service until Ctrl-C, with the database and secret of `make run`."""
+    settings = {
+        "FRONTEND_PORT": "3000",
+        **dotenv_values(ROOT / ".flaskenv"),
+        **dotenv_values(ROOT / ".env"),
+        **os.environ,
+    }
+    ports = {name: str(settings[name]) for name in ("FLASK_RUN_PORT", "FRONTEND_PORT")}
+    for name, port in ports.items():
+        cli.check_port("127.0.0.1", int(port), name)
     if reason := missing_node():
         sys.exit(reason)
-    api_port = os.environ.get("FLASK_RUN_PORT", "8000")
-    page_port = os.environ.get("FRONTEND_PORT", "3000")
+    api_port, page_port = ports.values()
     page, api = f"http://localhost:{page_port}", f"http://localhost:{api_port}"
-    secret = str(dotenv_values(ROOT / ".env")["BETTER_AUTH_SECRET"])
+    secret = str(settings["BETTER_AUTH_SECRET"])
     database = embedded.start(EMBEDDED_FOLDER)
     service = os.environ | {"BETTER_AUTH_SECRET": secret, "FRONTEND_URL": page}
     service |= {"DATABASE_URL": database, "DATABASE_URL_UNPOOLED": "", "FLASK_RUN_PORT": api_port}

@@ -6,7 +6,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from tests.docs.runner import (
     write_output,
 )
 from tests.support.postgres import NewDatabase
+from tests.support.programs import needs
 from todo_api import create_app
 from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
@@ -52,11 +52,10 @@ curl -s http://localhost:8000/api/tasks -H "Authorization: Bearer $TOKEN"
 """
 LOG_FIELDS = set(first_code(rows(OPERATIONS_PAGE, "log field")))
 UPDATE = "UPDATE_DOCS" in os.environ
-MISSING = [tool for tool in ("curl", "jq") if shutil.which(tool) is None]
 INSTALLED = (Path(sys.prefix) / "installed").exists()
 pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"the documented commands need {MISSING}"),
-    pytest.mark.skipif(not INSTALLED, reason="make did not install the packages"),
+    needs("curl", "jq", "openssl"),
+    pytest.mark.skipif(not INSTALLED, reason="run it with `make test`"),
 ]
 
 

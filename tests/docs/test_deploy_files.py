@@ -24,11 +24,14 @@ from tests.support.balancer import DEPLOY, HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.complete import assert_complete
 from tests.support.postgres import NewDatabase
+from tests.support.programs import needs
 from tests.support.serving import Endpoint, Server, answers, ask
 from tests.support.waiting import wait_until
 from todo_api.config import POOL_SIZE, Config
 from todo_api.database import embedded
 
+needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+needs_haproxy = pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed")
 RELEASE = ["flask", "db", "upgrade"]
 SETTINGS = set(first_code(rows(ROOT / "docs/configuration.md", "variable")))
 # The keys of each platform's documentation that the files use.
@@ -139,8 +142,10 @@ def processes(name: str) -> int:
     return int(count)
 
 
-@pytest.mark.skipif(not (NGINX and HAPROXY), reason="nginx and haproxy are not installed")
-@pytest.mark.parametrize("proxy_class", [Nginx, Balancer])
+@pytest.mark.parametrize(
+    "proxy_class",
+    [pytest.param(Nginx, marks=needs_nginx), pytest.param(Balancer, marks=needs_haproxy)],
+)
 def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
     new_database: NewDatabase,
     folder: Path,
@@ -173,7 +178,7 @@ def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
             assert ask(connection, "GET", query, signed)[0].status == 400
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+@needs_nginx
 def test_nginx_behind_a_proxy_limits_each_client(config: Config, folder: Path) -> None:
     lines = ("set_real_ip_from 10.0.0.0/8", "real_ip_header", "real_ip_recursive")
     changes = {f"#{line}": line for line in lines} | {"10.0.0.0/8": "127.0.0.1"}
@@ -186,7 +191,7 @@ def test_nginx_behind_a_proxy_limits_each_client(config: Config, folder: Path) -
     assert statuses[-2:] == [429, 200]
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+@needs_nginx
 def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) -> None:
     errors = folder / "errors"
     with (
@@ -199,7 +204,7 @@ def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) 
     assert "private" not in errors.read_text()
 
 
-@pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed")
+@needs_haproxy
 def test_haproxy_limits_each_client(config: Config, folder: Path) -> None:
     by_header = {"track-sc0 src": "track-sc0 hdr_ip(x-forwarded-for,-1)"}
     with Server(folder / "log", config.database_url) as server, ExitStack() as stack:
@@ -266,6 +271,7 @@ def as_superuser(*statements: str) -> str:
     return f'psql -X -q "$SUPERUSER_URL" --set=ON_ERROR_STOP=1 {options}'
 
 
+@needs("openssl")
 def test_commands_create_roles_that_serve_without_a_warning(roles: Callable[[str], str]) -> None:
     found = doctor_lines(roles(CREATE_ROLES))
     assert found["rights"].endswith("SELECT, INSERT, UPDATE, DELETE; the role owns nothing")
@@ -274,6 +280,7 @@ def test_commands_create_roles_that_serve_without_a_warning(roles: Callable[[str
     assert [line for line in found.values() if not line.startswith("ok ")] == []
 
 
+@needs("openssl")
 def test_commands_change_the_password_of_the_service(roles: Callable[[str], str]) -> None:
     """The second role may use the tables of later migrations too."""
     table = 'psql "$DATABASE_URL_UNPOOLED" --command="CREATE TABLE later ()"'

@@ -2,11 +2,16 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import ROOT
+from tests.docs.runner import copy_checkout
+from tests.support.serving import free_port
 
 
 def test_help_of_the_benchmark_starts_nothing() -> None:
@@ -83,3 +88,23 @@ def test_openapi_says_that_the_types_of_the_example_follow(folder: Path) -> None
     ran = make("openapi", folder, "-o", ".env", f"BIN={folder}")
     next_commands = "cd examples/nextjs && npm ci && npm run types && npm run check"
     assert (ran.returncode, ran.stdout) == (0, f"Next: {next_commands}\n")
+
+
+@pytest.mark.parametrize("variable", ["FLASK_RUN_PORT", "FRONTEND_PORT"])
+def test_demo_names_the_variable_of_a_port_in_use(folder: Path, variable: str) -> None:
+    checkout = copy_checkout(folder)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        ports = {"FLASK_RUN_PORT": free_port(), "FRONTEND_PORT": free_port(), variable: taken}
+        lines = [f"{name}={port}\n" for name, port in ports.items()]
+        (checkout / ".env").write_text("".join(lines))
+        ran = subprocess.run(
+            [sys.executable, "examples/nextjs/run.py", "demo"],
+            cwd=checkout,
+            env={"PATH": "/nowhere"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    told = f"Port {taken} is in use. Set {variable} to another one.\n"
+    assert (ran.returncode, ran.stderr) == (1, told)

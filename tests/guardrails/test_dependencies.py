@@ -15,7 +15,8 @@ from tests import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = PROJECT["dependencies"]
-DEVELOPMENT = RUNTIME + PROJECT["optional-dependencies"]["dev"]
+DEVELOPMENT = sum(PROJECT["optional-dependencies"].values(), RUNTIME)
+OUR_PINS = ["requirements.txt", "requirements-run.txt", "requirements-dev.txt"]
 PEERS = (ROOT / "benchmarks/requirements.in").read_text().splitlines()
 OUR_OWN = {file.parent.name for file in ROOT.glob("*/*.py")}
 OUR_OWN |= {file.stem for file in ROOT.glob("*.py")}
@@ -55,7 +56,7 @@ def python_files(*patterns: str) -> list[Path]:
 
 
 SERVICE = python_files("*.py", "todo_api/**/*.py", "http_server/**/*.py", "migrations/**/*.py")
-TOOLS = python_files("tests/**/*.py", "benchmarks/*.py", "examples/*/*.py")
+TOOLS = python_files("tests/**/*.py", "benchmarks/*.py", "examples/*/*.py", "tools/*.py")
 PEER_FILES = python_files("benchmarks/peers/**/*.py")
 
 
@@ -63,7 +64,7 @@ PEER_FILES = python_files("benchmarks/peers/**/*.py")
     ("files", "requirements", "place"),
     [
         (SERVICE, RUNTIME, "dependencies of pyproject.toml"),
-        (TOOLS, DEVELOPMENT, "the dev dependencies of pyproject.toml"),
+        (TOOLS, DEVELOPMENT, "the optional dependencies of pyproject.toml"),
         (PEER_FILES, PEERS, "benchmarks/requirements.in"),
     ],
     ids=["service", "tools", "peers"],
@@ -76,14 +77,20 @@ def test_imported_packages_are_named(
     assert not missing, f"add to {place}, then run make lock: {'; '.join(missing)}"
 
 
-@pytest.mark.parametrize(
-    "file", ["requirements.txt", "requirements-dev.txt", "benchmarks/requirements.txt"]
-)
+@pytest.mark.parametrize("file", [*OUR_PINS, "benchmarks/requirements.txt"])
 def test_pinned_packages_name_no_package_index(file: str) -> None:
     text = (ROOT / file).read_text()
     assert text.count("--hash=") > 20
     found = re.findall(r"^.*(?:://|--index|--extra-index|--find-links|-i ).*$", text, re.MULTILINE)
     assert not found, f"remove the package index from {file}: {found}"
+
+
+def test_packages_of_a_file_are_pinned_alike_in_the_next() -> None:
+    serving, running, developing = (
+        set(re.findall(r"^\S+==\S+", (ROOT / file).read_text(), re.MULTILINE)) for file in OUR_PINS
+    )
+    wrong = (serving - running) | (running - developing)
+    assert not wrong, f"run make lock: requirements files pin {sorted(wrong)} in other versions"
 
 
 @pytest.mark.parametrize("folder", ["examples/nextjs", "benchmarks/peers/fastify"])

@@ -26,6 +26,20 @@ def test_that_logs_and_compares_much():
     assert [{"title": str(n)} for n in range(300)] == []
 """
 
+SKIPPING = """
+import pytest
+
+
+@pytest.mark.skipif(True, reason="curl is not installed")
+@pytest.mark.parametrize("number", range(3))
+def test_with_curl(number):
+    pass
+
+
+def test_with_wrk():
+    pytest.skip("wrk is not installed")
+"""
+
 
 def run_pytest(*arguments: str, cwd: Path = ROOT, **environ: str) -> str:
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
@@ -62,6 +76,14 @@ def test_one_file_runs_without_workers() -> None:
     printed = run_pytest("tests/unit/test_config.py::test_that_has_gone")
     assert "test_that_has_gone" in printed
     assert "workers" not in printed
+
+
+def test_skipped_tests_are_listed_with_their_reasons(folder: Path) -> None:
+    checkout = folder / "todo"
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*NOT_NEW))
+    (checkout / "tests/unit/test_skipping.py").write_text(SKIPPING)
+    printed = run_pytest("tests/unit/test_skipping.py", "-n2", cwd=checkout)
+    assert "\n   3  curl is not installed\n   1  wrk is not installed\n" in printed
 
 
 @pytest.mark.parametrize(

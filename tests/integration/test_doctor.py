@@ -16,6 +16,7 @@ from flask import Flask
 from tests import ROOT, SECRET
 from tests.support.client import MakeApp
 from tests.support.pooler import PGBOUNCER, Pooler
+from tests.support.programs import needs
 from tests.support.roles import role_with
 from todo_api import create_app
 from todo_api.commands import doctor
@@ -237,6 +238,7 @@ def test_pooler_is_found(
 
 
 @needs_pgbouncer
+@needs("openssl")
 @pytest.mark.parametrize(
     ("host", "sslmode", "line"),
     [

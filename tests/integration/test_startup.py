@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from flask import Flask
 
 from tests import ROOT, SECRET
 from tests.support.postgres import NewDatabase
+from tests.support.programs import needs
 from tests.support.roles import role_with
 from tests.support.serving import GUNICORN, Server, free_port
 from tests.support.waiting import wait_until
@@ -186,6 +188,7 @@ def test_other_commands_fail_on_a_newer_database(tmp_path: Path, newer: str, com
     )
 
 
+@needs("curl")
 def test_flask_run_ends_with_a_curl_line_that_works(tmp_path: Path, database_url: str) -> None:
     port = free_port()
     log = tmp_path / "log"
@@ -203,6 +206,10 @@ def test_flask_run_ends_with_a_curl_line_that_works(tmp_path: Path, database_url
         url = sa.make_url(database_url)
         place = url.host or url.query["host"]
         assert f"  data   database {url.database} on {place}" in printed
+        shell = environ | {"FLASK_APP": "wsgi"}
+        (command,) = re.findall(r"^  token  (.+)$", printed, re.MULTILINE)
+        token = run(["sh", "-c", command], tmp_path, **shell)
+        assert token.stdout.count(".") == 2, token.stderr
         line = printed.strip().splitlines()[-1]
         assert line.startswith("curl ")
         created = subprocess.run(

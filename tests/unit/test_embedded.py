@@ -68,7 +68,7 @@ def test_failure_shows_the_output_of_the_program(folder: Path) -> None:
 
 def test_missing_wheel_names_the_requirements_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(RuntimeError, match=r"requirements-dev\.txt"):
+    with pytest.raises(RuntimeError, match=r"requirements-run\.txt"):
         embedded.find_programs()
 
 

@@ -83,17 +83,17 @@ def support_migrations(app: Flask) -> Flask:
     return app
 
 
-def check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int, variable: str = "FLASK_RUN_PORT") -> None:
     """Exit with one line if another program listens on the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
     except OverflowError:
-        click.echo(f"Port {port} does not exist. Set FLASK_RUN_PORT to 1 to 65535.", err=True)
+        click.echo(f"Port {port} does not exist. Set {variable} to 1 to 65535.", err=True)
         sys.exit(1)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            click.echo(f"Port {port} is in use. Set FLASK_RUN_PORT to another one.", err=True)
+            click.echo(f"Port {port} is in use. Set {variable} to another one.", err=True)
             sys.exit(1)
 
 
@@ -106,13 +106,18 @@ def greet(app: Flask, address: str) -> None:
             record.msg = GREETING.format(
                 press=record.msg,
                 address=address,
-                program=sys.argv[0],
+                program=program(),
                 token=sign_token("demo", 60, config),
                 place=describe_database(config.database_url),
             )
         return True
 
     logging.getLogger("werkzeug").addFilter(add_greeting)
+
+
+def program() -> str:
+    """Return how a shell runs `flask` as this process does."""
+    return f"{sys.executable} -m flask" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
 
 
 @click.command()

