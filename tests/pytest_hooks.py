@@ -56,10 +56,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def shorten(text: str) -> str:
     """Return the first and last lines of a text, and from its middle what the error says."""
     lines = text.splitlines(keepends=True)
-    half = MAX_LINES // 2
-    middle = lines[half:-half]
     if len(lines) <= MAX_LINES:
         return text
-    error = [line for line in middle if line.startswith("E ")][:ERROR_LINES]
-    left_out = f"... {len(middle) - len(error)} lines left out ...\n"
-    return "".join([*lines[:half], left_out, *error, *lines[-half:]])
+    half = MAX_LINES // 2
+    middle = slice(half - ERROR_LINES, -half)
+    error = [line for line in lines[middle] if line.startswith("E ")][:ERROR_LINES]
+    left_out = f"... {len(lines[middle]) - len(error)} lines left out ...\n"
+    lines[middle] = [left_out, *error]
+    return "".join(lines)
