@@ -27,10 +27,12 @@ from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.log import Lines
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
-from todo_api import create_app, db, embedded
+from todo_api import create_app, db, embedded, logs
 from todo_api.cli import support_migrations
 from todo_api.config import Config
 from todo_api.logs import JsonFormatter
+
+logs.set_up("INFO")  # a failed test prints the log as the service writes it
 
 
 @pytest.fixture(scope="session")
@@ -129,10 +131,8 @@ def lines() -> Iterator[Lines]:
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("todo_api")
     logger.addHandler(handler)
-    logger.setLevel("INFO")
     yield stream
     logger.removeHandler(handler)
-    logger.setLevel("NOTSET")
 
 
 @pytest.fixture
