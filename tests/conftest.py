@@ -29,12 +29,14 @@ from tests.support.log import Lines
 from tests.support.owner import FILTER_ADVICE, unfiltered
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
-from todo_api import create_app
+from todo_api import create_app, logs
 from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 from todo_api.database import embedded
 from todo_api.database.url import resolve_url
 from todo_api.logs import JsonFormatter
+
+logs.set_up("INFO")  # a failed test prints the log as the service writes it
 
 
 @pytest.fixture(scope="session")
@@ -154,10 +156,8 @@ def lines() -> Iterator[Lines]:
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("todo_api")
     logger.addHandler(handler)
-    logger.setLevel("INFO")
     yield stream
     logger.removeHandler(handler)
-    logger.setLevel("NOTSET")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ SOURCES = [
     path.read_text()
     for pattern in (
         "*.py",
-        "todo_api/*.py",
+        "todo_api/**/*.py",
         "http_server/*.py",
         "tests/**/*.py",
         "examples/nextjs/*.py",

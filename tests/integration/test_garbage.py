@@ -1,7 +1,6 @@
 """An error leaves no reference cycle behind: it would keep the request until garbage collection."""
 
 import gc
-import logging
 import weakref
 from dataclasses import replace
 from typing import Any
@@ -48,10 +47,8 @@ def test_request_is_freed_at_once(
 
 
 def test_request_without_a_database_is_freed_at_once(
-    config: Config, token: Token, user: str, monkeypatch: pytest.MonkeyPatch
+    config: Config, token: Token, user: str
 ) -> None:
-    # pytest keeps the records of the log, and a record keeps the traceback.
-    monkeypatch.setattr(logging.getLogger("todo_api"), "propagate", False)
     app = create_app(replace(config, database_url="postgresql://u:p@127.0.0.1:1/db"))
     headers = {"Authorization": f"Bearer {token(user)}"}
     assert kept_by(app, {"path": "/api/tasks", "headers": headers}) == (503, None)

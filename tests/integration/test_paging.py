@@ -126,6 +126,14 @@ def test_invalid_parameter_is_named_in_the_error(
     )
 
 
+def test_cursor_of_an_earlier_release_is_valid(client: Client) -> None:
+    for title in ("a", "ö"):
+        client.post("/api/tasks", json={"title": title})
+    after_e_acute = "WyJ0aXRsZSIsIsOpIiw5XQ.bZldg8HSOZTNGCqwa8IPe8viwLA"
+    page = client.get(f"/api/tasks?sort=title&cursor={after_e_acute}")
+    assert [task["title"] for task in page.json] == ["ö"]
+
+
 def cursor_of(client: Client, query: str) -> str:
     for _ in range(2):
         client.post("/api/tasks", json={"title": "x"})
