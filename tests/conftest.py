@@ -27,6 +27,7 @@ from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.log import Lines
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
+from tests.support.processes import pytest_configure  # noqa: F401 -- a hook too
 from todo_api import create_app, db, embedded
 from todo_api.cli import support_migrations
 from todo_api.config import Config

@@ -9,7 +9,7 @@ import pytest
 MAX_LINES = 40
 """Lines that are shown of a failure, and of each part of what it wrote."""
 SLOW_FOLDERS = {"docs", "faults", "fuzz", "image", "openapi"}
-SLOW_TIMEOUT = 300  # seconds
+SLOW_TIMEOUT = 900  # seconds
 
 
 @pytest.hookimpl(optionalhook=True)

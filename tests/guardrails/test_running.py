@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests import NOT_NEW, ROOT
 from tests.pytest_hooks import pytest_xdist_auto_num_workers
+from tests.support.processes import run
 
 MANY = 2 * (os.cpu_count() or 1)
 
@@ -27,41 +27,29 @@ def test_that_logs_and_compares_much():
 """
 
 
-def run_pytest(*arguments: str, cwd: Path = ROOT, **environ: str) -> str:
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=cwd,
-        env=inherited | environ,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    return ran.stdout + ran.stderr
-
-
-def test_failure_prints_tens_of_lines(folder: Path) -> None:
+def test_failure_of_one_file_prints_tens_of_lines_and_starts_no_workers(folder: Path) -> None:
     """In CI too, where pytest prints the whole of a comparison."""
     checkout = folder / "todo"
     shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*NOT_NEW))
     file = checkout / "tests/unit/test_failing.py"
     file.write_text(FAILING)
-    printed = run_pytest(str(file), cwd=checkout, CI="true")
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
+    ran = run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/test_failing.py"],
+        cwd=checkout,
+        env=inherited | {"CI": "true"},
+    )
+    printed = ran.stdout + ran.stderr
     assert "lines left out" in printed
     assert '"route":"/health"' in printed
     assert "Captured log" not in printed
     assert len(printed.splitlines()) < 150
-
-
-def test_no_test_runs_for_more_than_a_minute_by_default(pytestconfig: pytest.Config) -> None:
-    assert pytestconfig.pluginmanager.hasplugin("timeout")
-    assert pytestconfig.getini("timeout") == "60"
-
-
-def test_one_file_runs_without_workers() -> None:
-    printed = run_pytest("tests/unit/test_config.py::test_that_has_gone")
-    assert "test_that_has_gone" in printed
     assert "workers" not in printed
+
+
+def test_no_test_runs_for_ever_by_default(pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.pluginmanager.hasplugin("timeout")
+    assert pytestconfig.getini("timeout") == "300"
 
 
 @pytest.mark.parametrize(

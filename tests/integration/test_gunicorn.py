@@ -15,7 +15,7 @@ from tests import ROOT, SECRET
 from tests.support.api import next_link
 from tests.support.client import Token
 from tests.support.serving import Server, ask, workers
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT, wait_until
 from todo_api.config import MAX_BODY_BYTES, Config
 
 
@@ -99,7 +99,7 @@ def test_toggle_works_without_a_content_length(served: Server, token: Token, use
 
 def exchange(served: Server, request: bytes, *, cut: bool = False) -> tuple[int, str, bytes]:
     """Send bytes and read until the end. Return the status code, the headers and the body."""
-    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT) as connection:
         connection.sendall(request)
         if cut:
             connection.shutdown(socket.SHUT_WR)

@@ -3,7 +3,6 @@
 import errno
 import socket
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +14,8 @@ from sqlalchemy import make_url
 
 from tests import ROOT
 from tests.support.client import Client, MakeApp
-from tests.support.waiting import wait_until
+from tests.support.processes import run
+from tests.support.waiting import LIMIT, wait_until
 from tests.support.wire import Proxy
 from todo_api import dialect, watchdog
 from todo_api.config import Config
@@ -114,13 +114,7 @@ def test_watchdog_works_without_a_free_descriptor(config: Config) -> None:
     with Proxy(config.database_url) as proxy:
         proxy.asking.clear()
         url = proxy.url.replace("+psycopg2", "")
-        done = subprocess.run(
-            [sys.executable, "-c", EXHAUSTED, url],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=20,
-        )
+        done = run([sys.executable, "-c", EXHAUSTED, url], cwd=ROOT)
     assert done.stdout == "ended\n", done.stderr
 
 
@@ -132,7 +126,7 @@ def test_failed_socket_shutdown_is_retried(
     with ours, peer:
         connection = Interrupted(ours)
         watchdog.expect_response(connection, -1)
-        peer.settimeout(5)
+        peer.settimeout(LIMIT)
         assert peer.recv(1) == b""
         assert connection.attempts == 2
     wait_until(lambda: not watchdog.deadlines, "the connection is still watched")

@@ -1,11 +1,11 @@
 """What gunicorn.conf.py does to the process of a worker."""
 
-import subprocess
 import sys
 
 import pytest
 
 from tests import ROOT
+from tests.support.processes import run
 
 LOADED = """
 import gc, runpy, sys
@@ -42,7 +42,5 @@ assert not [name for name in sys.modules if name.startswith("todo_api")]
     ],
 )
 def test_process_of_a_worker_is_set_up(steps: str) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", LOADED + steps], cwd=ROOT, capture_output=True, text=True
-    )
+    ran = run([sys.executable, "-c", LOADED + steps], cwd=ROOT)
     assert ran.returncode == 0, ran.stderr

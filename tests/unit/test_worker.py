@@ -1,7 +1,6 @@
 """What `http_server.worker` uses of gunicorn's internals is still there, as it expects."""
 
 import inspect
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from tests import ROOT
+from tests.support.processes import run
 
 
 def test_gunicorn_is_the_version_that_the_worker_was_checked_on() -> None:
@@ -85,7 +85,5 @@ def test_gunicorn_still_does_what_the_worker_relies_on(part: Callable[..., Any],
 def test_worker_module_does_not_load_the_application() -> None:
     """gunicorn's arbiter imports it; workers must load new code after SIGHUP."""
     program = "import sys, http_server.worker; print('flask' in sys.modules)"
-    found = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    found = run([sys.executable, "-c", program], cwd=ROOT)
     assert found.stdout == "False\n"

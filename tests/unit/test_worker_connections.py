@@ -13,6 +13,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from http_server.client_socket import ClientSocket
 from http_server.worker import Connection, JsonLogger, Worker
+from tests.support.waiting import LIMIT
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_response_that_fails_halfway_is_dropped(
 
     monkeypatch.setattr(ThreadWorker, "handle_request", fail)
     ours, theirs = socket.socketpair()
-    theirs.settimeout(5)
+    theirs.settimeout(LIMIT)
     with ClientSocket(fileno=ours.detach()) as served, theirs:
         with pytest.raises(RuntimeError):
             worker.handle_request(None, Connection(None, served, None, None))
