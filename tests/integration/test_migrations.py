@@ -83,17 +83,6 @@ def test_rows_and_code_of_revision_0001_survive_the_upgrade(empty: Flask) -> Non
         assert len(connection.exec_driver_sql(STATEMENTS_0001[-1]).all()) == 2
 
 
-@pytest.fixture
-def hasty(folder: Path) -> str:
-    """The migrations, which wait for a lock for half a second only."""
-    hasty = folder / "hasty"
-    shutil.copytree(ROOT / "migrations", hasty, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (hasty / "env.py").read_text()
-    assert text.count('LOCK_TIMEOUT = "5s"') == 1
-    (hasty / "env.py").write_text(text.replace('LOCK_TIMEOUT = "5s"', 'LOCK_TIMEOUT = "500ms"'))
-    return str(hasty)
-
-
 LONG_WAIT = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 AND query LIKE 'CREATE INDEX CONCURRENTLY%%' AND clock_timestamp() - query_start > '1 second'
