@@ -123,7 +123,7 @@ def test_interrupted_first_start_is_repaired(folder: Path, use: Use) -> None:
         while not list(folder.glob("data*/PG_VERSION")):  # without a pause, to kill it early
             assert killed.poll() is None, "initdb does not start"
         killed.kill()
-    user = use(folder)
+        user = use(folder)  # beside the initdb of the killed process
     assert is_up(user.url)
     user.end()
 

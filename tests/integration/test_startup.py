@@ -106,8 +106,8 @@ def test_upgrade_needs_only_the_url_that_it_uses(
     with new_database() as url:
         ran = run([*FLASK, "wsgi", "db", "upgrade"], tmp_path, **BAD | {name: plain(url)})
         assert ran.returncode == 0, ran.stderr
-        shown = run([*FLASK, "wsgi", "db", "current"], tmp_path, **{name: plain(url)})
-    assert "(head)" in shown.stdout
+        with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
+            assert sa.inspect(connection).has_table("tasks")
 
 
 def plain(url: str) -> str:
