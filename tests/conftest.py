@@ -29,6 +29,7 @@ from tests.support.log import Lines
 from tests.support.owner import FILTER_ADVICE, unfiltered
 from tests.support.pooler import Pooler
 from tests.support.postgres import FAST, NewDatabase, reachable_folder
+from tests.support.processes import pytest_configure  # noqa: F401 -- a hook too
 from todo_api import create_app, logs
 from todo_api.commands.cli import support_migrations
 from todo_api.config import Config

@@ -12,7 +12,7 @@ MAX_LINES = 40
 ERROR_LINES = 5
 """Lines that are shown of the error in the middle of a failure."""
 SLOW_FOLDERS = {"docs", "faults", "fuzz", "image", "openapi"}
-SLOW_TIMEOUT = 300  # seconds
+SLOW_TIMEOUT = 900  # seconds
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,8 +16,9 @@ from typing import Any
 
 from tests import NOT_NEW, ROOT, SECRET
 from tests.docs.markdown import Block, Step
+from tests.support import processes
 from tests.support.serving import Endpoint, Server, answers, free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT, wait_until
 from todo_api.database import embedded
 
 PORT = 8000  # in the documentation
@@ -66,27 +67,25 @@ def served_by(block: Block, checkout: Path) -> Iterator[tuple[int, Environment]]
     endpoint = Endpoint(free_port())
     log = checkout / "service.log"
     environ = {"FLASK_RUN_PORT": str(endpoint.port)}
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            ["bash", "-euc", block.text],
-            cwd=checkout,
-            env=clean_environment(checkout) | environ,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    options = {"cwd": checkout, "env": clean_environment(checkout) | environ}
 
     def is_ready() -> bool:
         assert process.poll() is None, f"{block} ended:\n{log.read_text()}"
         return answers(endpoint)
 
-    try:
-        wait_until(is_ready, f"{block} does not serve", seconds=60)
-        yield endpoint.port, environ
-    finally:
-        with suppress(ProcessLookupError):  # it may have ended by itself
-            os.killpg(process.pid, signal.SIGINT)
-        process.wait(30)
+    with (
+        log.open("w") as output,
+        processes.running(
+            ["bash", "-euc", block.text], stdout=output, stderr=output, **options
+        ) as process,
+    ):
+        try:
+            wait_until(is_ready, f"{block} does not serve")
+            yield endpoint.port, environ
+        finally:
+            with suppress(ProcessLookupError):  # it may have ended by itself
+                os.killpg(process.pid, signal.SIGINT)
+            process.wait(LIMIT)
 
 
 def clean_environment(checkout: Path) -> Environment:
@@ -102,15 +101,12 @@ def run(steps: list[Step], checkout: Path, port: int, environ: Environment) -> l
     script.write_text(
         re.sub(rf"(?<=localhost:){PORT}\b", str(port), "".join(["set -eu\n", *lines]))
     )
-    ran = subprocess.run(
+    ran = processes.run(
         ["bash", script],
         cwd=checkout,
         env=clean_environment(checkout) | environ,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
     )
     *printed, rest = as_documented(ran.stdout, checkout, port).split(SEPARATOR)
     if len(printed) < len(steps):

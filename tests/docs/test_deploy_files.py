@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from tests.support.balancer import DEPLOY, HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.complete import assert_complete
 from tests.support.postgres import NewDatabase
+from tests.support.processes import run
 from tests.support.programs import needs
 from tests.support.serving import Endpoint, Server, answers, ask
 from tests.support.waiting import wait_until
@@ -162,7 +162,8 @@ def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
             str(Path(sys.executable).with_name("flask")),
             *services["migrate"]["command"][1:],
         ]
-        subprocess.run(command, cwd=ROOT, env=release, check=True, capture_output=True)
+        migrated = run(command, cwd=ROOT, env=release)
+        assert migrated.returncode == 0, migrated.stderr
         with Server(folder / "log", url, WEB_CONCURRENCY="2") as server, ExitStack() as stack:
             wait_until(lambda: answers(server), "the service does not answer")
             proxy = stack.enter_context(proxy_class(folder, [server.port]))
@@ -182,7 +183,7 @@ def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
 def test_nginx_behind_a_proxy_limits_each_client(config: Config, folder: Path) -> None:
     lines = ("set_real_ip_from 10.0.0.0/8", "real_ip_header", "real_ip_recursive")
     changes = {f"#{line}": line for line in lines} | {"10.0.0.0/8": "127.0.0.1"}
-    changes |= {"burst=100": "burst=5", "rate=50r/s": "rate=1r/s"}
+    changes |= {"burst=100": "burst=5", "rate=50r/s": "rate=1r/m"}
     with (
         Server(folder / "log", config.database_url) as server,
         Nginx(folder, [server.port], changes) as proxy,

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
@@ -27,7 +27,7 @@ from tests.support.raw_http import (
     worker_memory,
 )
 from tests.support.serving import Server
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT, wait_until
 from todo_api.config import Config
 
 LARGEST = [f"X-{n}: {'x' * 8_000}" for n in range(60)]
@@ -69,10 +69,11 @@ def request_of(request: pytest.FixtureRequest, signed: str) -> bytes:
 def test_silent_readers_are_given_up(
     served: Server, request_of: bytes, clients: int, most: int
 ) -> None:
+    usual = seconds_of_health(served)
     with silent_readers(served, clients, request_of):
         seconds = seconds_of_health(served)
     print(f"{clients} silent: {seconds:.1f} s")  # noqa: T201 the figure
-    assert seconds < most
+    assert seconds < most + 20 * usual
 
 
 def test_slow_but_steady_reader_gets_its_page_beside_silent_ones(
@@ -81,7 +82,7 @@ def test_slow_but_steady_reader_gets_its_page_beside_silent_ones(
     page = get("/api/tasks?limit=30", f"Authorization: Bearer {signed}", "Connection: close")
     with open_socket(served, 4096) as connection, silent_readers(served, 24, request_of):
         connection.sendall(page)
-        connection.settimeout(60)
+        connection.settimeout(LIMIT)
         assert read_slowly(connection, 10_000_000, READER) > 300_000
 
 
@@ -114,17 +115,19 @@ def test_slow_but_steady_reader_of_a_large_page_is_not_given_up(
 def test_clients_that_keep_their_end_open_hold_up_nobody(
     served: Server, request_: bytes, rate: int
 ) -> None:
+    usual = seconds_of_health(served)
     with keep_asking(served, request_, rate):
         slowest = 0.0
         for _ in range(16):
             slowest = max(slowest, seconds_of_health(served))
             time.sleep(0.5)
     print(f"{rate} a second: {slowest:.2f} s")  # noqa: T201 the figure
-    assert slowest < LINGER  # what waiting for a single one of them would take
+    assert slowest < LINGER + 20 * usual  # what waiting for a single one of them would take
 
 
 def test_connections_that_never_send_anything_hold_up_nobody(served: Server) -> None:
     """The kernel gives them to the worker after half a minute: more than it may have open."""
+    usual = seconds_of_health(served)
     with ExitStack() as held:
         for _ in range(1100):
             held.enter_context(open_socket(served))
@@ -133,22 +136,21 @@ def test_connections_that_never_send_anything_hold_up_nobody(served: Server) -> 
             slowest = max(slowest, seconds_of_health(served))
             time.sleep(1)
     print(f"1100 silent: {slowest:.2f} s")  # noqa: T201 the figure
-    assert slowest < 2
+    assert slowest < 2 + 20 * usual
 
 
 def test_trickling_sender_is_given_up(served: Server) -> None:
-    started = time.monotonic()
     with open_socket(served) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nX: ")
         connection.settimeout(0.5)
-        while time.monotonic() - started < 20:
+
+        def is_closed() -> bool:
             connection.sendall(b"x")
-            try:
-                assert connection.recv(1) == b""
-                break
-            except TimeoutError:
-                pass
-    assert time.monotonic() - started < 15
+            with suppress(TimeoutError):
+                return connection.recv(1) == b""
+            return False
+
+        wait_until(is_closed, "it is not given up")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def growth(config: Config, folder: Path, request: bytes, status: int) -> float:
 @pytest.mark.parametrize("sent", [b"GET /health HTTP/1.1\r\nHo", POST_CUT_SHORT])
 def test_client_that_stops_sending_is_disconnected(served: Server, sent: bytes) -> None:
     with open_socket(served) as connection:
-        connection.settimeout(25)
+        connection.settimeout(LIMIT)
         connection.sendall(sent)
         while connection.recv(65_536):
             pass
@@ -214,7 +216,7 @@ def test_stopping_instance_answers_or_refuses_every_connection(
         def send_until_refused() -> int:
             for answered in count():
                 try:
-                    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+                    connection = HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
                     connection.request("GET", "/health", headers={"Connection": "close"})
                 except ConnectionRefusedError:
                     return answered
@@ -225,8 +227,8 @@ def test_stopping_instance_answers_or_refuses_every_connection(
             running = [clients.submit(send_until_refused) for _ in range(8)]
             wait_until(lambda: server.log.read_text().count("/health") > 50, "nothing is served")
             server.process.terminate()
-            assert all(client.result(60) for client in running)
-        assert server.process.wait(40) == 0
+            assert all(client.result(LIMIT) for client in running)
+        assert server.process.wait(LIMIT) == 0
 
 
 def test_instance_that_has_handed_over_its_socket_leaves_it_open(
@@ -242,8 +244,8 @@ def test_instance_that_has_handed_over_its_socket_leaves_it_open(
         )
         try:
             server.process.terminate()
-            assert server.process.wait(40) == 0
-            assert seconds_of_health(server) < 30
+            assert server.process.wait(LIMIT) == 0
+            seconds_of_health(server)  # the successor answers
         finally:
             successor.terminate()
-            successor.wait(40)
+            successor.wait(LIMIT)

@@ -4,16 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from select import select
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from tests import ROOT
-from tests.support.waiting import wait_until
+from tests.support.processes import Process, running
+from tests.support.waiting import LIMIT, wait_until
 from todo_api.database import embedded
 from todo_api.database.url import resolve_url
 
@@ -29,23 +30,32 @@ sys.stdin.read()
 class User:
     """A process that uses the server of a folder until `end` is called."""
 
-    def __init__(self, folder: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", USE, str(folder)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout
-        assert select([self.process.stdout], [], [], 30)[0], "the server does not start"
-        self.url = self.process.stdout.readline().strip()
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        assert process.stdout
+        self.url = process.stdout.readline().strip()
 
     def end(self, number: int | None = None) -> int:
         if number is not None:
             self.process.send_signal(number)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=LIMIT)
         return self.process.returncode
+
+
+Use = Callable[[Path], User]
+
+
+@pytest.fixture
+def use() -> Iterator[Use]:
+    """Start a process that uses the server of a folder."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with ExitStack() as stack:
+
+        def start(folder: Path) -> User:
+            command = [sys.executable, "-c", USE, folder]
+            return User(stack.enter_context(running(command, cwd=ROOT, **pipes)))
+
+        yield start
 
 
 def ask(url: str, statement: str) -> Any:
@@ -62,8 +72,8 @@ def is_up(url: str) -> bool:
         return False
 
 
-def test_server_is_shared_and_stops_with_its_last_user(folder: Path) -> None:
-    first, second = User(folder), User(folder)
+def test_server_is_shared_and_stops_with_its_last_user(folder: Path, use: Use) -> None:
+    first, second = use(folder), use(folder)
     assert first.url == second.url
     ask(first.url, "CREATE TABLE kept AS SELECT 42 AS answer")
     assert first.end() == 0
@@ -72,13 +82,13 @@ def test_server_is_shared_and_stops_with_its_last_user(folder: Path) -> None:
     assert not is_up(second.url)
     socket_folder = str(sa.make_url(second.url).query["host"])
     assert not Path(socket_folder).exists()
-    third = User(folder)
+    third = use(folder)
     assert ask(third.url, "SELECT answer FROM kept") == 42
     third.end()
 
 
-def test_each_folder_has_its_own_server(folder: Path) -> None:
-    one, other = User(folder / "one"), User(folder / "other")
+def test_each_folder_has_its_own_server(folder: Path, use: Use) -> None:
+    one, other = use(folder / "one"), use(folder / "other")
     assert one.url != other.url
     one.end()
     assert is_up(other.url)
@@ -86,43 +96,40 @@ def test_each_folder_has_its_own_server(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_signal_that_ends_the_process_stops_the_server(folder: Path, number: int) -> None:
-    user = User(folder)
+def test_signal_that_ends_the_process_stops_the_server(folder: Path, use: Use, number: int) -> None:
+    user = use(folder)
     user.end(number)
     assert not is_up(user.url)
 
 
-def test_killed_process_does_not_keep_the_server(folder: Path) -> None:
-    killed = User(folder)
+def test_killed_process_does_not_keep_the_server(folder: Path, use: Use) -> None:
+    killed = use(folder)
     killed.end(signal.SIGKILL)
     assert is_up(killed.url)
-    later = User(folder)
+    later = use(folder)
     assert later.url == killed.url
     later.end()
     assert not is_up(later.url)
 
 
-def test_folder_with_a_long_path_works(folder: Path) -> None:
-    long = User(folder / ("deep" * 30))
+def test_folder_with_a_long_path_works(folder: Path, use: Use) -> None:
+    long = use(folder / ("deep" * 30))
     assert is_up(long.url)
     long.end()
 
 
-def test_interrupted_first_start_is_repaired(folder: Path) -> None:
-    killed = subprocess.Popen([sys.executable, "-c", USE, str(folder)], cwd=ROOT)
-    deadline = time.monotonic() + 20
-    while not list(folder.glob("data*/PG_VERSION")):  # without a pause, to kill it early
-        assert killed.poll() is None
-        assert time.monotonic() < deadline, "initdb does not start"
-    killed.kill()
-    killed.wait(10)
-    user = User(folder)
+def test_interrupted_first_start_is_repaired(folder: Path, use: Use) -> None:
+    with running([sys.executable, "-c", USE, folder], cwd=ROOT) as killed:
+        while not list(folder.glob("data*/PG_VERSION")):  # without a pause, to kill it early
+            assert killed.poll() is None, "initdb does not start"
+        killed.kill()
+        user = use(folder)  # beside the initdb of the killed process
     assert is_up(user.url)
     user.end()
 
 
-def test_process_ends_cleanly_after_the_server_died(folder: Path) -> None:
-    user = User(folder)
+def test_process_ends_cleanly_after_the_server_died(folder: Path, use: Use) -> None:
+    user = use(folder)
     pid = int((folder / "data/postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
     programs = embedded.find_programs()

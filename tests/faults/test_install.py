@@ -9,10 +9,9 @@ import pytest
 
 from tests import ROOT, SECRET
 from tests.support.postgres import Cluster
+from tests.support.processes import running
 from tests.support.serving import Endpoint, answers
 from tests.support.waiting import wait_until
-
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +65,7 @@ def test_installed_package_migrates_and_serves(
     endpoint = Endpoint()
     configured = ["--config", "python:http_server.gunicorn_conf"]
     bound = ["--bind", f"127.0.0.1:{endpoint.port}"]
-    gunicorn = subprocess.Popen(
-        [str(installed / "gunicorn"), *configured, *bound], cwd=tmp_path, env=environ
-    )
-    try:
+    command = [str(installed / "gunicorn"), *configured, *bound]
+    with running(command, cwd=tmp_path, env=environ) as gunicorn:
         wait_until(lambda: answers(endpoint), "the installed package does not serve")
-    finally:
-        endpoint.stop(gunicorn)
     assert gunicorn.returncode == 0

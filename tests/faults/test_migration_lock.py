@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ import sqlalchemy as sa
 
 from tests import ROOT, SECRET
 from tests.support.pooler import PGBOUNCER, Pooler
+from tests.support.processes import Process, running
+from tests.support.waiting import LIMIT, wait_until
 from todo_api.database.models import tasks
 
 NEXT = """
@@ -28,7 +29,7 @@ down_revision = "{last}"
 
 
 def upgrade():
-    op.execute("SELECT pg_sleep(1)")
+    op.execute("SELECT pg_sleep(2)")
     with op.get_context().autocommit_block():
         op.create_index("ix_title", "tasks", ["title"], postgresql_concurrently=True)
     op.execute("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout")
@@ -44,6 +45,10 @@ RUNNING = (
     "SELECT ltrim(query, E'\\n') FROM pg_stat_activity"
     " WHERE state = 'active' AND datname = current_database()"
 )
+LONG_IDLE = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND state = 'idle in transaction' AND clock_timestamp() - state_change > '600 ms'"
+)
 LOCK = "SELECT pg_advisory_lock(7305460911)"
 SIZE = 6  # connections of the pooler, of which a migration takes two
 
@@ -58,6 +63,7 @@ class Database:
     """An empty database, and the URLs that lead to it."""
 
     urls: dict[str, str]
+    stack: ExitStack
     migrations: Path = ROOT / "migrations"
 
     def __post_init__(self) -> None:
@@ -70,25 +76,24 @@ class Database:
             result = connection.exec_driver_sql(statement)
             return list(result.all()) if result.returns_rows else []
 
-    def upgrade(self, way: str, *options: str) -> subprocess.Popen[str]:
+    def upgrade(self, way: str, *options: str) -> Process:
         flask = Path(sys.executable).with_name("flask")
         environ = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET}
-        return subprocess.Popen(
-            [flask, "db", "upgrade", "-d", self.migrations, *options],
-            cwd=ROOT,
-            env=environ | {"DATABASE_URL": self.urls[way]},
-            stderr=subprocess.PIPE,
-            text=True,
+        return self.stack.enter_context(
+            running(
+                [flask, "db", "upgrade", "-d", self.migrations, *options],
+                cwd=ROOT,
+                env=environ | {"DATABASE_URL": self.urls[way]},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
 
     def is_running(self, statement: str) -> bool:
         return any(query.startswith(statement) for (query,) in self.ask(RUNNING))
 
     def wait_until_running(self, statement: str) -> None:
-        deadline = time.monotonic() + 30
-        while not self.is_running(statement):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: self.is_running(statement), f"{statement} is not running")
 
 
 @pytest.fixture
@@ -102,7 +107,7 @@ def database(
             (folder / "pooler").mkdir()
             pooler = stack.enter_context(Pooler(server, folder / "pooler", SIZE))
             urls["pooled"] = pooler.url(direct)
-        yield Database(urls)
+        yield Database(urls, stack)
 
 
 @pytest.fixture
@@ -116,9 +121,9 @@ def slow(database: Database, folder: Path) -> Database:
     return database
 
 
-def finish(process: subprocess.Popen[str]) -> str:
+def finish(process: Process) -> str:
     """Return what a migration said that ended well."""
-    told = process.communicate(timeout=60)[1]
+    told: str = process.communicate(timeout=LIMIT)[1]
     assert process.returncode == 0, told
     return told
 
@@ -165,7 +170,7 @@ def test_one_killed_in_the_middle_does_not_hold_up_the_next(database: Database, 
         killed = database.upgrade(way)
         database.wait_until_running("CREATE INDEX CONCURRENTLY")
         killed.send_signal(signal.SIGKILL)
-        killed.communicate(timeout=20)
+        killed.communicate(timeout=LIMIT)
         following = database.upgrade(way)
         database.wait_until_running("DROP INDEX CONCURRENTLY")
         assert not database.is_running("CREATE INDEX CONCURRENTLY")
@@ -183,7 +188,7 @@ def test_wait_for_another_migration_ends_and_names_who_holds_the_lock(database: 
         holder.exec_driver_sql(LOCK)
         pid = holder.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         waiting = database.upgrade("direct", "-x", "lock_wait=1")
-        told = waiting.communicate(timeout=30)[1]
+        told = waiting.communicate(timeout=LIMIT)[1]
     assert waiting.returncode == 1
     assert "Traceback" not in told
     assert f"another migration is running (pid {pid}, role " in told
@@ -203,7 +208,7 @@ def test_lock_outlives_the_timeouts_of_the_database_and_no_index_waits_for_it(
         slow.ask(f"ALTER DATABASE {name} SET {setting}")
     first = slow.upgrade(way)
     slow.wait_until_running("SELECT pg_sleep")
-    time.sleep(0.6)
+    wait_until(lambda: slow.ask(LONG_IDLE)[0][0], "the lock's session is not idle for so long")
     assert slow.ask(LOCKS) == [(1,)]
     assert "Exception" not in finish(first)
     assert slow.ask(LOCKS) == [(0,)]

@@ -66,7 +66,7 @@ class Cable:
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=10)
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.fixture

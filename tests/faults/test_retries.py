@@ -16,9 +16,10 @@ from tests.support.client import Token
 from tests.support.postgres import Cluster
 from tests.support.serving import Endpoint, Server, workers
 from tests.support.sync import Person, Replica
+from tests.support.waiting import LIMIT
 
 WRITERS = 8
-PATIENCE = 60  # seconds until a create must be acknowledged
+PATIENCE = LIMIT  # seconds until a create must be acknowledged
 
 
 class Phone:
@@ -89,7 +90,7 @@ def assert_each_create_happened_once(
         finally:
             ending.set()
         for job in running:
-            job.result(timeout=PATIENCE + 30)
+            job.result(PATIENCE + LIMIT)
     statuses = sum((phone.statuses for phone in phones), Counter())
     assert set(statuses) <= {0, 200, 201, 502, 503}
     assert statuses[200] > 0, "no create was retried after it had been written"

@@ -6,35 +6,29 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from tests import ROOT
 from tests.docs.runner import copy_checkout
+from tests.support.processes import run
 from tests.support.serving import free_port
 
 
 def test_help_of_the_benchmark_starts_nothing() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.run", "--help"],
-        cwd=ROOT,
-        env={"PATH": "/nowhere"},
-        capture_output=True,
-        text=True,
-        timeout=30,
+    ran = run(
+        [sys.executable, "-m", "benchmarks.run", "--help"], cwd=ROOT, env={"PATH": "/nowhere"}
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith("usage: python -m benchmarks.run")
 
 
 def test_benchmark_leaves_out_the_peer_in_node_and_says_why() -> None:
-    ran = subprocess.run(
+    ran = run(
         [sys.executable, "-c", "from benchmarks import run; print(*run.find_services()[0])"],
         cwd=ROOT,
         env={"PATH": "/nowhere"},
-        capture_output=True,
-        text=True,
-        timeout=30,
     )
     assert ran.stdout.splitlines() == [
         "Fastify was skipped: Node 20.9 or newer and npm are required. Install them first.",
@@ -43,15 +37,12 @@ def test_benchmark_leaves_out_the_peer_in_node_and_says_why() -> None:
     ]
 
 
-def make(target: str, cwd: Path, *variables: str) -> subprocess.CompletedProcess[str]:
+def make(target: str, cwd: Path, *variables: str) -> CompletedProcess[str]:
     """Run a target of the Makefile in ``cwd`` with the packages of this interpreter."""
-    return subprocess.run(
+    return run(
         ["make", "-f", ROOT / "Makefile", "-o", ".venv/installed", target, *variables],
         cwd=cwd,
         env={"PATH": os.environ["PATH"]},  # not the variables of a make around the tests
-        capture_output=True,
-        text=True,
-        timeout=60,
     )
 
 

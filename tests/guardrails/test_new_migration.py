@@ -1,7 +1,6 @@
 """A migration that Alembic writes is formatted, and says what is left to do by hand."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 
 from tests import ROOT, SECRET
 from tests.support.postgres import NewDatabase
+from tests.support.processes import run
 from todo_api import create_app
 from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
@@ -35,10 +35,5 @@ def test_new_migration_is_formatted_and_lists_what_autogenerate_leaves_out(
     for left_out in ("CHECK", "postgresql_not_valid", "VALIDATE", "postgresql_concurrently"):
         assert left_out in text
     for command in (["check"], ["format", "--check"]):
-        ran = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, written],
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
+        ran = run([sys.executable, "-m", "ruff", *command, written])
         assert ran.returncode == 0, f"{ran.stdout}\n{text}"

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests import NOT_NEW, ROOT
 from tests.pytest_hooks import pytest_xdist_auto_num_workers
+from tests.support.processes import run
 
 MANY = 2 * (os.cpu_count() or 1)
 
@@ -41,49 +41,35 @@ def test_with_wrk():
 """
 
 
-def run_pytest(*arguments: str, cwd: Path = ROOT, **environ: str) -> str:
+def run_pytest(folder: Path, code: str, *options: str) -> str:
+    """Run a test file of its own in a copy of the checkout, and return what pytest prints."""
+    checkout = folder / "todo"
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*NOT_NEW))
+    (checkout / "tests/unit/test_own.py").write_text(code)
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=cwd,
-        env=inherited | environ,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/test_own.py"]
+    ran = run([*command, *options], cwd=checkout, env=inherited | {"CI": "true"})
     return ran.stdout + ran.stderr
 
 
-def test_failure_prints_tens_of_lines(folder: Path) -> None:
+def test_failure_of_one_file_prints_tens_of_lines_and_starts_no_workers(folder: Path) -> None:
     """In CI too, where pytest prints the whole of a comparison."""
-    checkout = folder / "todo"
-    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*NOT_NEW))
-    file = checkout / "tests/unit/test_failing.py"
-    file.write_text(FAILING)
-    printed = run_pytest(str(file), cwd=checkout, CI="true")
+    printed = run_pytest(folder, FAILING)
     assert "lines left out" in printed
     assert '"route":"/health"' in printed
     assert "Captured log" not in printed
     assert len(printed.splitlines()) < 150
-
-
-def test_no_test_runs_for_more_than_a_minute_by_default(pytestconfig: pytest.Config) -> None:
-    assert pytestconfig.pluginmanager.hasplugin("timeout")
-    assert pytestconfig.getini("timeout") == "60"
-
-
-def test_one_file_runs_without_workers() -> None:
-    printed = run_pytest("tests/unit/test_config.py::test_that_has_gone")
-    assert "test_that_has_gone" in printed
     assert "workers" not in printed
 
 
 def test_skipped_tests_are_listed_with_their_reasons(folder: Path) -> None:
-    checkout = folder / "todo"
-    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*NOT_NEW))
-    (checkout / "tests/unit/test_skipping.py").write_text(SKIPPING)
-    printed = run_pytest("tests/unit/test_skipping.py", "-n2", cwd=checkout)
+    printed = run_pytest(folder, SKIPPING, "-n2")
     assert "\n   3  curl is not installed\n   1  wrk is not installed\n" in printed
+
+
+def test_no_test_runs_for_ever_by_default(pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.pluginmanager.hasplugin("timeout")
+    assert pytestconfig.getini("timeout") == "300"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.client import Token
 from tests.support.serving import Server, ask
+from tests.support.waiting import LIMIT
 from todo_api.config import MAX_BODY_BYTES, Config
 
 BODY = b'{"title": "x"}'
@@ -33,10 +34,10 @@ def signed(token: Token, user: str) -> str:
     return token(user)
 
 
-def exchange(server: Server, request: bytes, timeout: float = 30) -> list[tuple[int, bytes]]:
+def exchange(server: Server, request: bytes) -> list[tuple[int, bytes]]:
     """Send bytes and close. Return the status code and the text of each response."""
     received = b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=timeout) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT) as connection:
         connection.sendall(request)
         with suppress(OSError):  # the connection may be closed already
             connection.shutdown(socket.SHUT_WR)
@@ -197,11 +198,11 @@ def test_truncated_body_is_never_accepted(served: Server, signed: str, sent: int
 
 def test_disconnecting_client_leaves_no_partial_write(served: Server, signed: str) -> None:
     for sent in range(0, 300, 7):
-        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT) as connection:
             connection.sendall(post(signed, LENGTH, body=BODY)[:sent])
     complete = post(signed, LENGTH, body=BODY)
     for _ in range(20):
-        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT) as connection:
             connection.sendall(complete)
     found = tasks(served, signed)
     assert len(found) <= 20
@@ -210,7 +211,7 @@ def test_disconnecting_client_leaves_no_partial_write(served: Server, signed: st
 
 @pytest.mark.parametrize("sent", [0, 1, len(BODY) - 1])
 def test_reset_by_the_client_is_no_server_error(served: Server, signed: str, sent: int) -> None:
-    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT) as connection:
         connection.sendall(post(signed, LENGTH, body=BODY[:sent]))
         time.sleep(0.1)  # until the service waits for the rest
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -218,7 +219,7 @@ def test_reset_by_the_client_is_no_server_error(served: Server, signed: str, sen
 
 
 def test_expect_100_continue_is_honoured(served: Server, signed: str) -> None:
-    with socket.create_connection(("127.0.0.1", served.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT) as connection:
         connection.sendall(post(signed, LENGTH, b"Expect: 100-continue", b"Connection: close"))
         assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(BODY)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from http_server.client_socket import LEAST_RATE, PATIENCE, ClientSocket
+from tests.support.waiting import LIMIT
 
 
 @pytest.fixture
@@ -59,14 +60,15 @@ def test_reader_that_takes_its_bytes_later_gets_all(
 ) -> None:
     server, client = pair
     size = 2_000_000
+    server.seconds_to_take = PATIENCE / 2
     with ThreadPoolExecutor(1) as threads:
         sending = threads.submit(server.sendall, b"x" * size)
         time.sleep(0.5)
         received = 0
         while received < size:
             received += len(client.recv(100_000))
-        sending.result(10)
-    assert server.seconds_to_take > PATIENCE - 0.1
+        sending.result(LIMIT)
+    assert server.seconds_to_take > PATIENCE / 2
 
 
 def test_send_sends_all(pair: tuple[ClientSocket, socket.socket]) -> None:

@@ -1,5 +1,6 @@
 """Clients without a token hold no thread, no descriptor and no memory for long."""
 
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -8,12 +9,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from threading import Barrier, Event
 
+import psutil
 import pytest
 
 from tests import ROOT
 from tests.support.client import Token
 from tests.support.raw_http import exchange, get, head, open_socket, seconds_of_health
 from tests.support.serving import Server, ask
+from tests.support.waiting import LIMIT
 from todo_api.config import MAX_BODY_BYTES, POOL_SIZE, Config
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -58,7 +61,7 @@ def test_more_connections_than_descriptors_do_not_end_a_worker(
     ):
         for _ in range(600):
             held.enter_context(open_socket(server)).sendall(get("/health"))
-        assert seconds_of_health(server) < 20
+        seconds_of_health(server)  # it answers
         lines = server.lines()
     assert len([line for line in lines if line["event"].startswith("Booting worker")]) == 1
     refused = [line for line in lines if line["event"].startswith("Cannot accept")]
@@ -68,23 +71,25 @@ def test_more_connections_than_descriptors_do_not_end_a_worker(
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS has no TCP_DEFER_ACCEPT")
 def test_silent_connections_hold_no_thread(served: Server) -> None:
     with ExitStack() as held:
+        silent = set()
         for _ in range(100):
-            held.enter_context(open_socket(served))
-        connection = served.connect()
-        started = time.monotonic()
-        assert ask(connection, "GET", "/health", "")[0].status == 200
-        assert time.monotonic() - started < 4  # a thread waits 5 s for a connection
-        connection.close()
+            connection = socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT)
+            silent.add(held.enter_context(connection).getsockname())
+        client = served.connect()
+        assert ask(client, "GET", "/health", "")[0].status == 200
+        client.close()
+        (worker,) = psutil.Process(served.process.pid).children()
+        assert not silent & {each.raddr for each in worker.net_connections()}
 
 
 def test_busy_connections_do_not_starve_other_clients(served: Server) -> None:
     """Each busy client pipelines its requests, and there is one for each thread."""
-    request = get("/health")
+    request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     others = 2 * POOL_SIZE
-    all_busy, stop = Barrier(others + 1, timeout=30), Event()
+    all_busy, stop = Barrier(others + 1, timeout=LIMIT), Event()
 
     def keep_sending() -> None:
-        with open_socket(served) as connection:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT) as connection:
             connection.sendall(request * 200)
             connection.sendall(request * connection.recv(65_536).count(b"200 OK"))
             all_busy.wait()
@@ -107,13 +112,12 @@ def test_busy_connections_do_not_starve_other_clients(served: Server) -> None:
 
 def test_half_closed_connections_do_not_block_a_worker(served: Server) -> None:
     with ExitStack() as held:
-        for _ in range(30):
-            connection = held.enter_context(open_socket(served))
-            connection.sendall(get("/health", "Connection: close"))
+        for _ in range(LIMIT):  # gunicorn alone takes 2 s for each, one by one
+            connection = socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT)
+            held.enter_context(connection)
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         client = served.connect()
-        started = time.monotonic()
         assert ask(client, "GET", "/health", "")[0].status == 200
-        assert time.monotonic() - started < 20  # gunicorn alone: 2 s for each, one by one
         client.close()
 
 

@@ -1,11 +1,11 @@
 """What gunicorn.conf.py does to the process of a worker."""
 
-import subprocess
 import sys
 
 import pytest
 
 from tests import ROOT
+from tests.support.processes import run
 from todo_api.config import POOL_SIZE
 
 LOADED = """
@@ -41,7 +41,5 @@ assert gc.isenabled()
     ],
 )
 def test_process_of_a_worker_is_set_up(steps: str) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", LOADED + steps], cwd=ROOT, capture_output=True, text=True
-    )
+    ran = run([sys.executable, "-c", LOADED + steps], cwd=ROOT)
     assert ran.returncode == 0, ran.stderr

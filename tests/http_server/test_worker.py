@@ -1,7 +1,6 @@
 """The server uses only what gunicorn still has, and does not depend on the application."""
 
 import inspect
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from tests import ROOT
+from tests.support.processes import run
 
 
 def test_gunicorn_is_the_version_that_the_worker_was_checked_on() -> None:
@@ -86,9 +86,7 @@ def test_server_does_not_load_the_application() -> None:
     """gunicorn's arbiter imports it; workers must load new code after SIGHUP."""
     names = ", ".join(f"http_server.{file.stem}" for file in (ROOT / "http_server").glob("*.py"))
     program = f"import sys, {names}; print({{'flask', 'todo_api'}} & set(sys.modules))"
-    found = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    found = run([sys.executable, "-c", program], cwd=ROOT)
     assert found.stdout == "set()\n"
 
 

@@ -6,7 +6,6 @@
 import os
 import shlex
 import subprocess
-import time
 
 import pytest
 
@@ -92,7 +91,5 @@ def test_image_migrates_serves_and_stops(empty: Cluster, token: Token, user: str
             == ""
         )
         assert container.execute(f"command -v {' '.join(COMPILERS)} || true") == ""
-        started = time.monotonic()
         engine("stop", "--time=20", container.id)
-        assert time.monotonic() - started < 10
         assert engine("inspect", "--format={{.State.ExitCode}}", container.id) == "0"

@@ -1,11 +1,13 @@
 """Clients, an empty database, and a service with a database of its own."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from tests import SECRET
+from tests import ROOT, SECRET
 from tests.support.api import create
 from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.postgres import NewDatabase
@@ -54,3 +56,14 @@ def empty(new_database: NewDatabase) -> Iterator[Flask]:
         with app.app_context():
             yield app
         app.extensions["engine"].dispose()
+
+
+@pytest.fixture
+def hasty(folder: Path) -> str:
+    """The migrations, which wait for a lock for half a second only."""
+    hasty = folder / "hasty"
+    shutil.copytree(ROOT / "migrations", hasty, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (hasty / "env.py").read_text()
+    assert text.count('LOCK_TIMEOUT = "5s"') == 1
+    (hasty / "env.py").write_text(text.replace('LOCK_TIMEOUT = "5s"', 'LOCK_TIMEOUT = "500ms"'))
+    return str(hasty)

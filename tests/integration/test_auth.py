@@ -131,10 +131,11 @@ def test_expired_token_of_the_previous_secret_is_named_as_expired(
 
 def test_cached_token_expires(app: Flask, token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(app)
-    headers = {"Authorization": f"Bearer {token('ann', exp=int(time()) + 60)}"}
+    expiry = int(time()) + 3600
+    headers = {"Authorization": f"Bearer {token('ann', exp=expiry)}"}
     assert client.get("/api/tasks", headers=headers).status_code == 200
-    monkeypatch.setattr(auth, "time", lambda: time() + 60 + auth.LEEWAY - 2)
+    monkeypatch.setattr(auth, "time", lambda: expiry + auth.LEEWAY - 2)
     assert client.get("/api/tasks", headers=headers).status_code == 200
-    monkeypatch.setattr(auth, "time", lambda: time() + 60 + auth.LEEWAY)
+    monkeypatch.setattr(auth, "time", lambda: expiry + auth.LEEWAY)
     response = client.get("/api/tasks", headers=headers)
     assert (response.status_code, response.json["detail"]) == (401, "Token expired")

@@ -9,7 +9,7 @@ from flask import Flask
 
 from tests.support.api import create
 from tests.support.client import Client
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT, wait_until
 
 
 def send_concurrently(app: Flask, client: Client, times: int, **request: Any) -> list[int]:
@@ -51,4 +51,4 @@ def test_update_that_waited_for_a_lock_gets_the_later_timestamp(app: Flask, clie
         wait_until(lambda: first.execute(waiting).scalar_one(), "the update does not wait")
         changed = first.execute(change, {"id": task["id"]}).scalar_one()
         first.commit()
-        assert datetime.fromisoformat(second.result(timeout=30).json["updated_at"]) > changed
+        assert datetime.fromisoformat(second.result(LIMIT).json["updated_at"]) > changed

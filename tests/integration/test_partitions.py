@@ -65,7 +65,7 @@ class Plans:
 
     def __init__(self, app: Flask) -> None:
         engine = app.extensions["engine"]
-        self.engine = sa.create_engine(engine.url, poolclass=sa.NullPool)
+        self.connection = sa.create_engine(engine.url, poolclass=sa.NullPool).connect()
         self.operations: set[tuple[str, str]] = set()
         self.partitions: dict[str, set[str]] = defaultdict(set)
         """The partitions that each statement touches. The plan of an INSERT names none."""
@@ -76,8 +76,8 @@ class Plans:
             self.operations.add((request.method, request.url_rule.rule))
         for part in statement.split("; "):
             sql = cursor.mogrify(f"EXPLAIN (ANALYZE, FORMAT JSON) {part}", values).decode()
-            with self.engine.connect() as connection:  # without a commit
-                ((plans,),) = connection.exec_driver_sql(sql.replace("%", "%%"))
+            ((plans,),) = self.connection.exec_driver_sql(sql.replace("%", "%%"))
+            self.connection.rollback()
             self.partitions[part] |= relations(plans[0]["Plan"]) - {*USER_TABLES, "pg_database"}
 
 
@@ -140,8 +140,14 @@ def use_every_operation(client: Client) -> None:
     assert not unwanted, f"correct the requests of use_every_operation with {unwanted}: {statuses}"
 
 
-def test_each_statement_touches_one_partition(app: Flask, token: Token) -> None:
+@pytest.fixture
+def plans(app: Flask) -> Iterator[Plans]:
     plans = Plans(app)
+    yield plans
+    plans.connection.close()
+
+
+def test_each_statement_touches_one_partition(app: Flask, plans: Plans, token: Token) -> None:
     homes = set()
     for number in range(2 * PARTITIONS):
         plans.partitions.clear()

@@ -64,11 +64,11 @@ def test_absent_database_is_unavailable(with_client: Callable[..., Client]) -> N
 
 
 def test_slow_statement_is_unavailable(with_client: Callable[..., Client], lines: Lines) -> None:
-    client = with_client(statement_timeout=0.05)
+    client = with_client(statement_timeout=1)
 
     @client.application.get("/slow")
     def slow() -> str:
-        execute(sa.text("SELECT pg_sleep(5)"))
+        execute(sa.text("SELECT pg_sleep(60)"))
         return "never"
 
     assert_unavailable(client.get("/slow"))
@@ -117,7 +117,7 @@ def test_terminated_connections_are_replaced_without_an_error(
     with engine.connect() as connection:
         backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     with sa.create_engine(server, poolclass=sa.NullPool).connect() as connection:
-        connection.execute(sa.text("SELECT pg_terminate_backend(:pid, 2000)"), {"pid": backend})
+        connection.execute(sa.text("SELECT pg_terminate_backend(:pid, 120000)"), {"pid": backend})
     assert client.get("/api/tasks").status_code == 200
 
 

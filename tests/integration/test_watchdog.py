@@ -3,9 +3,7 @@
 import errno
 import socket
 import struct
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import psycopg2
@@ -15,7 +13,8 @@ from sqlalchemy import make_url
 
 from tests import ROOT
 from tests.support.client import Client, MakeApp
-from tests.support.waiting import wait_until
+from tests.support.processes import run
+from tests.support.waiting import LIMIT, wait_until
 from tests.support.wire import Proxy
 from todo_api.config import Config
 from todo_api.database import dialect, watchdog
@@ -61,11 +60,11 @@ def stalling(
 ) -> Iterator[tuple[Flask, Proxy]]:
     """The service behind a proxy that can stop forwarding."""
     monkeypatch.setattr(watchdog, "INTERVAL", 0.05)
-    monkeypatch.setattr(dialect, "NETWORK_GRACE", 0.2)
+    monkeypatch.setattr(dialect, "NETWORK_GRACE", 1)
     with Proxy(config.database_url) as proxy:
-        url = make_url(proxy.url).update_query_dict({"connect_timeout": "2"})
+        url = make_url(proxy.url).update_query_dict({"connect_timeout": "4"})
         yield (
-            make_app(database_url=url.render_as_string(False), pool_size=1, statement_timeout=0.2),
+            make_app(database_url=url.render_as_string(False), pool_size=1, statement_timeout=1),
             proxy,
         )
 
@@ -80,13 +79,11 @@ def assert_silence_is_a_503(app: Flask, proxy: Proxy) -> None:
     client = Client(app)
     assert client.get("/ready").status_code == 200
     proxy.flowing.clear()
-    started = time.monotonic()
     response = client.get("/ready")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-    assert time.monotonic() - started < 5
     proxy.flowing.set()
     assert client.get("/ready").status_code == 200
-    assert watchdog.deadlines == {}
+    wait_until(lambda: not watchdog.deadlines, "a connection is still watched")
 
 
 def test_watchdog_survives_a_connection_that_closed(
@@ -114,13 +111,7 @@ def test_watchdog_works_without_a_free_descriptor(config: Config) -> None:
     with Proxy(config.database_url) as proxy:
         proxy.asking.clear()
         url = proxy.url.replace("+psycopg2", "")
-        done = subprocess.run(
-            [sys.executable, "-c", EXHAUSTED, url],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=20,
-        )
+        done = run([sys.executable, "-c", EXHAUSTED, url], cwd=ROOT)
     assert done.stdout == "ended\n", done.stderr
 
 
@@ -132,7 +123,7 @@ def test_failed_socket_shutdown_is_retried(
     with ours, peer:
         connection = Interrupted(ours)
         watchdog.expect_response(connection, -1)
-        peer.settimeout(5)
+        peer.settimeout(LIMIT)
         assert peer.recv(1) == b""
         assert connection.attempts == 2
     wait_until(lambda: not watchdog.deadlines, "the connection is still watched")

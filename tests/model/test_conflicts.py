@@ -12,6 +12,7 @@ from tests.support.client import Token
 from tests.support.postgres import reachable_folder
 from tests.support.serving import Server
 from tests.support.sync import Person, Reply
+from tests.support.waiting import LIMIT
 
 AT_ONCE = 24
 
@@ -42,7 +43,7 @@ def at_once(served: Server, person: Person, send: Send) -> list[Reply]:
     def run(number: int) -> Reply:
         own = Person(served, person.token)
         own.connection.connect()
-        barrier.wait(30)
+        barrier.wait(LIMIT)
         reply = send(own, number)
         own.close()
         return reply

@@ -2,13 +2,12 @@
 
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from tests import ROOT
+from tests.support.processes import run, start, wait_for
 from tests.support.serving import Endpoint, answers, ask
-from tests.support.waiting import wait_until
 
 DEPLOY = ROOT / "deploy"
 PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
@@ -45,8 +44,8 @@ class Balancer(Endpoint):
 
     def __enter__(self) -> "Balancer":
         assert HAPROXY
-        self.process = subprocess.Popen([HAPROXY, "-q", "-f", str(self.file)])
-        wait_until(lambda: answers(self), "the balancer does not answer")
+        self.process = start([HAPROXY, "-q", "-f", self.file])
+        wait_for(self.process, lambda: answers(self), "the balancer does not answer")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,10 +83,10 @@ class Nginx(Endpoint):
         return [str(NGINX), "-p", str(self.folder), "-c", str(file), "-e", "stderr", *options]
 
     def __enter__(self) -> "Nginx":
-        tried = subprocess.run(self.command("-t"), capture_output=True, text=True)
+        tried = run(self.command("-t"))
         assert tried.returncode == 0, tried.stderr
-        self.process = subprocess.Popen(self.command())
-        wait_until(lambda: answers(self), "nginx does not answer")
+        self.process = start(self.command())
+        wait_for(self.process, lambda: answers(self), "nginx does not answer")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from statistics import median
 
 from tests.support.postgres import Cluster
 from tests.support.serving import Endpoint, Server, ask
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT, wait_until
 
 REQUESTS = [
     ("POST", "/api/tasks", b'{"title": "x", "tags": ["load"]}'),
@@ -50,7 +51,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self.ending.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(2 * LIMIT)  # longer than a request may take
             assert not thread.is_alive(), "a request hangs"
 
     def run(self, token: str) -> None:
@@ -75,10 +76,14 @@ class Load:
     def wait_for_responses(self, count: int = 100) -> None:
         """Return when that many more responses have arrived: the service is under load."""
         target = len(self.requests) + count
-        wait_until(lambda: len(self.requests) >= target, "no responses arrive", seconds=30)
+        wait_until(lambda: len(self.requests) >= target, "no responses arrive")
 
     def statuses(self) -> Counter[int]:
         return Counter(sent.status for sent in self.requests)
+
+    def allow(self, seconds: float) -> float:
+        """Return a limit for this machine: the time of 20 of its usual responses comes on top."""
+        return seconds + 20 * median(sent.seconds for sent in self.requests if sent.status < 300)
 
     def last_failure(self) -> float:
         """Return the time of the last response that was an error."""
@@ -111,14 +116,14 @@ def assert_silence_is_a_503_and_recovers(
         connection = server.connect()
         started = time.monotonic()
         assert ask(connection, "GET", "/health", "")[0].status == 200
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < load.allow(1)
         connection.close()
         restore()
         back = time.monotonic()
         time.sleep(6)
     meanwhile = [sent for sent in load.requests if silent < sent.at < back - 20]
     assert {sent.status for sent in meanwhile} == {503}
-    assert max(sent.seconds for sent in load.requests) < 20
+    assert max(sent.seconds for sent in load.requests) < load.allow(20)
     assert set(load.statuses()) == {200, 201, 503}
-    assert load.last_failure() < back + 2
+    assert load.last_failure() < back + load.allow(2)
     assert_kept(cluster, load)

@@ -9,8 +9,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tests.support.balancer import changed
+from tests.support.processes import end, start, wait_for
 from tests.support.serving import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import LIMIT
 from todo_api.database import embedded
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
@@ -41,18 +42,17 @@ class Pooler:
         assert PGBOUNCER
         user = embedded.as_server_user() | {"stdout": subprocess.DEVNULL}
         user |= {"stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen([PGBOUNCER, str(self.file)], **user)
-        wait_until(self.accepts, "PgBouncer does not accept connections")
+        self.process = start([PGBOUNCER, self.file], **user)
+        wait_for(self.process, self.accepts, "PgBouncer does not accept connections")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait(20)
+        end(self.process)
 
     def accepts(self) -> bool:
         assert self.process.poll() is None, self.log()
         with suppress(OSError):
-            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT).close()
             return True
         return False
 

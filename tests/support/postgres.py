@@ -62,7 +62,7 @@ class Cluster:
     def terminate_backends(self) -> int:
         return len(
             self.ask(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 120000) FROM pg_stat_activity"
                 " WHERE application_name = 'todo_api'"
             )
         )

@@ -8,7 +8,8 @@ from threading import Event, Thread
 
 import psutil
 
-from tests.support.serving import Server, ask
+from tests.support.serving import Endpoint, Server, ask
+from tests.support.waiting import LIMIT
 
 BUNDLE = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -17,10 +18,9 @@ def get(path: str, *headers: str) -> bytes:
     return "\r\n".join([f"GET {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
 
 
-def seconds_of_health(server: Server) -> float:
+def seconds_of_health(server: Endpoint) -> float:
     """Ask for /health on a new connection, and return how long the response took."""
     connection = server.connect()
-    connection.timeout = 120
     started = time.monotonic()
     assert ask(connection, "GET", "/health", "")[0].status == 200
     connection.close()
@@ -29,7 +29,7 @@ def seconds_of_health(server: Server) -> float:
 
 def open_socket(server: Server, receive_buffer: int = 0) -> socket.socket:
     connection = socket.socket()
-    connection.settimeout(60)
+    connection.settimeout(LIMIT)
     if receive_buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     connection.connect(("127.0.0.1", server.port))
@@ -93,7 +93,7 @@ def keep_asking(server: Server, request: bytes, rate: int) -> Iterator[None]:
         yield
     finally:
         ending.set()
-        thread.join(60)
+        thread.join(LIMIT)
 
 
 def worker_memory(server: Server) -> float:

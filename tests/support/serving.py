@@ -4,14 +4,14 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 from tests import ROOT, SECRET
-from tests.support.waiting import wait_until
+from tests.support.processes import Process, end, start, wait_for
+from tests.support.waiting import LIMIT
 
 GUNICORN = [str(Path(sys.executable).with_name("gunicorn"))]
 
@@ -25,19 +25,14 @@ class Endpoint:
 
     def connect(self) -> HTTPConnection:
         """Return a connection that closes with the server, if not before."""
-        self.connections.append(HTTPConnection("127.0.0.1", self.port, timeout=30))
+        self.connections.append(HTTPConnection("127.0.0.1", self.port, timeout=LIMIT))
         return self.connections[-1]
 
-    def stop(self, process: subprocess.Popen[bytes]) -> None:
-        """Close the connections and stop the process, for good if it does not stop by itself."""
+    def stop(self, process: Process) -> None:
+        """Close the connections and stop the process."""
         for connection in self.connections:
             connection.close()
-        process.terminate()
-        try:
-            process.wait(40)  # longer than gunicorn's graceful timeout
-        finally:
-            process.kill()
-            process.wait(10)
+        end(process)
 
 
 class Server(Endpoint):
@@ -61,7 +56,7 @@ class Server(Endpoint):
         limit = f"ulimit -n {descriptors}; " if descriptors else ""
         command = [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"]
         with log.open("w") as stderr:
-            self.process = subprocess.Popen(
+            self.process = start(
                 ["sh", "-c", f'{limit}exec "$@"', "sh", *command],
                 cwd=code,
                 env=settings | environ,
@@ -69,11 +64,7 @@ class Server(Endpoint):
             )
 
     def __enter__(self) -> "Server":
-        try:
-            wait_until(self.is_booting, "no worker boots")
-        except AssertionError:
-            self.process.kill()
-            raise
+        wait_for(self.process, self.is_booting, "no worker boots")
         return self
 
     def is_booting(self) -> bool:
@@ -82,6 +73,13 @@ class Server(Endpoint):
 
     def __exit__(self, *_: object) -> None:
         self.stop(self.process)
+
+    def status(self) -> int:
+        """Return the exit status of a gunicorn that ends by itself."""
+        try:
+            return self.process.wait(LIMIT)
+        finally:
+            end(self.process)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -105,7 +103,15 @@ def workers(server: Server) -> set[int]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    """Return a port that the system gives nobody else for a minute: a connection just ended there.
+
+    A server can listen on it, as servers set SO_REUSEADDR.
+    """
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0],  # closes first, so that this end waits in TIME_WAIT
+    ):
         port: int = listener.getsockname()[1]
         return port
 

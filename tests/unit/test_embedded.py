@@ -8,7 +8,6 @@ import os
 import pwd
 import signal
 import stat
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,8 @@ import sqlalchemy as sa
 
 from tests import ROOT
 from tests.support.postgres import FAST
+from tests.support.processes import run, running
+from tests.support.waiting import LIMIT
 from todo_api.database import embedded
 
 # Wait until the folder is writable, then put a symbolic link there.
@@ -100,9 +101,7 @@ def test_root_runs_the_server_as_nobody_without_opening_folders(
     assert programs.is_relative_to(tmp_path / "state")
     assert embedded.find_programs() == programs
     for name in ("postgres", "initdb", "pg_ctl"):
-        version = subprocess.run(
-            [programs / name, "--version"], capture_output=True, text=True, timeout=20
-        )
+        version = run([programs / name, "--version"])
         assert "(PostgreSQL) 18" in version.stdout
 
 
@@ -138,9 +137,9 @@ def test_server_user_cannot_swap_in_a_link_during_chown(
     *_, last = owned_by_user.rglob("*")
     arguments = [str(path) for path in (owned_by_user, secret, last)]
     user = embedded.as_server_user()
-    with subprocess.Popen(["sh", "-c", RACE, "sh", *arguments], **user) as attacker:
+    with running(["sh", "-c", RACE, "sh", *arguments], **user) as attacker:
         embedded.chown_to_server_user(owned_by_user)
-        output, _ = attacker.communicate(timeout=20)
+        output, _ = attacker.communicate()
     assert last.is_symlink(), output
     assert secret.owner() == "root"
 
@@ -175,7 +174,7 @@ def test_signal_handlers_are_set_only_in_the_main_thread() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         with ThreadPoolExecutor() as pool:
-            pool.submit(embedded.exit_on_signals).result(10)
+            pool.submit(embedded.exit_on_signals).result(LIMIT)
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)
