@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def init_app(app: Flask, config: Config) -> None:
-    app.after_request(vary_by_origin)  # it runs after flask-cors
+    app.after_request(refuse_others)  # it runs after flask-cors
     CORS(
         app,
         # flask-cors takes some strings for patterns, and anchors only their start.
@@ -44,12 +44,12 @@ def init_app(app: Flask, config: Config) -> None:
     )
 
 
-def vary_by_origin(response: Response) -> Response:
-    """Say that the headers depend on the origin, also where flask-cors adds none."""
-    response.vary.add("Origin")
-    origin = current_request().headers.get("Origin")
-    if origin and "Access-Control-Allow-Origin" not in response.headers:
-        warn_of_refused(origin)
+def refuse_others(response: Response) -> Response:
+    """Complete a response that flask-cors left alone: it depends on the origin too."""
+    if "Access-Control-Allow-Origin" not in response.headers:
+        response.headers.add("Vary", "Origin")
+        if origin := current_request().headers.get("Origin"):
+            warn_of_refused(origin)
     return response
 
 
