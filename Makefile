@@ -16,9 +16,9 @@ demo: .venv/installed .env ## Serve the API and the front end of examples/nextjs
 test: .venv/installed ## Run the tests on their own PostgreSQL, or on TEST_DATABASE_URL. One file: pytest FILE.
 	@$(BIN)/pytest
 
-pooled: .venv/installed ## Run the service's tests through PgBouncer, if it is installed.
+pooled: .venv/installed ## Run what uses the connection pool through PgBouncer, if it is installed.
 	@PATH="$$PATH:/usr/sbin"; if command -v pgbouncer >/dev/null; then \
-	    TEST_POOLED=1 $(BIN)/pytest tests/integration tests/isolation; \
+	    TEST_POOLED=1 $(BIN)/pytest --uses=config tests/integration tests/isolation; \
 	else echo 'skipped: pgbouncer is not installed'; fi
 
 e2e: .venv/installed ## Check the front end of examples/nextjs and test it in Chromium, if Node is installed.

@@ -64,6 +64,13 @@ def test_one_file_runs_without_workers() -> None:
     assert "workers" not in printed
 
 
+def test_tests_can_be_chosen_by_what_they_use() -> None:
+    """So `make pooled` needs no list of tests, which could lack a new one."""
+    printed = run_pytest("--uses=config", "--collect-only", "-q", "tests/unit/test_logs.py")
+    assert "test_request_is_one_line" in printed  # the client uses the settings
+    assert "test_line_outside_a_request_has_no_request_id" not in printed
+
+
 @pytest.mark.parametrize(
     ("named", "workers"),
     [
