@@ -221,7 +221,9 @@ def test_nginx_soon_uses_instances_that_were_all_away(instances: Instances, tmp_
         wait_until(lambda: not answers(proxy), "an instance still answers")
         for port in instances.ports:
             instances.start(port)
-        wait_until(lambda: answers(proxy), "nginx does not use the instances", seconds=3)
+        started = time.monotonic()
+        wait_until(lambda: answers(proxy), "nginx does not use the instances")
+        assert time.monotonic() - started < 8  # the default `fail_timeout` is 10 s
 
 
 def test_killed_instance_fails_only_what_it_was_serving(
@@ -234,7 +236,7 @@ def test_killed_instance_fails_only_what_it_was_serving(
         load.wait_for_responses()
     failed = [sent for sent in load.requests if sent.status not in (200, 201)]
     assert len(failed) <= len(tokens)
-    assert all(sent.at < killed + 1 for sent in failed)
+    assert all(sent.at < killed + 2 for sent in failed)  # the instance is away for longer
     assert_kept(cluster, load)
 
 

@@ -152,10 +152,10 @@ def test_service_is_ready_soon_after_the_server_behind_the_pooler_returns(
         assert not answers(pooled)
     cluster.start()
     returned = time.monotonic()
-    wait_until(lambda: answers(pooled), "it is not ready again", seconds=30)
+    wait_until(lambda: answers(pooled), "it is not ready again")
     seconds = time.monotonic() - returned
     print(f"ready after {seconds:.1f} s")  # noqa: T201 the figure
-    assert seconds < 3
+    assert seconds < 5  # with the default `server_login_retry` it takes 6 s
 
 
 def test_migrations_use_the_direct_url(cluster: Cluster, pooler: Pooler) -> None:
