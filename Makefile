@@ -28,7 +28,7 @@ screenshots: .venv/installed ## Take the pictures of the front end again.
 	@$(BIN)/python examples/nextjs/run.py screenshots
 
 fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
-	@$(BIN)/pytest -n0 tests/fuzz
+	@$(BIN)/pytest -n2 --dist=loadfile tests/fuzz
 
 image: .venv/installed ## Build the image with docker or podman, and test it: make image ENGINE=podman.
 	@test -n '$(ENGINE)' || { echo 'Install docker or podman, or name another engine: make image ENGINE=...'; exit 1; }
@@ -38,7 +38,7 @@ image: .venv/installed ## Build the image with docker or podman, and test it: ma
 ENGINE ?= $(firstword $(foreach each,docker podman,$(shell command -v $(each))))
 
 faults: .venv/installed ## Break the database, the processes and migrations, and run the model for long.
-	@MODEL_ROUNDS=300 $(BIN)/pytest -n0 tests/faults tests/model
+	@MODEL_ROUNDS=300 $(BIN)/pytest --dist=worksteal tests/faults tests/model
 
 bench-scaling: .venv/installed benchmarks/service/.venv/installed ## Measure what grows: processes, tasks, the table. Needs wrk.
 	@$(BIN)/python -m benchmarks.scaling
