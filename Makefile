@@ -19,9 +19,9 @@ demo: $(TO_SERVE) .env ## Serve the API and the front end of examples/nextjs (ht
 test: .venv/installed ## Run the tests on their own PostgreSQL, or on TEST_DATABASE_URL. One file: pytest FILE.
 	@$(BIN)/pytest
 
-pooled: .venv/installed ## Run the service's tests through PgBouncer, if it is installed.
+pooled: .venv/installed ## Run what uses the connection pool through PgBouncer, if it is installed.
 	@PATH="$$PATH:/usr/sbin"; if command -v pgbouncer >/dev/null; then \
-	    TEST_POOLED=1 $(BIN)/pytest tests/integration tests/isolation; \
+	    TEST_POOLED=1 $(BIN)/pytest --uses=config tests/integration tests/isolation; \
 	else echo 'skipped: pgbouncer is not installed'; fi
 
 e2e: .venv/installed ## Check the front end of examples/nextjs and test it in Chromium, if Node is installed.
@@ -31,7 +31,7 @@ screenshots: .venv/installed ## Take the pictures of the front end again.
 	@$(BIN)/python examples/nextjs/run.py screenshots
 
 fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
-	@$(BIN)/pytest -n0 tests/fuzz
+	@$(BIN)/pytest -n2 --dist=loadfile tests/fuzz
 
 image: .venv/installed ## Build the image with docker or podman, and test it: make image ENGINE=podman.
 	@test -n '$(ENGINE)' || { echo 'Install docker or podman, or name another engine: make image ENGINE=...'; exit 1; }
@@ -41,7 +41,7 @@ image: .venv/installed ## Build the image with docker or podman, and test it: ma
 ENGINE ?= $(firstword $(foreach each,docker podman,$(shell command -v $(each))))
 
 faults: .venv/installed ## Break the database, the processes and migrations, and run the model for long.
-	@MODEL_ROUNDS=300 $(BIN)/pytest -n0 tests/faults tests/model
+	@MODEL_ROUNDS=300 $(BIN)/pytest --dist=worksteal tests/faults tests/model
 
 bench-scaling: .venv/installed benchmarks/service/.venv/installed ## Measure what grows: processes, tasks, the table. Needs wrk.
 	@$(BIN)/python -m benchmarks.scaling

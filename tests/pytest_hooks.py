@@ -25,8 +25,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if len(files) == 1 and Path(*files).is_file() else 2 * (os.cpu_count() or 1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests that break things, or try thousands of requests, more time than the rest."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--uses", metavar="FIXTURE", help="run only the tests that use this fixture")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `--uses` does not ask for. Give slow folders more time than the rest."""
+    if fixture := config.getoption("uses"):
+        others = [item for item in items if fixture not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     for item in items:
         if item.path.parent.name in SLOW_FOLDERS:
             item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))

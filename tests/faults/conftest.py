@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.client import Token
 from tests.support.postgres import Cluster, lasting_cluster
-from tests.support.serving import Server
+from tests.support.serving import Server, ask
 
 CLIENTS = 16
 
@@ -27,6 +27,9 @@ def tokens(token: Token) -> list[str]:
 def served(cluster: Cluster, tmp_path: Path) -> Iterator[Server]:
     """gunicorn with two workers, connected to the cluster."""
     with Server(tmp_path / "log", cluster.url, WEB_CONCURRENCY="2") as server:
+        connection = server.connect()
+        ask(connection, "GET", "/health", "")  # waits until a worker has started
+        connection.close()
         yield server
     # Not parsed as JSON: libpq writes to stderr when a connection ends while it opens.
     assert '"status": 500' not in server.log.read_text()

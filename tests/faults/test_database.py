@@ -39,6 +39,7 @@ def test_requests_succeed_within_two_seconds_of_a_fast_restart(
         cluster.control("restart", "-m", "fast", "-l", str(cluster.home / "data/server.log"))
         back = time.monotonic()
         time.sleep(3)
+        load.wait_for_responses()
     assert set(load.statuses()) <= {200, 201, 503}
     assert load.last_failure() < back + load.allow(2)
     assert max(sent.seconds for sent in load.requests) < load.allow(8)
@@ -53,10 +54,12 @@ def test_stopped_server_is_a_503_at_once(
         cluster.stop("immediate")
         down = time.monotonic()
         time.sleep(10)
+        starting = time.monotonic()
         cluster.start()
         back = time.monotonic()
         time.sleep(3)
-    meanwhile = [sent for sent in load.requests if down < sent.at < down + 9]
+        load.wait_for_responses()
+    meanwhile = load.answered(down, starting)
     assert {sent.status for sent in meanwhile} == {503}
     assert max(sent.seconds for sent in meanwhile) < load.allow(1)
     assert set(load.statuses()) <= {200, 201, 503}
@@ -73,7 +76,7 @@ def test_cold_start_of_five_seconds_fails_no_request(
             with Load(server, tokens) as load:
                 time.sleep(5)
                 proxy.flowing.set()
-                time.sleep(1)
+                load.wait_for_responses()
             assert set(load.statuses()) == {200, 201}
     assert_kept(cluster, load)
 
@@ -98,10 +101,11 @@ def test_silent_server_ends_in_a_timeout_for_a_new_worker(
     ):
         proxy.asking.clear()
         with Load(server, tokens) as load:
-            time.sleep(20)
+            wait_until(lambda: load.statuses()[503] >= len(tokens), "no request times out")
             proxy.asking.set()
             back = time.monotonic()
             time.sleep(3)
+            load.wait_for_responses()
         assert set(load.statuses()) == {200, 201, 503}
         assert max(sent.seconds for sent in load.requests) < load.allow(15)
         assert load.last_failure() < back + load.allow(2)
@@ -130,6 +134,7 @@ def test_slow_statement_times_out_and_is_rolled_back(
     served: Server, tokens: list[str], slow: bytes
 ) -> None:
     connection = served.connect()
+    ask(connection, "GET", "/health", "")  # waits until its worker has started
     started = time.monotonic()
     assert ask(connection, "POST", "/api/tasks", tokens[0], slow)[0].status == 503
     assert time.monotonic() - started > 4

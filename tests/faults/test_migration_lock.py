@@ -29,7 +29,7 @@ down_revision = "{last}"
 
 
 def upgrade():
-    op.execute("SELECT pg_sleep(2)")
+    op.execute("SELECT pg_sleep(5)")
     with op.get_context().autocommit_block():
         op.create_index("ix_title", "tasks", ["title"], postgresql_concurrently=True)
     op.execute("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout")
@@ -112,7 +112,7 @@ def database(
 
 @pytest.fixture
 def slow(database: Database, folder: Path) -> Database:
-    """A database that the next migration takes more than a second to change."""
+    """A database that the next migration takes some seconds to change."""
     database.migrations = folder / "migrations"
     shutil.copytree(ROOT / "migrations", database.migrations)
     last = len(list((database.migrations / "versions").glob("*.py")))

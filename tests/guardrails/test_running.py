@@ -72,6 +72,14 @@ def test_no_test_runs_for_ever_by_default(pytestconfig: pytest.Config) -> None:
     assert pytestconfig.getini("timeout") == "300"
 
 
+def test_tests_can_be_chosen_by_what_they_use() -> None:
+    """So `make pooled` needs no list of tests, which could lack a new one."""
+    command = [sys.executable, "-m", "pytest", "--uses=config", "--collect-only", "-q"]
+    printed = run([*command, "tests/unit/test_logs.py"], cwd=ROOT).stdout
+    assert "test_request_is_one_line" in printed  # the client uses the settings
+    assert "test_line_outside_a_request_has_no_request_id" not in printed
+
+
 @pytest.mark.parametrize(
     ("named", "workers"),
     [
