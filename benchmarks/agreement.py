@@ -10,6 +10,7 @@ from tests.support.api import next_link
 from tests.support.serving import ask
 
 TASKS = "/api/tasks"
+ORIGIN = "http://localhost:3000"
 INVALID: tuple[dict[str, object], ...] = (
     {},
     {"title": " "},
@@ -47,7 +48,8 @@ class Caller:
         """Return the status code, the content and the path of the next page."""
         with closing(self.served.connect()) as connection:
             sent = None if body is None else json.dumps(body).encode()
-            response, content = ask(connection, method, path, self.token, sent)
+            response, content = ask(connection, method, path, self.token, sent, Origin=ORIGIN)
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN, self.served.name
         return response.status, content, next_link(response)
 
 

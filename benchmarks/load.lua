@@ -18,6 +18,7 @@ end
 function request()
   local counted = string.format("%d", number)
   local sent = { ["Authorization"] = tokens[number % #tokens + 1] }
+  sent["Origin"] = "http://localhost:3000" -- as the browser does for a page of another origin
   if body then
     sent["Content-Type"] = "application/json"
   end
