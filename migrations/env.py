@@ -15,9 +15,10 @@ from sqlalchemy.exc import DBAPIError
 
 from todo_api.context import settings
 from todo_api.database.models import metadata
-from todo_api.database.url import resolve_url
+from todo_api.database.url import connection_parameters
 from todo_api.logs import failure_reason
 
+DRIVER = "postgresql+psycopg2://"
 LOCK_TIMEOUT = "5s"  # requests queue behind a migration that waits for a table lock
 ONE_AT_A_TIME = 7_305_460_911  # the key of an advisory lock, any number that nobody else uses
 DEAD_CLIENT_CHECK = "500ms"  # a killed migration's statement ends before the next run meets it
@@ -78,19 +79,21 @@ def failure_cause(error: DBAPIError) -> str:
 
 def run() -> None:
     config = settings()
-    url = resolve_url(config.database_url_unpooled or config.database_url)
     if context.is_offline_mode():
-        configure("SESSION", url=url, literal_binds=True)
+        configure("SESSION", url=DRIVER, literal_binds=True)
         with context.begin_transaction():
             context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             context.run_migrations()
         return
-    if "-pooler" in str(url.host or url.query.get("host")):
+    parameters = connection_parameters(config.database_url_unpooled or config.database_url)
+    if "-pooler" in parameters.get("host", ""):
         logger.warning(
             "migrating through a pooler, which can break statements outside a transaction;"
             " set DATABASE_URL_UNPOOLED to the direct URL"
         )
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    engine = create_engine(
+        DRIVER, connect_args=parameters, poolclass=NullPool, hide_parameters=True
+    )
     with one_at_a_time(engine, lock_wait()):
         migrate(engine)
 

@@ -35,7 +35,6 @@ from todo_api import create_app, logs
 from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 from todo_api.database import embedded
-from todo_api.database.url import resolve_url
 from todo_api.logs import JsonFormatter
 
 logs.set_up("INFO")  # a failed test prints the log as the service writes it
@@ -45,7 +44,7 @@ logs.set_up("INFO")  # a failed test prints the log as the service writes it
 def server() -> str:
     """The URL of the test server. The database in this URL is not changed."""
     own = os.environ.get("TEST_DATABASE_URL")
-    url = resolve_url(own) if own else embedded.start(ROOT / "instance/test-postgres", *FAST)
+    url = own or embedded.start(ROOT / "instance/test-postgres", *FAST)
     return sa.make_url(url).set(drivername="postgresql+psycopg2").render_as_string(False)
 
 

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from secrets import token_hex
-from urllib.parse import parse_qsl
 
 from psycopg2 import ProgrammingError
-from psycopg2.extensions import make_dsn
+from psycopg2.extensions import parse_dsn
 
 EMBEDDED = "embedded"
 """The `DATABASE_URL` that asks for the PostgreSQL of development."""
@@ -29,10 +28,21 @@ PLACEHOLDER = re.compile(
 )
 # PyJWT rejects these as HMAC keys, but only at the first request.
 ASYMMETRIC_KEY = re.compile(r"-----BEGIN |(ssh|ecdsa|sk)-")
-POSTGRES_SCHEME = re.compile(r"postgres(ql)?(\+psycopg2)?://")
-# The scheme and user, the hosts, the rest. libpq takes several hosts, separated by commas.
-DATABASE_URL = re.compile(r"(\w+(?:\+\w+)?://(?:[^/?#@]*@)?)([^/?#@]*)(/+[^/?#].*)")
-DATABASE_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^][:]*))(?::([0-9]*))?", re.I)
+# After the user, an @ is percent-encoded: libpq would take the rest of a password for a host.
+POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+psycopg2)?://(?:[^@/]*@)?[^@?]*(?:\?(.*))?")
+INVALID_URL = (
+    "is not a valid URL: postgresql://user:password@host:port/database, "
+    "with the special characters of user and password percent-encoded"
+)
+UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "\w+"')
+# libpq checks these only when it connects.
+PARAMETER_VALUES = {
+    "client_encoding": "utf8 utf-8 UTF8 UTF-8",
+    "sslmode": "disable allow prefer require verify-ca verify-full",
+    "channel_binding": "disable prefer require",
+    "target_session_attrs": "any read-write read-only primary standby prefer-standby",
+}
+PORT = re.compile(r"[0-9]{0,5}")
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?", re.I)
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
 MAX_PORT = 65_535
@@ -162,31 +172,31 @@ def url_problem(name: str, url: str) -> str | None:
         return f"{name} is not set; set it to a postgresql:// URL"
     if url != "".join(url.split()):
         return f"{name} contains white space; percent-encode or remove it"
-    if not POSTGRES_SCHEME.match(url):
-        return f"{name} must be set to a postgresql:// URL"
-    parts = DATABASE_URL.fullmatch(url)
-    hosts = [DATABASE_HOST.fullmatch(host) for host in parts[2].split(",")] if parts else [None]
-    if not all(host and 0 < int(host[3] or 1) <= MAX_PORT for host in hosts):
-        return (
-            f"{name} is not a valid URL: postgresql://user:password@host:port/database, "
-            "with the special characters of user and password percent-encoded"
-        )
-    return parameter_problem(name, parse_qsl(url.partition("?")[2], keep_blank_values=True))
+    if not (found := POSTGRES_URL.fullmatch(url)):
+        return f"{name} {INVALID_URL}"
+    return parameter_problem(name, url, found[1] or "")
 
 
-def parameter_problem(name: str, parameters: list[tuple[str, str]]) -> str | None:
-    """Return which parameter is unknown to libpq or is repeated."""
-    once = dict(parameters)
-    if len(once) < len(parameters):
+def parameter_problem(name: str, url: str, query: str) -> str | None:
+    """Return what libpq would refuse. Most of its words quote a part of the URL."""
+    names = re.findall(r"(?:^|&)(\w+)=", query)
+    if len(set(names)) < len(names):
         return f"{name} has a duplicate parameter"
-    if once.get("client_encoding", "utf8").lower() not in ("utf8", "utf-8"):
-        return f"{name} has a parameter client_encoding that is not utf8: remove it"
     try:
-        make_dsn(**once)
-    except ProgrammingError as error:
-        return f"{name} has a parameter that libpq rejects: {one_line(error)}"
-    return None
+        parameters = parse_url(url)
+    except (ProgrammingError, UnicodeError) as error:
+        unknown = UNKNOWN_PARAMETER.search(str(error))
+        if unknown and "@" not in query:  # else its name may be a part of the password
+            return f"{name} has a parameter that libpq rejects: {unknown[0]}"
+        return f"{name} {INVALID_URL}"
+    for parameter, allowed in PARAMETER_VALUES.items():
+        if parameters.get(parameter, allowed.split()[0]) not in allowed.split():
+            return f"{name} has a parameter {parameter} that is none of: {allowed}"
+    ports = map(PORT.fullmatch, parameters.get("port", "").split(","))
+    valid = all(port and 0 < int(port[0] or 1) <= MAX_PORT for port in ports)
+    return None if valid and parameters.get("dbname") else f"{name} {INVALID_URL}"
 
 
-def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+def parse_url(url: str) -> dict[str, str]:
+    """Return the parameters of a URL as libpq reads it."""
+    return parse_dsn(url.replace("+psycopg2://", "://", 1))

@@ -13,7 +13,7 @@ from flask.helpers import get_debug_flag
 from todo_api import create_app, logs
 from todo_api.commands import cli
 from todo_api.config import Config, ConfigError
-from todo_api.database.url import resolve_url
+from todo_api.database.url import connection_parameters
 
 NO_RESTART = 4
 """The exit code after which gunicorn does not start a worker again."""
@@ -31,7 +31,7 @@ def load() -> Flask:
     app = create_app(config)
     cli.prepare(app, command)
     if command in ("run", ""):
-        resolve_url(config.database_url)  # here, because an embedded one handles signals
+        connection_parameters(config.database_url)  # here, because an embedded one handles signals
     return app
 
 

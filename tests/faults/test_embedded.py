@@ -16,7 +16,6 @@ from tests import ROOT
 from tests.support.processes import Process, running
 from tests.support.waiting import LIMIT, wait_until
 from todo_api.database import embedded
-from todo_api.database.url import resolve_url
 
 USE = """
 import sys
@@ -59,7 +58,11 @@ def use() -> Iterator[Use]:
 
 
 def ask(url: str, statement: str) -> Any:
-    engine = sa.create_engine(resolve_url(url), poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(
+        url.replace("postgresql:", "postgresql+psycopg2:"),
+        poolclass=sa.NullPool,
+        isolation_level="AUTOCOMMIT",
+    )
     with engine.connect() as connection:
         result = connection.exec_driver_sql(statement)
         return result.scalar_one() if result.returns_rows else None

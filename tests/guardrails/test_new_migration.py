@@ -25,7 +25,7 @@ def test_new_migration_is_formatted_and_lists_what_autogenerate_leaves_out(
         app = support_migrations(create_app(Config(SECRET, url)))
         with app.app_context():
             flask_migrate.upgrade(directory=str(migrations))
-            with sa.create_engine(app.extensions["engine"].url).begin() as connection:
+            with sa.create_engine(app.extensions["settings"].database_url).begin() as connection:
                 connection.exec_driver_sql("ALTER TABLE tasks DROP priority, DROP due_date")
             flask_migrate.migrate(directory=str(migrations), message="add two columns")
         app.extensions["engine"].dispose()

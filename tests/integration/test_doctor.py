@@ -175,12 +175,12 @@ def test_newer_schema_is_fine(empty: Flask) -> None:
 @pytest.fixture
 def database(empty: Flask, request: pytest.FixtureRequest) -> Iterator[Flask]:
     """The service with a database that is created with the options of the test."""
-    url = empty.extensions["engine"].url.set(drivername="postgresql+psycopg2")
+    url = sa.make_url(empty.extensions["settings"].database_url)
     admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     name = f"test_{uuid.uuid4().hex}"
     with admin.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0 {request.param}")
-    url = url.set(drivername="postgresql", database=name)
+    url = url.set(database=name)
     app = create_app(Config(SECRET, url.render_as_string(hide_password=False)))
     yield app
     app.extensions["engine"].dispose()

@@ -27,7 +27,7 @@ def tables(app: Flask) -> set[str]:
 
 
 def ask(app: Flask, query: str) -> Any:
-    engine = sa.create_engine(app.extensions["engine"].url, poolclass=sa.NullPool)
+    engine = sa.create_engine(app.extensions["settings"].database_url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         return connection.exec_driver_sql(query).scalar_one()
 
@@ -71,9 +71,8 @@ def not_null(row: sa.Row[Any]) -> dict[str, Any]:
 
 def test_rows_and_code_of_revision_0001_survive_the_upgrade(empty: Flask) -> None:
     flask_migrate.upgrade(revision="0001")
-    engine = sa.create_engine(
-        empty.extensions["engine"].url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
-    )
+    url = empty.extensions["settings"].database_url
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
         for statement in STATEMENTS_0001:
             rows = connection.exec_driver_sql(statement)

@@ -38,7 +38,7 @@ def app(partitioned: str, make_app: MakeApp) -> Flask:
     app = make_app(database_url=partitioned, database_url_unpooled=None)
     with app.app_context():
         flask_migrate.upgrade()
-    engine = sa.create_engine(app.extensions["engine"].url, poolclass=sa.NullPool)
+    engine = sa.create_engine(app.extensions["settings"].database_url, poolclass=sa.NullPool)
     with engine.begin() as connection:
         for table in USER_TABLES:
             partition(connection, table)
@@ -64,12 +64,12 @@ class Plans:
     """Explains each statement of an application, right before it is executed."""
 
     def __init__(self, app: Flask) -> None:
-        engine = app.extensions["engine"]
-        self.connection = sa.create_engine(engine.url, poolclass=sa.NullPool).connect()
+        url = app.extensions["settings"].database_url
+        self.connection = sa.create_engine(url, poolclass=sa.NullPool).connect()
         self.operations: set[tuple[str, str]] = set()
         self.partitions: dict[str, set[str]] = defaultdict(set)
         """The partitions that each statement touches. The plan of an INSERT names none."""
-        sa.event.listen(engine, "before_cursor_execute", self.explain)
+        sa.event.listen(app.extensions["engine"], "before_cursor_execute", self.explain)
 
     def explain(self, _: Any, cursor: Any, statement: str, values: Any, *__: Any) -> None:
         if request.url_rule:

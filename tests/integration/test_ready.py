@@ -67,7 +67,7 @@ def test_role_needs_no_right_on_the_revision(empty: Flask) -> None:
 
 def test_locked_table_is_ready(empty: Flask) -> None:
     flask_migrate.upgrade()
-    engine = sa.create_engine(empty.extensions["engine"].url, poolclass=sa.NullPool)
+    engine = sa.create_engine(empty.extensions["settings"].database_url, poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE tasks, accounts")
         assert ask(empty).status_code == 200

@@ -17,7 +17,7 @@ from todo_api.database.models import metadata, tasks
 
 def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
     flask_migrate.upgrade()
-    url = empty.extensions["engine"].url.set(drivername="postgresql+psycopg2")
+    url = empty.extensions["settings"].database_url
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         inspector = sa.inspect(connection)
         checks = {str(check["name"]) for check in inspector.get_check_constraints("tasks")}
@@ -54,7 +54,7 @@ def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
     )
     schemas = []
     flask_migrate.upgrade()
-    engine = sa.create_engine(empty.extensions["engine"].url, poolclass=sa.NullPool)
+    engine = sa.create_engine(empty.extensions["settings"].database_url, poolclass=sa.NullPool)
     for _ in range(2):
         with engine.begin() as connection:
             schemas.append({tuple(row) for row in connection.execute(definitions)})

@@ -33,8 +33,7 @@ BAD = {
 }
 PROBLEMS = [
     "BETTER_AUTH_SECRET is shorter than 32 bytes; make one: openssl rand -base64 32",
-    "DATABASE_URL has a parameter that libpq rejects: invalid dsn: invalid connection option"
-    ' "pgbouncer"',
+    'DATABASE_URL has a parameter that libpq rejects: invalid URI query parameter: "pgbouncer"',
     "FRONTEND_URL must be origins such as https://app.example.com, separated by commas: a scheme,"
     " a host and a port if there is one; no path, no *",
 ]

@@ -90,7 +90,7 @@ def test_read_only_database_serves_reads_only(
     with_client: Callable[..., Client], database_url: str
 ) -> None:
     url = sa.make_url(database_url).update_query_dict(
-        {"options": "-c default_transaction_read_only=on"}
+        {"options": "-cdefault_transaction_read_only=on"}
     )
     client = with_client(database_url=url.render_as_string(hide_password=False))
     assert client.get("/api/tasks").status_code == 200

@@ -65,10 +65,10 @@ def own_app(new_database: Callable[[], Any]) -> Iterator[Flask]:
 
 @pytest.fixture(scope="module")
 def own_server(own_app: Flask) -> Iterator[Server]:
-    url = own_app.extensions["engine"].url.set(drivername="postgresql")
+    url = own_app.extensions["settings"].database_url
     with reachable_folder() as folder:
         log = folder / "log"
-        with Server(log, url.render_as_string(False), WEB_CONCURRENCY="2") as server:
+        with Server(log, url, WEB_CONCURRENCY="2") as server:
             yield server
 
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import sqlalchemy as sa
 from flask import Flask
 
 from tests import SECRET
@@ -19,7 +20,7 @@ def role_with(app: Flask, rights: str, options: str = "") -> Iterator[Flask]:
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{role}' {options}")
         connection.exec_driver_sql(f"GRANT {rights} TO {role}")
-    url = engine.url.set(drivername="postgresql", username=role, password=role)
+    url = sa.make_url(app.extensions["settings"].database_url).set(username=role, password=role)
     limited = create_app(Config(SECRET, url.render_as_string(hide_password=False)))
     try:
         yield limited

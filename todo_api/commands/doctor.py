@@ -12,7 +12,7 @@ from todo_api.config import EMBEDDED
 from todo_api.context import application, settings
 from todo_api.database.models import metadata
 from todo_api.database.schema_check import MIGRATIONS, UNUSABLE_COLUMNS, schema_advice
-from todo_api.database.url import resolve_url
+from todo_api.database.url import connection_parameters
 from todo_api.http.auth import LEEWAY
 from todo_api.logs import failure_reason
 
@@ -197,9 +197,12 @@ def check_clock(ahead: float) -> Finding:
 
 def check_in_migrations() -> Finding:
     """Check the direct URL."""
-    url = resolve_url(str(settings().database_url_unpooled))
+    parameters = connection_parameters(str(settings().database_url_unpooled))
+    engine = create_engine(
+        "postgresql+psycopg2://", connect_args=parameters, poolclass=NullPool, hide_parameters=True
+    )
     try:
-        with create_engine(url, poolclass=NullPool, hide_parameters=True).connect() as connection:
+        with engine.connect() as connection:
             facts = connection.execute(FACTS).one()
             host = connection.connection.dbapi_connection.info.host  # type: ignore[union-attr]
     except DBAPIError as error:

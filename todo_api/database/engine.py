@@ -15,7 +15,6 @@ from sqlalchemy import (
     Executable,
     create_engine,
     event,
-    make_url,
 )
 from sqlalchemy.exc import (
     DataError,
@@ -28,10 +27,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.exceptions import ServiceUnavailable
 
-from todo_api.config import EMBEDDED, Config
+from todo_api.config import Config
 from todo_api.context import application, request_state
 from todo_api.database.dialect import DRIVER, cursor_with_timeout, read_timestamps_as_utc
-from todo_api.database.url import resolve_url
+from todo_api.database.url import connection_parameters
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
 from todo_api.logs import NOT_SET_UP, failure_reason, sqlstate
 
@@ -90,10 +89,8 @@ def close_session(_: BaseException | None) -> None:
 
 def make_engine(config: Config) -> Engine:
     """Make an engine on which a statement costs one round trip and waits a bounded time."""
-    is_embedded = config.database_url == EMBEDDED
-    url = make_url("postgresql:///") if is_embedded else resolve_url(config.database_url)
     engine = create_engine(
-        url.set(drivername=DRIVER),
+        f"{DRIVER}://",
         connect_args={"cursor_factory": cursor_with_timeout(config.statement_timeout)},
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
@@ -107,14 +104,13 @@ def make_engine(config: Config) -> Engine:
     )
     event.listen(engine, "connect", read_timestamps_as_utc)
     event.listen(engine, "handle_error", discard_read_only)
-    if is_embedded:
-        event.listen(engine, "do_connect", find_embedded)
+
+    @event.listens_for(engine, "do_connect")
+    def find_database(_: Dialect, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
+        """Say where the database is. The first connection starts an embedded PostgreSQL."""
+        parameters.update(connection_parameters(config.database_url))
+
     return engine
-
-
-def find_embedded(dialect: Dialect, _: Any, __: Any, options: dict[str, Any]) -> None:
-    """Let a connection go to the embedded PostgreSQL. The first one starts it."""
-    options.update(dialect.create_connect_args(resolve_url(EMBEDDED))[1])
 
 
 def discard_read_only(context: ExceptionContext) -> None:
