@@ -10,26 +10,21 @@ from todo_api.context import settings
 
 
 def sign(use: str, value: list[Any]) -> str:
-    return signers(use)[0].dumps(value)
+    return serializer(settings().keys_for(use), use).dumps(value)
 
 
 def unsign(use: str, text: str) -> Any:
     """Return the signed value, or None if no key of this use signed the text."""
     _, _, signature = text.rpartition(".")
-    for signer_ in signers(use):
-        try:
-            value = signer_.loads(text)
-            if base64_encode(base64_decode(signature)).decode() == signature:
-                return value  # base64 has several spellings of one signature
-        except (BadData, TypeError) as error:
-            error.__traceback__ = None  # a frame of itsdangerous refers to the error
+    try:
+        value = serializer(settings().keys_for(use), use).loads(text)
+        if base64_encode(base64_decode(signature)).decode() == signature:
+            return value  # base64 has several spellings of one signature
+    except (BadData, TypeError) as error:
+        error.__traceback__ = None  # a frame of itsdangerous refers to the error
     return None
 
 
-def signers(use: str) -> list[URLSafeSerializer]:
-    return [signer(key, use) for key in settings().keys_for(use)]
-
-
 @cache
-def signer(key: bytes, use: str) -> URLSafeSerializer:
-    return URLSafeSerializer(key, use)
+def serializer(keys: tuple[bytes, ...], use: str) -> URLSafeSerializer:
+    return URLSafeSerializer(keys[::-1], use)  # the last of its keys signs, and each is accepted
