@@ -46,10 +46,6 @@ class Api(flask_smorest.Api):
     ERROR_SCHEMA = Error
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def init_app(self, app: Flask, **options: Any) -> None:
-        super().init_app(app, **options)
-        self.spec.components.schemas.pop("PaginationMetadata", None)
-
     def handle_http_exception(self, error: HTTPException) -> Response:
         return write_error(error)
 
@@ -164,11 +160,6 @@ def drop_routing_error(_error: BaseException | None) -> None:
 
 
 def add_standing_headers(response: Response) -> Response:
-    headers, path = response.headers, current_request().path
-    headers.add("X-Content-Type-Options", "nosniff")
-    document = path == "/openapi.json" or path.startswith("/docs")
-    if document:
-        headers["Cache-Control"] = "no-cache" if response.status_code < 400 else "no-store"
-    else:
-        headers.add("Cache-Control", "no-store")
+    response.headers.add("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cache-Control", "no-store")
     return response
