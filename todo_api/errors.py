@@ -9,8 +9,8 @@ from marshmallow.validate import OneOf
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
 
-from todo_api.config import MAX_BODY_BYTES
 from todo_api.context import application, request_state
+from todo_api.limits import MAX_BODY_BYTES
 
 UNKNOWN_MESSAGE = "Unknown field."
 UNKNOWN_PARAMETER_MESSAGE = "Unknown query parameter. Remove it."

@@ -16,11 +16,10 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
-from todo_api.config import MAX_BODY_BYTES
 from todo_api.context import current_request
 from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSAGE, InvalidInput
 from todo_api.http import strict_json
-from todo_api.limits import MAX_QUERY_BYTES
+from todo_api.limits import MAX_BODY_BYTES, MAX_QUERY_BYTES
 
 MAX_DISCARDED_BYTES = 1024 * 1024
 CUT_OFF_MESSAGE = "The body is shorter than its Content-Length. Send all of it."
