@@ -89,10 +89,10 @@ def check_in_database(connection: Connection) -> Iterator[Finding]:
     started = time()
     facts = connection.execute(FACTS).one()
     clock = facts.clock - (started + time()) / 2
-    place = f"port {info.port} of {info.host}"
+    server = f"port {info.port} of {info.host}"
     development = ", which is for development" if settings().database_url == EMBEDDED else ""
     yield Finding(
-        "ok", "connection", f"database {info.dbname} on {place}, role {facts.role}{development}"
+        "ok", "connection", f"database {info.dbname} on {server}, role {facts.role}{development}"
     )
     yield check_tls(info)
     yield check_version(facts)
