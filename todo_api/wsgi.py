@@ -31,7 +31,7 @@ def load() -> Flask:
     app = create_app(config)
     cli.prepare(app, command)
     if command in ("run", ""):
-        resolve_url(config.database_url)  # here, because an embedded one handles signals
+        resolve_url(config.database_url)  # starts an embedded one here, where it may handle signals
     return app
 
 

@@ -1,4 +1,4 @@
-"""Opaque tokens: values signed so that clients can neither read meaning into them nor make one."""
+"""Opaque tokens: values that a client sends back, signed so that it cannot make one."""
 
 from functools import cache
 from typing import Any
