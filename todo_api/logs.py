@@ -21,18 +21,11 @@ from werkzeug.wrappers import Response
 
 from todo_api.config import Config
 from todo_api.context import current_request, request_state, settings
+from todo_api.failures import failure_reason
 
 logger = logging.getLogger(__name__)
 
 METHODS = frozenset(HTTPMethod)
-# Classes of SQLSTATE: connections, transactions, authorization, resources, operators, the system.
-SERVER_CONDITIONS = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
-NOT_SET_UP = {
-    "42P01": "a table is missing. Run: flask db upgrade",
-    "42703": "a column is missing. Run: flask db upgrade",
-    "42501": "the role of DATABASE_URL lacks a right. Run: flask doctor",
-}
-MAX_REASON = 300  # characters
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STDERR = 2
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({})))
@@ -167,24 +160,3 @@ def describe(error: BaseException) -> str:
     """Name an exception, and for the database's say why it happened."""
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     return f"{name}: {failure_reason(error)}\n" if isinstance(error, DBAPIError) else f"{name}\n"
-
-
-def sqlstate(error: DBAPIError) -> str | None:
-    """Return the server's code of a failure, or None where the server did not answer."""
-    return getattr(error.orig, "pgcode", None)
-
-
-def failure_reason(error: DBAPIError) -> str:
-    """Return why the database failed, in one line that quotes no row.
-
-    That is the SQLSTATE, with the server's words where they are about the server. Without a
-    SQLSTATE the words are libpq's, about the connection.
-    """
-    code = sqlstate(error)
-    if code in NOT_SET_UP:
-        return f"{code} {NOT_SET_UP[code]}"
-    if code and code[:2] not in SERVER_CONDITIONS:
-        return str(code)
-    words = error.orig.diag.message_primary if code else error.orig  # type: ignore[union-attr]
-    lines = [" ".join(line.split()) for line in f"{code or ''} {words}".splitlines()]
-    return ". ".join(filter(None, lines))[:MAX_REASON]

@@ -13,8 +13,8 @@ from todo_api.context import application, settings
 from todo_api.database.models import metadata
 from todo_api.database.schema_check import MIGRATIONS, UNUSABLE_COLUMNS, schema_advice
 from todo_api.database.url import resolve_url
+from todo_api.failures import failure_reason
 from todo_api.http.auth import LEEWAY
-from todo_api.logs import failure_reason
 
 OLDEST_TESTED = 15
 """The oldest PostgreSQL that the tests run on."""

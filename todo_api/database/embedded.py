@@ -207,7 +207,7 @@ def as_server_user() -> dict[str, Any]:
 
 
 def chown_to_server_user(folder: Path) -> None:
-    """Give a new, empty folder to the server's user, if that is another user than this process's."""
+    """Give a new, empty folder to the user of the server, if root runs this process."""
     if is_root():
         shutil.chown(folder, UNPRIVILEGED)
 
