@@ -37,9 +37,9 @@ def init_app(app: Flask) -> None:
 
 
 def set_up(level: str, *, debug: bool = False) -> None:
-    """Make this the log of the process: for what serves, because an application has no log alone.
+    """Set up the log of the process. Whatever serves calls this, not `create_app`.
 
-    In debug mode a traceback follows its line as Python prints it.
+    In debug mode a traceback follows its line, as Python prints it.
     """
     dictConfig(
         {
@@ -101,9 +101,9 @@ def is_not_access_line(record: logging.LogRecord) -> bool:
 
 
 class StderrHandler(logging.Handler):
-    """Writes each line with one system call, and without a lock: all threads would queue for it.
+    """Writes each line with one system call, and without a lock, which all threads would wait for.
 
-    Lines do not mix: Linux writes to a file or a pipe that is not full in one piece.
+    Lines do not mix: Linux writes a line in one piece, unless the file or pipe is full.
     """
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -118,7 +118,7 @@ class StderrHandler(logging.Handler):
 
 
 class JsonFormatter(logging.Formatter):
-    """Makes an object of a record, with the request id, and without the messages of exceptions.
+    """Makes a JSON line of a record, with the request id and without the messages of exceptions.
 
     They may contain user data: PostgreSQL quotes the row that a constraint rejected.
     """
@@ -148,7 +148,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class DebugFormatter(JsonFormatter):
-    """Adds a traceback as Python prints it, with the messages of exceptions."""
+    """Adds the traceback as Python prints it, with the messages of exceptions."""
 
     def format(self, record: logging.LogRecord) -> str:
         without = logging.makeLogRecord(vars(record) | {"exc_info": None})
@@ -157,6 +157,6 @@ class DebugFormatter(JsonFormatter):
 
 
 def describe(error: BaseException) -> str:
-    """Name an exception, and for the database's say why it happened."""
+    """Return the name of an exception, and why the database failed if it did."""
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     return f"{name}: {failure_reason(error)}\n" if isinstance(error, DBAPIError) else f"{name}\n"

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the docs page: everything that holds for all operations."""
+"""The OpenAPI document and the docs page: what all operations have in common."""
 
 import re
 from base64 import b64encode
@@ -97,7 +97,7 @@ def init_app(app: Flask) -> Api:
 
 
 def add_components(components: Components) -> None:
-    """Add what operations refer to by name: choices, the token, and errors."""
+    """Add the parts that operations refer to by name: choices, the token and errors."""
     del components.schemas["PaginationMetadata"]  # flask-smorest's, which no operation uses
     for name, choices in CHOICES.items():
         components.schema(name, {"type": "string", "enum": list(choices)})
@@ -145,7 +145,7 @@ def refer_to_choices(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[
 
 
 class Routes(BasePlugin):
-    """Adds to each operation what its route says: its id, and whether it names a task."""
+    """Adds to each operation its id, and a 404 if its path has a parameter."""
 
     def operation_helper(
         self, path: str | None = None, operations: dict[Any, Any] | None = None, **known: Any

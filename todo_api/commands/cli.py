@@ -18,7 +18,8 @@ from todo_api.tasks.purge import purge
 def command_name() -> str:
     """Return the `flask` command of this process, or an empty string under another server.
 
-    While `flask` looks for a command of the application, it does not say which.
+    For a command of the application, `flask` loads the application before it knows the command.
+    Then this parses the arguments.
     """
     context = click.get_current_context(silent=True)
     if context is None:
@@ -46,7 +47,7 @@ def prepare(app: Flask, command: str) -> None:
 
 
 def support_migrations(app: Flask) -> Flask:
-    """Let Flask-Migrate run in the application. Only then Alembic is loaded: it is large."""
+    """Add `flask db` to the application. It loads Alembic, which is large."""
     from flask_migrate import Migrate
 
     Migrate(directory=str(MIGRATIONS)).init_app(app)
@@ -57,7 +58,7 @@ def support_migrations(app: Flask) -> Flask:
 @with_appcontext
 def doctor() -> None:
     """Check the settings, the database and the rights of its role."""
-    from todo_api.commands.doctor import examine  # a process that serves does not need it
+    from todo_api.commands.doctor import examine  # not loaded in a process that serves
 
     sys.exit(not examine())
 

@@ -173,7 +173,7 @@ def check_rights(facts: Row[Any]) -> Finding:
 
 
 def is_pooled(info: Any, facts: Row[Any]) -> bool:
-    """Return whether something is in between that gives the client another process id."""
+    """Return whether a pooler or proxy is in between: it tells the client another process id."""
     return "-pooler" in info.host or info.backend_pid != facts.backend
 
 
@@ -187,7 +187,7 @@ def check_pooler(pooled: bool) -> Finding:
 
 
 def check_clock(ahead: float) -> Finding:
-    """Compare the clocks. Tokens are checked by this machine's, and the database has another."""
+    """Compare this machine's clock, which decides when a token expires, with the database's."""
     difference = f"this machine is {abs(ahead):.1f} s {'behind' if ahead > 0 else 'ahead'}"
     if abs(ahead) > LEEWAY / 2:
         advice = "Set the clocks by NTP. A wrong clock here refuses valid tokens."

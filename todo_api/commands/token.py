@@ -61,13 +61,13 @@ def check_token(text: str) -> None:
 
 
 def say(*lines: str) -> None:
-    """Print lines. A token may contain what changes the terminal: print `?` instead."""
+    """Print lines. Control characters of a token could change the terminal: print `?` instead."""
     for line in filter(None, lines):
         click.echo("".join(c if c.isprintable() else "?" for c in line))
 
 
 def describe_token(token: str) -> str:
-    """Return what a token says about itself, whether true or not."""
+    """Return the algorithm and the claims of a token, without a check of its signature."""
     try:
         claimed = jwt.decode_complete(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, RecursionError):
