@@ -8,7 +8,7 @@ from typing import Any
 
 from http_server import shutdown
 
-MAX_DRAINED_BYTES = 64 * 1024  # gunicorn reads less than this of a body that the service leaves
+MAX_DRAINED_BYTES = 64 * 1024  # of a body that the service did not read, gunicorn reads less
 OTHER_DESCRIPTORS = 100  # database connections, files that are sent, logs, pipes
 
 
@@ -52,8 +52,8 @@ def cache_settings(cfg: Any) -> None:
 def collect_less_garbage() -> None:
     """Keep what a worker has loaded out of garbage collection, and collect less often.
 
-    A request makes thousands of objects but no reference cycle. If one is missed, a cycle of an
-    error is some 70 objects that may hold a request of 640 KiB: 5,000 objects are 45 MiB.
+    A request makes thousands of objects but no reference cycle. If an error does leave a cycle, it
+    has some 70 objects and may hold a request of 640 KiB. So 5,000 objects hold at most 45 MiB.
     """
     gc.collect()
     gc.freeze()
@@ -95,7 +95,7 @@ limit_request_line = 8190  # bytes, gunicorn's most; parsing.py rejects longer q
 worker_class = "http_server.worker.Worker"  # or "gthread": see http_server/README.md
 limit_request_fields = 64  # browsers and proxies send under 40; each may have 8 KiB
 worker_connections = affordable_connections(1000)
-sendfile = False  # it would pass by the socket that bounds how long a client may take
+sendfile = False  # it would not use ClientSocket, which limits how long a client may take
 # Twice the pool of todo_api/config.py: while each connection waits, /health still answers.
 threads = 20
 preload_app = False  # the workers would share the connections opened before they were forked

@@ -18,9 +18,9 @@ AT_ONCE = int(socket.MSG_DONTWAIT)  # an enum's `|` runs Python
 class ClientSocket(socket.socket):
     """Raises `TimeoutError` when a client sends or takes less than `LEAST_RATE` for `PATIENCE`.
 
-    Both directions have a number of seconds left. Waiting uses it up, and each `LEAST_RATE` bytes
-    give a second back. A timeout of the socket would bound only a single call: one byte before each
-    of them ends holds a thread for ever. So each call returns at once, and `poll` does the waiting.
+    Each direction has a number of seconds left. Waiting uses them up, and each `LEAST_RATE` bytes
+    give a second back. A timeout of the socket would bound only one call: a client that sends a
+    byte before each timeout would hold a thread for ever. So no call blocks, and `poll` waits.
     """
 
     seconds_to_send = PATIENCE

@@ -10,7 +10,7 @@ from pythonjsonlogger.json import JsonFormatter
 class JsonLogger(Logger):
     """Writes gunicorn's own lines as the service writes its lines.
 
-    A `logconfig_dict` would do too, but turns on an access log, query strings and all.
+    The setting `logconfig_dict` would also turn on an access log, which has query strings.
     """
 
     in_use = False

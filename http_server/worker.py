@@ -32,7 +32,7 @@ NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Connection(TConn):
-    """A client's connection, which remembers the request that it is served."""
+    """A client's connection, which remembers the request that is being served."""
 
     request: Any = None
     lingers = False
@@ -59,7 +59,7 @@ class Connection(TConn):
 
 
 class Worker(ThreadWorker):
-    """Holds no thread for a client that is silent, slow or open without a reason.
+    """Holds no thread for a client that is silent or slow, or that only stays connected.
 
     - A request that follows within moments is served in the same thread. That saves the way
       through the main loop, a tenth of the time of a GET.
@@ -109,7 +109,7 @@ class Worker(ThreadWorker):
             self.murder_pending()
 
     def close_listeners(self) -> None:
-        """Close them first: while the last requests are served, the kernel would accept more."""
+        """Close them before the last requests end, or the kernel would accept more connections."""
         for listener in self.sockets:
             if stopping[0] == FOR_GOOD:
                 refuse_connections(listener)
@@ -166,7 +166,7 @@ class Worker(ThreadWorker):
         return conn.is_readable(NEXT_REQUEST)
 
     def end(self, conn: Connection) -> None:
-        """Close a connection, or close only our end where the client may still be sending."""
+        """Close a connection, or only our end of it if the client may still be sending."""
         try:
             if conn.sock.is_too_slow() or conn.is_read():
                 conn.close()

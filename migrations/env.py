@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from todo_api.context import settings
 from todo_api.database.models import metadata
 from todo_api.database.url import connection_parameters
-from todo_api.logs import failure_reason
+from todo_api.failures import failure_reason, sqlstate
 
 DRIVER = "postgresql+psycopg2://"
 LOCK_TIMEOUT = "5s"  # requests queue behind a migration that waits for a table lock
@@ -60,9 +60,8 @@ def main() -> None:
     try:
         run()
     except DBAPIError as error:
-        code = getattr(error.orig, "pgcode", None)
-        cause = failure_cause(error)
-        raise CommandError(f"{cause}. {ADVICE.get(code, OTHER_ADVICE)}") from None
+        advice = ADVICE.get(sqlstate(error), OTHER_ADVICE)
+        raise CommandError(f"{failure_cause(error)}. {advice}") from None
     except CommandError as error:
         if isinstance(error.__cause__, ResolutionError):
             raise CommandError(f"{error}. {NEWER}") from None
@@ -71,7 +70,7 @@ def main() -> None:
 
 def failure_cause(error: DBAPIError) -> str:
     """Return the SQLSTATE and the words of the server, without the detail: it may quote a row."""
-    code = getattr(error.orig, "pgcode", None)
+    code = sqlstate(error)
     if code is None or code.startswith("22"):  # the words about a value quote it
         return failure_reason(error).rstrip("?.")
     return f"{code} {error.orig.diag.message_primary}"  # type: ignore[union-attr]

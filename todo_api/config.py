@@ -14,11 +14,6 @@ from psycopg2.extensions import parse_dsn
 EMBEDDED = "embedded"
 """The `DATABASE_URL` that asks for the PostgreSQL of development."""
 
-POOL_SIZE = 10
-"""Database connections of one process. It has twice as many threads: see gunicorn.conf.py."""
-
-MAX_BODY_BYTES = 128 * 1024
-
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key at least as long as the hash
 MAKE_SECRET = "make one: openssl rand -base64 32"  # noqa: S105 -- a command
 
@@ -69,7 +64,7 @@ class Config:
     jwt_issuer: str | None = None
     frontend_origins: tuple[str, ...] = ("http://localhost:3000",)
     log_level: str = "INFO"
-    pool_size: int = POOL_SIZE
+    pool_size: int = 10  # gunicorn.conf.py has twice as many threads
     pool_timeout: float = 5
     pool_recycle: int = 3600
     statement_timeout: float = 5

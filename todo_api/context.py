@@ -1,4 +1,4 @@
-"""The application and the current request, and what each keeps."""
+"""The application and the current request, and the values that each keeps."""
 
 from collections.abc import Callable
 from functools import lru_cache

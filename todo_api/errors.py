@@ -9,19 +9,20 @@ from marshmallow.validate import OneOf
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
 
-from todo_api.config import MAX_BODY_BYTES
 from todo_api.context import application, request_state
+from todo_api.limits import MAX_BODY_BYTES
 
 UNKNOWN_MESSAGE = "Unknown field."
 UNKNOWN_PARAMETER_MESSAGE = "Unknown query parameter. Remove it."
-# marshmallow tells the types of errors apart only by their messages.
+# By message, because marshmallow's errors have no types.
 INPUT_ERROR_TYPES = {
     fields.Field.default_error_messages["required"]: "missing",
-    fields.Field.default_error_messages["null"]: "null",
     UNKNOWN_MESSAGE: "unknown",
     UNKNOWN_PARAMETER_MESSAGE: "unknown",
+    fields.Field.default_error_messages["null"]: "null",
 }
-INPUT_ERROR_TYPE_NAMES = ("missing", "unknown", "null", "invalid")
+OTHER_INPUT_ERROR = "invalid"
+INPUT_ERROR_TYPE_NAMES = (*dict.fromkeys(INPUT_ERROR_TYPES.values()), OTHER_INPUT_ERROR)
 MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
 NO_TASK_MESSAGE = "Task not found"
@@ -36,8 +37,6 @@ INTERNAL_MESSAGE = (
 )
 NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
 UNAVAILABLE_MESSAGE = "The database is unavailable. Try again in a moment."
-NO_PATH_MESSAGE = "No such path."
-BAD_METHOD_MESSAGE = "This path does not support the method. See the Allow header."
 RETRY_AFTER = 1  # seconds
 
 
@@ -63,9 +62,10 @@ ERRORS = {
     500: ErrorType("internal_server_error", INTERNAL_MESSAGE),
     503: ErrorType("service_unavailable_error", UNAVAILABLE_MESSAGE),
 }
-STANDARD_MESSAGES = {404: NO_PATH_MESSAGE, 405: BAD_METHOD_MESSAGE}
-
-
+STANDARD_MESSAGES = {
+    404: "No such path.",
+    405: "This path does not support the method. See the Allow header.",
+}
 ERROR_TYPES = tuple(error.name for error in ERRORS.values())
 
 
@@ -110,28 +110,31 @@ class InvalidInput(BadRequest):
     """A 400 for a part of the request: `body`, `query` or `header`. It names each error."""
 
     def __init__(self, part: str, messages: Any) -> None:
-        found = sorted(input_errors([part], messages), key=location)
+        found = sorted(input_errors([part], messages), key=sort_key)
         self.errors = found[:MAX_INPUT_ERRORS]
         first = self.errors[0]
         super().__init__(f"{'.'.join(first['loc'])}: {first['msg']}")
 
 
 def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
-    """Flatten marshmallow's messages. They are nested like the input."""
+    """Flatten marshmallow's messages. They are nested like the input.
+
+    Messages about a whole object are under `_schema`. So is an unknown field of that name.
+    """
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            whole = name == "_schema" and inner not in (
-                [UNKNOWN_MESSAGE],
-                [UNKNOWN_PARAMETER_MESSAGE],
-            )
-            yield from input_errors(loc if whole else [*loc, str(name)[:MAX_QUOTED_NAME]], inner)
+            is_unknown = inner in ([UNKNOWN_MESSAGE], [UNKNOWN_PARAMETER_MESSAGE])
+            is_field = name != "_schema" or is_unknown
+            inner_loc = [*loc, str(name)[:MAX_QUOTED_NAME]] if is_field else loc
+            yield from input_errors(inner_loc, inner)
     else:
         for message in messages:
-            yield {"loc": loc, "msg": message, "type": INPUT_ERROR_TYPES.get(message, "invalid")}
+            type_ = INPUT_ERROR_TYPES.get(message, OTHER_INPUT_ERROR)
+            yield {"loc": loc, "msg": message, "type": type_}
 
 
-def location(error: dict[str, Any]) -> list[str]:
-    """Return the `loc` of an error as a sort key: index 2 comes before index 10."""
+def sort_key(error: dict[str, Any]) -> list[str]:
+    """Sort errors by `loc`, and index 2 before index 10."""
     return [part.zfill(MAX_QUOTED_NAME) if part.isdecimal() else part for part in error["loc"]]
 
 

@@ -15,6 +15,7 @@ MAX_IDS = 100
 MAX_PRIORITIES = 10
 MAX_COUNTED_TAGS = 50
 MAX_PAGE_CHARACTERS = 1_000_000  # of descriptions; the default page never has more
+MAX_BODY_BYTES = 128 * 1024
 MAX_QUERY_BYTES = 6_480  # and the longest cursor, on a line that gunicorn.conf.py limits
 STATUSES = {"all": None, "active": False, "pending": False, "completed": True, "deleted": None}
 """Each status of the filter, and the value of `completed` that it asks for."""

@@ -21,18 +21,11 @@ from werkzeug.wrappers import Response
 
 from todo_api.config import Config
 from todo_api.context import current_request, request_state, settings
+from todo_api.failures import failure_reason
 
 logger = logging.getLogger(__name__)
 
 METHODS = frozenset(HTTPMethod)
-# Classes of SQLSTATE: connections, transactions, authorization, resources, operators, the system.
-SERVER_CONDITIONS = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58"})
-NOT_SET_UP = {
-    "42P01": "a table is missing. Run: flask db upgrade",
-    "42703": "a column is missing. Run: flask db upgrade",
-    "42501": "the role of DATABASE_URL lacks a right. Run: flask doctor",
-}
-MAX_REASON = 300  # characters
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STDERR = 2
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({})))
@@ -44,9 +37,9 @@ def init_app(app: Flask) -> None:
 
 
 def set_up(level: str, *, debug: bool = False) -> None:
-    """Make this the log of the process: for what serves, because an application has no log alone.
+    """Set up the log of the process. Whatever serves calls this, not `create_app`.
 
-    In debug mode a traceback follows its line as Python prints it.
+    In debug mode a traceback follows its line, as Python prints it.
     """
     dictConfig(
         {
@@ -108,9 +101,9 @@ def is_not_access_line(record: logging.LogRecord) -> bool:
 
 
 class StderrHandler(logging.Handler):
-    """Writes each line with one system call, and without a lock: all threads would queue for it.
+    """Writes each line with one system call, and without a lock, which all threads would wait for.
 
-    Lines do not mix: Linux writes to a file or a pipe that is not full in one piece.
+    Lines do not mix: Linux writes a line in one piece, unless the file or pipe is full.
     """
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -125,7 +118,7 @@ class StderrHandler(logging.Handler):
 
 
 class JsonFormatter(logging.Formatter):
-    """Makes an object of a record, with the request id, and without the messages of exceptions.
+    """Makes a JSON line of a record, with the request id and without the messages of exceptions.
 
     They may contain user data: PostgreSQL quotes the row that a constraint rejected.
     """
@@ -155,7 +148,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class DebugFormatter(JsonFormatter):
-    """Adds a traceback as Python prints it, with the messages of exceptions."""
+    """Adds the traceback as Python prints it, with the messages of exceptions."""
 
     def format(self, record: logging.LogRecord) -> str:
         without = logging.makeLogRecord(vars(record) | {"exc_info": None})
@@ -164,27 +157,6 @@ class DebugFormatter(JsonFormatter):
 
 
 def describe(error: BaseException) -> str:
-    """Name an exception, and for the database's say why it happened."""
+    """Return the name of an exception, and why the database failed if it did."""
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     return f"{name}: {failure_reason(error)}\n" if isinstance(error, DBAPIError) else f"{name}\n"
-
-
-def sqlstate(error: DBAPIError) -> str | None:
-    """Return the server's code of a failure, or None where the server did not answer."""
-    return getattr(error.orig, "pgcode", None)
-
-
-def failure_reason(error: DBAPIError) -> str:
-    """Return why the database failed, in one line that quotes no row.
-
-    That is the SQLSTATE, with the server's words where they are about the server. Without a
-    SQLSTATE the words are libpq's, about the connection.
-    """
-    code = sqlstate(error)
-    if code in NOT_SET_UP:
-        return f"{code} {NOT_SET_UP[code]}"
-    if code and code[:2] not in SERVER_CONDITIONS:
-        return str(code)
-    words = error.orig.diag.message_primary if code else error.orig  # type: ignore[union-attr]
-    lines = [" ".join(line.split()) for line in f"{code or ''} {words}".splitlines()]
-    return ". ".join(filter(None, lines))[:MAX_REASON]

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the docs page: everything that holds for all operations."""
+"""The OpenAPI document and the docs page: what all operations have in common."""
 
 import re
 from base64 import b64encode
@@ -89,15 +89,16 @@ def init_app(app: Flask) -> Api:
     add_components(api.spec.components)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
     docs = Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
-    docs.after_request(refuse_condition)
+    docs.after_request(refuse_failed_condition)
     docs.add_url_rule("/", "root", lambda: redirect("docs"))
     app.register_blueprint(docs)
-    app.after_request(restrict_page)
+    app.after_request(set_document_headers)
     return api
 
 
 def add_components(components: Components) -> None:
-    """Add what operations refer to by name: choices, the token, and errors."""
+    """Add the parts that operations refer to by name: choices, the token and errors."""
+    del components.schemas["PaginationMetadata"]  # flask-smorest's, which no operation uses
     for name, choices in CHOICES.items():
         components.schema(name, {"type": "string", "enum": list(choices)})
     components.security_scheme("bearer", BEARER)
@@ -106,7 +107,7 @@ def add_components(components: Components) -> None:
             components.response(error_name(status), describe_error(status, error))
 
 
-def refuse_condition(response: Response) -> Response:
+def refuse_failed_condition(response: Response) -> Response:
     """Give a failed `If-Match` the body of every error. Flask would send the file."""
     if response.status_code != HTTPStatus.PRECONDITION_FAILED:
         return response
@@ -114,9 +115,12 @@ def refuse_condition(response: Response) -> Response:
     return write_error(PreconditionFailed("The file has changed. Get it again."))
 
 
-def restrict_page(response: Response) -> Response:
-    """Let the docs page load only its assets and its own inline script."""
-    if current_request().path == "/docs" and response.status_code == HTTPStatus.OK:
+def set_document_headers(response: Response) -> Response:
+    """Let browsers keep the document. Let the docs page load only its assets and its own script."""
+    path = current_request().path
+    if response.status_code == HTTPStatus.OK and path in ("/docs", "/openapi.json"):
+        response.headers["Cache-Control"] = "no-cache"
+    if response.status_code == HTTPStatus.OK and path == "/docs":
         scripts = INLINE_SCRIPT.findall(response.get_data())
         hashes = " ".join(f"'sha256-{b64encode(sha256(s).digest()).decode()}'" for s in scripts)
         response.headers["Content-Security-Policy"] = PAGE_POLICY.format(hashes=hashes)
@@ -141,7 +145,7 @@ def refer_to_choices(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[
 
 
 class Routes(BasePlugin):
-    """Adds to each operation what its route says: its id, and whether it names a task."""
+    """Adds to each operation its id, and a 404 if its path has a parameter."""
 
     def operation_helper(
         self, path: str | None = None, operations: dict[Any, Any] | None = None, **known: Any

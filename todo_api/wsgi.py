@@ -31,7 +31,8 @@ def load() -> Flask:
     app = create_app(config)
     cli.prepare(app, command)
     if command in ("run", ""):
-        connection_parameters(config.database_url)  # here, because an embedded one handles signals
+        # An embedded database starts here, where it may handle signals.
+        connection_parameters(config.database_url)
     return app
 
 

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support.node import install_packages, missing_node  # noqa: E402
 from tests.support.serving import GUNICORN, free_port  # noqa: E402
-from todo_api.commands import cli  # noqa: E402
+from todo_api.commands.run import check_port  # noqa: E402
 from todo_api.database import embedded  # noqa: E402
 from todo_api.database.url import EMBEDDED_FOLDER  # noqa: E402
 
@@ -65,7 +65,7 @@ def demo() -> None:
     }
     ports = {name: str(settings[name]) for name in ("FLASK_RUN_PORT", "FRONTEND_PORT")}
     for name, port in ports.items():
-        cli.check_port("127.0.0.1", int(port), name)
+        check_port("127.0.0.1", int(port), name)
     if reason := missing_node():
         sys.exit(reason)
     api_port, page_port = ports.values()

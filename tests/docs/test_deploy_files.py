@@ -27,7 +27,7 @@ from tests.support.processes import run
 from tests.support.programs import needs
 from tests.support.serving import Endpoint, Server, answers, ask
 from tests.support.waiting import wait_until
-from todo_api.config import POOL_SIZE, Config
+from todo_api.config import Config
 from todo_api.database import embedded
 
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
@@ -121,7 +121,7 @@ def test_platform_sends_no_more_requests_than_there_are_threads() -> None:
     fly, cloud_run = read("fly.toml"), read("cloudrun.yaml")["spec"]["template"]["spec"]
     limits = {fly["http_service"]["concurrency"]["hard_limit"], cloud_run["containerConcurrency"]}
     limits |= set(map(int, re.findall("maxconn ([0-9]+)", (DEPLOY / "haproxy.cfg").read_text())))
-    assert limits == {2 * POOL_SIZE}
+    assert limits == {2 * Config.pool_size}
     assert {processes(name) for name in ("fly.toml", "cloudrun.yaml")} == {1}
 
 

@@ -14,7 +14,7 @@ from tests.support.raw_http import seconds_of_health
 from tests.support.serving import Server, ask
 from tests.support.waiting import LIMIT, wait_until
 from tests.support.wire import Proxy
-from todo_api.config import POOL_SIZE
+from todo_api.config import Config
 
 
 def test_terminated_idle_connections_are_replaced_without_an_error(
@@ -165,7 +165,7 @@ def test_health_responds_while_all_connections_are_busy(
                 sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]}
             )
             waiting = [pool.submit(change, number) for number in range(16)]
-            cluster.wait_for_blocked(POOL_SIZE)
+            cluster.wait_for_blocked(Config.pool_size)
             assert seconds_of_health(server) < 1 + 20 * usual
             outcomes = [future.result(LIMIT) for future in waiting]
         assert {status for status, _ in outcomes} == {503}

@@ -14,7 +14,8 @@ import pytest
 from tests.support.client import Token
 from tests.support.serving import Server, ask
 from tests.support.waiting import LIMIT
-from todo_api.config import MAX_BODY_BYTES, Config
+from todo_api.config import Config
+from todo_api.limits import MAX_BODY_BYTES
 
 BODY = b'{"title": "x"}'
 HIDDEN = b"GET /api/hidden HTTP/1.1\r\nHost: x\r\n\r\n"

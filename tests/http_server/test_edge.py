@@ -17,7 +17,8 @@ from tests.support.client import Token
 from tests.support.raw_http import exchange, get, head, open_socket, seconds_of_health
 from tests.support.serving import Server, ask
 from tests.support.waiting import LIMIT
-from todo_api.config import MAX_BODY_BYTES, POOL_SIZE, Config
+from todo_api.config import Config
+from todo_api.limits import MAX_BODY_BYTES
 
 CHUNKED = "Transfer-Encoding: chunked"
 
@@ -85,7 +86,7 @@ def test_silent_connections_hold_no_thread(served: Server) -> None:
 def test_busy_connections_do_not_starve_other_clients(served: Server) -> None:
     """Each busy client pipelines its requests, and there is one for each thread."""
     request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-    others = 2 * POOL_SIZE
+    others = 2 * Config.pool_size
     all_busy, stop = Barrier(others + 1, timeout=LIMIT), Event()
 
     def keep_sending() -> None:

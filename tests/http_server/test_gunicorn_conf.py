@@ -6,7 +6,7 @@ import pytest
 
 from tests import ROOT
 from tests.support.processes import run
-from todo_api.config import POOL_SIZE
+from todo_api.config import Config
 
 LOADED = """
 import gc, runpy, sys
@@ -22,7 +22,7 @@ assert vars(cfg)["threads"] == 7
 assert {name: getattr(cfg, name) for name in cfg.settings} == before
 """
 THREADS = f"""
-assert conf["threads"] == 2 * {POOL_SIZE}
+assert conf["threads"] == 2 * {Config.pool_size}
 """
 GARBAGE = """
 conf["post_fork"](None, None)

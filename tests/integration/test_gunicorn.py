@@ -16,7 +16,8 @@ from tests.support.client import Token
 from tests.support.raw_http import exchange, head
 from tests.support.serving import Server, ask, workers
 from tests.support.waiting import wait_until
-from todo_api.config import MAX_BODY_BYTES, Config
+from todo_api.config import Config
+from todo_api.limits import MAX_BODY_BYTES
 
 
 def test_reload_replaces_the_workers(config: Config, tmp_path: Path) -> None:

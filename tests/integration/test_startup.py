@@ -91,7 +91,8 @@ LOADED = "assert name in sys.modules; print(*{each.partition('.')[0] for each in
         ("import wsgi; name = 'todo_api.tasks'", {"alembic", "flask_migrate", "mako"}),
         # The code that the arbiter has loaded stays as it is when a reload starts new workers.
         (
-            "import runpy; runpy.run_path('gunicorn.conf.py'); name = 'http_server.shutdown'",
+            "import runpy, http_server.log, http_server.worker;"
+            " runpy.run_path('gunicorn.conf.py'); name = 'http_server.shutdown'",
             {"todo_api", "flask", "sqlalchemy"},
         ),
     ],

@@ -36,7 +36,8 @@ class Pooler:
             "default_pool_size = 60": f"default_pool_size = {size}",
         }
         self.file.write_text(f"{changed('pgbouncer.ini', changes)}{more}\n")
-        embedded.chown_to_server_user(folder)
+        for path in (*folder.iterdir(), folder):
+            embedded.chown_to_server_user(path)
 
     def __enter__(self) -> "Pooler":
         assert PGBOUNCER

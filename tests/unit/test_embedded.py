@@ -18,12 +18,9 @@ import sqlalchemy as sa
 
 from tests import ROOT
 from tests.support.postgres import FAST
-from tests.support.processes import run, running
+from tests.support.processes import run
 from tests.support.waiting import LIMIT
 from todo_api.database import embedded
-
-# Wait until the folder is writable, then put a symbolic link there.
-RACE = 'until [ -w "$1" ]; do :; done; exec ln -sf "$2" "$3"'
 
 needs_root = pytest.mark.skipif(
     not embedded.is_root(), reason="only root can change a file's owner"
@@ -89,7 +86,7 @@ def test_root_runs_the_server_as_nobody_without_opening_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(embedded, "STATE", tmp_path / "state")
+    monkeypatch.setattr(embedded, "ROOT_FOLDER", tmp_path / "state")
     monkeypatch.setattr(embedded, "open_to_all", lambda _: False)
     options = embedded.as_server_user()
     assert options["user"] == "nobody"
@@ -109,7 +106,7 @@ def test_root_runs_the_server_as_nobody_without_opening_folders(
 def test_copied_programs_are_writable_by_root_only(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "STATE", folder / "state")
+    monkeypatch.setattr(embedded, "ROOT_FOLDER", folder / "state")
     monkeypatch.setattr(embedded, "open_to_all", lambda _: False)
     umask = os.umask(0o077)
     try:
@@ -122,41 +119,6 @@ def test_copied_programs_are_writable_by_root_only(
     modes = {stat.S_IMODE(path.stat().st_mode) for path in copied if path.suffix != ".lock"}
     assert modes == {0o755, 0o644}
     embedded.run(programs / "postgres", "--version")
-
-
-@needs_root
-def test_server_user_cannot_swap_in_a_link_during_chown(
-    folder: Path,
-) -> None:
-    secret = folder / "secret"
-    secret.touch()
-    owned_by_user = folder / "owned_by_user"
-    owned_by_user.mkdir()
-    for number in range(3_000):
-        (owned_by_user / str(number)).touch()
-    *_, last = owned_by_user.rglob("*")
-    arguments = [str(path) for path in (owned_by_user, secret, last)]
-    user = embedded.as_server_user()
-    with running(["sh", "-c", RACE, "sh", *arguments], **user) as attacker:
-        embedded.chown_to_server_user(owned_by_user)
-        output, _ = attacker.communicate()
-    assert last.is_symlink(), output
-    assert secret.owner() == "root"
-
-
-@needs_root
-def test_chown_does_not_follow_links(folder: Path) -> None:
-    outside = folder / "outside"
-    (outside / "kept").mkdir(parents=True)
-    owned_by_user = folder / "owned_by_user"
-    (owned_by_user / "inner").mkdir(parents=True)
-    (owned_by_user / "inner/file").touch()
-    (owned_by_user / "link").symlink_to(outside)
-    embedded.chown_to_server_user(owned_by_user)
-    owners = {path.name: path.lstat().st_uid for path in (owned_by_user, *owned_by_user.rglob("*"))}
-    nobody = pwd.getpwnam("nobody").pw_uid
-    assert owners == dict.fromkeys(("owned_by_user", "inner", "file", "link"), nobody)
-    assert {path.owner() for path in (outside, outside / "kept")} == {"root"}
 
 
 def test_folder_is_open_to_all_if_every_parent_is(tmp_path: Path) -> None:
@@ -189,15 +151,3 @@ def test_existing_signal_handler_is_kept() -> None:
         assert signal.getsignal(signal.SIGHUP) is other
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-def test_programs_are_made_readable_without_following_links(tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.touch(mode=0o600)
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    (folder / "link").symlink_to(secret)
-    (folder / "program").touch(mode=0o700)
-    embedded.make_readable(folder)
-    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
-    assert stat.S_IMODE((folder / "program").stat().st_mode) == 0o755

@@ -13,8 +13,8 @@ from todo_api.context import application, settings
 from todo_api.database.models import metadata
 from todo_api.database.schema_check import MIGRATIONS, UNUSABLE_COLUMNS, schema_advice
 from todo_api.database.url import connection_parameters
+from todo_api.failures import failure_reason
 from todo_api.http.auth import LEEWAY
-from todo_api.logs import failure_reason
 
 OLDEST_TESTED = 15
 """The oldest PostgreSQL that the tests run on."""
@@ -89,10 +89,10 @@ def check_in_database(connection: Connection) -> Iterator[Finding]:
     started = time()
     facts = connection.execute(FACTS).one()
     clock = facts.clock - (started + time()) / 2
-    place = f"port {info.port} of {info.host}"
+    server = f"port {info.port} of {info.host}"
     development = ", which is for development" if settings().database_url == EMBEDDED else ""
     yield Finding(
-        "ok", "connection", f"database {info.dbname} on {place}, role {facts.role}{development}"
+        "ok", "connection", f"database {info.dbname} on {server}, role {facts.role}{development}"
     )
     yield check_tls(info)
     yield check_version(facts)
@@ -173,7 +173,7 @@ def check_rights(facts: Row[Any]) -> Finding:
 
 
 def is_pooled(info: Any, facts: Row[Any]) -> bool:
-    """Return whether something is in between that gives the client another process id."""
+    """Return whether a pooler or proxy is in between: it tells the client another process id."""
     return "-pooler" in info.host or info.backend_pid != facts.backend
 
 
@@ -187,7 +187,7 @@ def check_pooler(pooled: bool) -> Finding:
 
 
 def check_clock(ahead: float) -> Finding:
-    """Compare the clocks. Tokens are checked by this machine's, and the database has another."""
+    """Compare this machine's clock, which decides when a token expires, with the database's."""
     difference = f"this machine is {abs(ahead):.1f} s {'behind' if ahead > 0 else 'ahead'}"
     if abs(ahead) > LEEWAY / 2:
         advice = "Set the clocks by NTP. A wrong clock here refuses valid tokens."

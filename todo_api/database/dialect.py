@@ -29,7 +29,7 @@ class DriverArray(ARRAY[Any]):
 
 
 class Dialect(PGDialect_psycopg2):
-    """Asks the server nothing that a request does not need."""
+    """psycopg2's dialect without the statements that SQLAlchemy adds to those of a request."""
 
     supports_statement_cache = True
     colspecs = {**PGDialect_psycopg2.colspecs, ARRAY: DriverArray}  # noqa: RUF012

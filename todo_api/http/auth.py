@@ -84,7 +84,7 @@ def require_user(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def bearer_token() -> str:
-    """Return the token of the Authorization header (RFC 6750, section 2.1), its only place."""
+    """Return the token in the Authorization header (RFC 6750, section 2.1)."""
     scheme, _, token = current_request().headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise NoToken

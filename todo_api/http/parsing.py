@@ -1,6 +1,5 @@
 """How a request is read: strictly, within its limits."""
 
-from json import JSONDecodeError
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes, urlencode
 
@@ -9,21 +8,26 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import (
     ClientDisconnected,
-    HTTPException,
     LengthRequired,
     RequestEntityTooLarge,
     UnsupportedMediaType,
 )
 from werkzeug.wrappers import Response
 
-from todo_api.config import MAX_BODY_BYTES
 from todo_api.context import current_request
 from todo_api.errors import NO_LENGTH_MESSAGE, NOT_JSON_MESSAGE, TOO_LARGE_MESSAGE, InvalidInput
 from todo_api.http import strict_json
-from todo_api.limits import MAX_QUERY_BYTES
+from todo_api.limits import MAX_BODY_BYTES, MAX_QUERY_BYTES
 
 MAX_DISCARDED_BYTES = 1024 * 1024
 CUT_OFF_MESSAGE = "The body is shorter than its Content-Length. Send all of it."
+# Why a body is not JSON, by the type of the exception. Other types say it themselves.
+NOT_JSON_REASONS: dict[type[Exception], str] = {
+    UnicodeDecodeError: "not UTF-8. Encode the body as UTF-8",
+    UnicodeEncodeError: "a name with a lone surrogate",
+    RecursionError: "arrays or objects nested too deeply",
+    ValueError: "a number with too many digits",
+}
 
 
 def init_app(app: Flask) -> None:
@@ -54,31 +58,25 @@ class Parser(FlaskParser):
             )
         try:
             return strict_json.loads(body.decode())
-        except (JSONDecodeError, strict_json.NotJson) as error:
-            raise ValidationError(f"Not valid JSON: {error}.") from None
-        except UnicodeDecodeError:
-            raise ValidationError("Not valid JSON: not UTF-8. Encode the body as UTF-8.") from None
-        except UnicodeEncodeError:
-            raise ValidationError("Not valid JSON: a name with a lone surrogate.") from None
-        except RecursionError:
-            raise ValidationError("Not valid JSON: arrays or objects nested too deeply.") from None
-        except ValueError:
-            raise ValidationError("Not valid JSON: a number with too many digits.") from None
+        except (ValueError, RecursionError) as error:
+            reason = NOT_JSON_REASONS.get(type(error), str(error))
+            raise ValidationError(f"Not valid JSON: {reason}.") from None
 
     def load_querystring(self, req: Request, schema: Schema) -> dict[str, Any]:
         try:
             unquote_to_bytes(req.query_string).decode()
         except UnicodeDecodeError:  # Werkzeug replaces what is not UTF-8
             raise ValidationError("Not UTF-8. Encode the query as UTF-8.") from None
-        if query_bytes(req) > MAX_QUERY_BYTES:
+        if not fits_in_link(req):
             raise ValidationError(
                 f"The encoded query without its cursor must have at most {MAX_QUERY_BYTES} bytes."
             )
         given = dict(req.args.lists())
         lists = {name for name in given if isinstance(schema.fields.get(name), fields.List)}
-        twice = {name for name, values in given.items() if len(values) > 1} - lists
-        if twice:
-            raise ValidationError({name: ["Sent more than once. Send it once."] for name in twice})
+        repeated = {name for name, values in given.items() if len(values) > 1} - lists
+        if repeated:
+            message = "Sent more than once. Send it once."
+            raise ValidationError({name: [message] for name in repeated})
         return {name: values if name in lists else values[0] for name, values in given.items()}
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
@@ -86,16 +84,16 @@ class Parser(FlaskParser):
         raise InvalidInput("body" if location == "json" else location, messages)
 
 
-def query_bytes(req: Request) -> int:
-    """Return the length of the query as the `Link` to the next page has it, without the cursor.
+def fits_in_link(req: Request) -> bool:
+    """Return whether the `Link` to the next page has room for the query, without its cursor.
 
-    `Link` encodes the query again: one received byte may become five.
+    `Link` encodes the query again. One byte of the request may become five.
     """
     if 5 * len(req.query_string) <= MAX_QUERY_BYTES:
-        return 0  # whatever it becomes, it fits
+        return True
     values: dict[str, Any] = req.args.to_dict(flat=False)
     values.pop("cursor", None)
-    return len(urlencode(values, doseq=True))
+    return len(urlencode(values, doseq=True)) <= MAX_QUERY_BYTES
 
 
 def read_body() -> bytes:
@@ -107,7 +105,7 @@ def read_body() -> bytes:
 
 
 def receive(**options: Any) -> bytes:
-    """Return the body. Raise 400 if it does not arrive in time, or the client disconnects."""
+    """Return what arrives of the body. Raise 400 if the client is too slow or disconnects."""
     try:
         body: bytes = current_request().get_data(**options)
     except (OSError, ClientDisconnected):
@@ -123,23 +121,21 @@ def reject_unbounded_body() -> None:
     the response and not a reset connection.
     """
     request = current_request()
-    length = request.content_length or 0 if "CONTENT_LENGTH" in request.environ else 0
-    error: HTTPException | None = None
     if "HTTP_TRANSFER_ENCODING" in request.environ:
-        error = LengthRequired(NO_LENGTH_MESSAGE)
-    elif length > MAX_BODY_BYTES:
+        after_this_request(close_connection)
+        raise LengthRequired(NO_LENGTH_MESSAGE)
+    length = request.content_length or 0
+    if length > MAX_BODY_BYTES:
+        after_this_request(close_connection)
         if length <= MAX_DISCARDED_BYTES:
             receive(cache=False)
-        error = RequestEntityTooLarge(TOO_LARGE_MESSAGE)
-    if error:
-        after_this_request(close_connection)
-        raise error
+        raise RequestEntityTooLarge(TOO_LARGE_MESSAGE)
 
 
 def close_connection(response: Response) -> Response:
-    """Announce that the connection closes: its next bytes may be a body that nobody read.
+    """Tell the client that the connection closes: the body that nobody read may still follow.
 
-    gunicorn drops this header. The `pre_request` hook in gunicorn.conf.py makes it close.
+    gunicorn drops this header. The `pre_request` hook in gunicorn.conf.py closes the connection.
     """
     response.headers["Connection"] = "close"
     return response

@@ -1,4 +1,4 @@
-"""flask-smorest for this API: routes, JSON, preflights, and what every response carries."""
+"""flask-smorest for this API: routes, JSON, preflights, and the headers of every response."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -31,12 +31,12 @@ from todo_api.limits import MAX_ID
 
 
 def init_app(app: Flask) -> None:
-    """Set up what holds for every route: paths, JSON, preflights and standing headers."""
+    """Set up what holds for every route: paths, JSON, preflights and default headers."""
     app.url_map.merge_slashes = False
     app.url_map.converters["task_id"] = TaskIdConverter
     app.json = Json(app)
     app.before_request(answer_preflight)
-    app.after_request(add_standing_headers)
+    app.after_request(add_default_headers)
     app.teardown_request(drop_routing_error)
 
 
@@ -46,16 +46,12 @@ class Api(flask_smorest.Api):
     ERROR_SCHEMA = Error
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def init_app(self, app: Flask, **options: Any) -> None:
-        super().init_app(app, **options)
-        self.spec.components.schemas.pop("PaginationMetadata", None)
-
     def handle_http_exception(self, error: HTTPException) -> Response:
         return write_error(error)
 
 
 def json_value(value: Any) -> Any:
-    """Return what JSON has for a value: times as orjson writes them, and the rest as Flask does."""
+    """Convert a value that has no form in JSON: times as orjson does, the rest as Flask does."""
     with suppress(TypeError):
         return orjson.loads(orjson.dumps(value, option=orjson.OPT_UTC_Z))
     return DefaultJSONProvider.default(value)
@@ -68,7 +64,7 @@ class Json(DefaultJSONProvider):
     default = staticmethod(json_value)
 
     def response(self, *args: Any, **kwargs: Any) -> Any:
-        """Let orjson write a value, and Flask what orjson cannot or where it shall be indented."""
+        """Write with orjson. Flask writes what orjson cannot write, and indented JSON."""
         indented = application().debug if self.compact is None else not self.compact
         if len(args) == 1 and not (kwargs or indented or self.sort_keys):
             with suppress(TypeError):
@@ -116,7 +112,7 @@ class Blueprint(flask_smorest.Blueprint):
     def response(
         self, status_code: int, schema: type[Schema] | Schema | None = None, **options: Any
     ) -> Decorator:
-        """Make the response of a view. Reject what the request has and no decorator names."""
+        """Make the response of a view. Reject parameters and conditions that no decorator names."""
         respond: Decorator = super().response(status_code, schema, **options)
 
         def decorator(view: View) -> View:
@@ -151,7 +147,7 @@ class TaskIdConverter(BaseConverter):
 
 
 def answer_preflight() -> Response | None:
-    """Answer a preflight on every path. After a 404 a page could not read the error."""
+    """Answer a preflight on every path. If it were a 404, a page could not read the error body."""
     request = current_request()
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return application().response_class(status=HTTPStatus.NO_CONTENT)
@@ -159,16 +155,11 @@ def answer_preflight() -> Response | None:
 
 
 def drop_routing_error(_error: BaseException | None) -> None:
-    """Cut the cycle of a routing error that another response came before."""
+    """Cut the cycle of a routing error that was not raised, because a hook answered first."""
     drop_tracebacks(current_request().routing_exception)
 
 
-def add_standing_headers(response: Response) -> Response:
-    headers, path = response.headers, current_request().path
-    headers.add("X-Content-Type-Options", "nosniff")
-    document = path == "/openapi.json" or path.startswith("/docs")
-    if document:
-        headers["Cache-Control"] = "no-cache" if response.status_code < 400 else "no-store"
-    else:
-        headers.add("Cache-Control", "no-store")
+def add_default_headers(response: Response) -> Response:
+    response.headers.add("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cache-Control", "no-store")
     return response

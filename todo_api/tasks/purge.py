@@ -1,4 +1,4 @@
-"""Removes the tasks in the trash for good, without holding up their users for long."""
+"""Removes tasks from the trash for good, in batches that block their users only for moments."""
 
 from datetime import datetime
 from typing import Any
