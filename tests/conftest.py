@@ -143,7 +143,7 @@ def app(config: Config) -> Iterator[Flask]:
     yield app
     app.extensions["engine"].dispose()
     assert not undocumented, (
-        "add @blp.alt_response to the view, or what else documents the status code:"
+        "add @fails_with or @blp.alt_response to the view for each status code:"
         f" {'; '.join(undocumented)}"
     )
     assert not unowned, f"{FILTER_ADVICE}: {'; '.join(unowned)}"

@@ -17,7 +17,7 @@ SERVED_BY = "http-response set-header X-Served-By %s"
 
 
 def changed(name: str, changes: dict[str, str]) -> str:
-    """Return a file of deploy/ with other texts. Each must be there once."""
+    """Return a file of deploy/ with some texts replaced. The file must have each of them once."""
     text = (DEPLOY / name).read_text()
     for old, new in changes.items():
         assert text.count(old) == 1, f"{name} must have once: {old}"

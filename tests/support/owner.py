@@ -59,7 +59,7 @@ def unfiltered(sql: str) -> list[str]:
     sql = " ".join(re.sub(r"'(?:[^']|'')*'", "''", sql).replace('"', "").split())
     sql = re.sub(r"%\((\w+)\)s(?:::\w+)?", r":\1", sql)
     found = [sql[each.start() :] for each in INSERT.finditer(sql)]
-    return found + [part for part in parts(sql) if not all(is_filtered(part))]
+    return found + [part for part in parts(sql) if not all(has_filter(part))]
 
 
 def parts(sql: str) -> Iterator[str]:
@@ -70,8 +70,8 @@ def parts(sql: str) -> Iterator[str]:
     yield from re.split(r"; ?| UNION | INTERSECT | EXCEPT ", sql)
 
 
-def is_filtered(part: str) -> Iterator[bool]:
-    """Say for each table of users' rows in a part whether the part has its filter."""
+def has_filter(part: str) -> Iterator[bool]:
+    """Yield, for each table of users' rows in a part, whether the part filters it by owner."""
     where = WHERE.search(part)
     conditions = where[1].split(" AND ") if where and " OR " not in where[1] else []
     for table, alias in REFERENCE.findall(part):

@@ -18,7 +18,7 @@ WITH_PARENT = [SETPRIV, "--pdeathsig", "KILL"] if SETPRIV else []
 
 
 def pytest_configure() -> None:
-    """Give children the signals that the shell ignores: a handler is no longer one after `exec`."""
+    """Let children get signals that the shell ignores: they inherit "ignored", but no handler."""
     for number in (signal.SIGHUP, signal.SIGINT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
@@ -30,7 +30,7 @@ def start(command: Sequence[Any], **options: Any) -> Process:
 
 
 def wait_for(process: Process, condition: Callable[[], object], failure: str) -> None:
-    """Return when ``condition()`` is true. End the process if that cannot be waited for."""
+    """Return when ``condition()`` is true. If it does not become true, end the process."""
     try:
         wait_until(condition, failure)
     except BaseException:
@@ -60,7 +60,7 @@ def running(command: Sequence[Any], **options: Any) -> Iterator[Process]:
 
 
 def run(command: Sequence[Any], **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command, and nothing of it any longer. Only the time of the test is its limit."""
+    """Run a command until it ends, then end its children. The time limit is that of the test."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
     with running(command, **options) as process:
         output, errors = process.communicate()
