@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import psutil
 
-from tests.support.serving import Server, ask
+from tests.support.serving import Endpoint, Server, ask
 
 BUNDLE = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -27,7 +27,7 @@ def seconds_of_health(server: Server) -> float:
     return time.monotonic() - started
 
 
-def open_socket(server: Server, receive_buffer: int = 0) -> socket.socket:
+def open_socket(server: Endpoint, receive_buffer: int = 0) -> socket.socket:
     connection = socket.socket()
     connection.settimeout(60)
     if receive_buffer:
