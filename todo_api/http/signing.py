@@ -1,4 +1,4 @@
-"""Opaque tokens: values signed so that clients can neither read meaning into them nor make one."""
+"""Signed tokens. A client cannot make or change one, but it can read the value (base64)."""
 
 from functools import cache
 from typing import Any
