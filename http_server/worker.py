@@ -90,6 +90,13 @@ class Worker(ThreadWorker):
 
         self.wsgi = with_stopping
 
+    def is_parent_alive(self) -> bool:
+        """Stop as after a SIGTERM if the arbiter is gone: a new one needs the port at once."""
+        has_parent: bool = super().is_parent_alive()
+        if not has_parent:
+            self.alive = False
+        return has_parent
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """Start or stop accepting. A worker that ends first serves what still comes."""
         if not self.alive and stopping[0] and self.nr_conns:

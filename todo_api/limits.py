@@ -22,3 +22,4 @@ STATUSES = {"all": None, "active": False, "pending": False, "completed": True, "
 IN_TRASH = "deleted"
 """The status of the tasks in the trash. All others leave these out."""
 MAX_KEY_LENGTH = 255
+MAX_ENTITY_TAGS = 100  # of an If-Match or If-None-Match

@@ -1,13 +1,17 @@
 """The application as gunicorn, the `flask` command and other WSGI servers load it.
 
-It sets up the log of the process. It ends the process if a setting is invalid.
+It sets up the log of the process. It ends the process if a setting is invalid, or if its memory
+runs out.
 """
 
 import logging
+import os
+import signal
 import sys
+from typing import Any
 
 import click
-from flask import Flask
+from flask import Flask, got_request_exception
 from flask.helpers import get_debug_flag
 
 from todo_api import create_app, logs
@@ -17,6 +21,7 @@ from todo_api.database.url import connection_parameters
 
 NO_RESTART = 4
 """The exit code after which gunicorn does not start a worker again."""
+NO_THREAD = "can't start new thread"
 
 
 def load() -> Flask:
@@ -29,6 +34,7 @@ def load() -> Flask:
         sys.exit(1 if command else NO_RESTART)
     logs.set_up(config.log_level, debug=get_debug_flag())
     app = create_app(config)
+    got_request_exception.connect(end_without_memory, app)
     cli.prepare(app, command)
     if command in ("run", ""):
         # An embedded database starts here, where it may handle signals.
@@ -44,6 +50,16 @@ def report(problems: tuple[str, ...], command: str) -> None:
     logs.set_up("INFO")
     for problem in problems:
         logging.getLogger(__name__).error(problem)
+
+
+def end_without_memory(_app: Flask, exception: BaseException, **_: Any) -> None:
+    """End the process gracefully when a request failed for lack of memory.
+
+    It may never serve again, and gunicorn starts another. A thread needs memory for its stack.
+    """
+    if isinstance(exception, MemoryError) or str(exception) == NO_THREAD:
+        logging.getLogger(__name__).error("out of memory: this process ends")
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 app = load()

@@ -57,6 +57,12 @@ KEYS = {
 CREATE_ROLES, SECOND_ROLE, END_FIRST_PASSWORD, DROP_SECOND_ROLE = commands_for(
     "test_deploy_files.py"
 )
+FORWARDED = "hdr_ip(x-forwarded-for,-1)"
+# 8 requests of one client, and 1 of another.
+CLIENTS = [
+    [*["203.0.113.1"] * 8, "203.0.113.2"],
+    [*[f"2001:db8::{n}:1" for n in range(1, 9)], "2001:db8:0:1::1"],
+]
 LARGEST_PROCESS = 310  # MiB, docs/operations.md
 READERS = {".yaml": yaml.safe_load, ".json": json.loads, ".toml": tomllib.loads}
 
@@ -180,7 +186,10 @@ def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
 
 
 @needs_nginx
-def test_nginx_behind_a_proxy_limits_each_client(config: Config, folder: Path) -> None:
+@pytest.mark.parametrize("clients", CLIENTS, ids=["IPv4", "IPv6"])
+def test_nginx_behind_a_proxy_limits_each_client(
+    config: Config, folder: Path, clients: list[str]
+) -> None:
     lines = ("set_real_ip_from 10.0.0.0/8", "real_ip_header", "real_ip_recursive")
     changes = {f"#{line}": line for line in lines} | {"10.0.0.0/8": "127.0.0.1"}
     changes |= {"burst=100": "burst=5", "rate=50r/s": "rate=1r/m"}
@@ -188,7 +197,7 @@ def test_nginx_behind_a_proxy_limits_each_client(config: Config, folder: Path) -
         Server(folder / "log", config.database_url) as server,
         Nginx(folder, [server.port], changes) as proxy,
     ):
-        statuses = [status(proxy, client) for client in [*["203.0.113.1"] * 8, "203.0.113.2"]]
+        statuses = [status(proxy, client) for client in clients]
     assert statuses[-2:] == [429, 200]
 
 
@@ -206,13 +215,16 @@ def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) 
 
 
 @needs_haproxy
-def test_haproxy_limits_each_client(config: Config, folder: Path) -> None:
-    by_header = {"track-sc0 src": "track-sc0 hdr_ip(x-forwarded-for,-1)"}
+@pytest.mark.parametrize("clients", CLIENTS, ids=["IPv4", "IPv6"])
+def test_haproxy_behind_a_proxy_limits_each_client(
+    config: Config, folder: Path, clients: list[str]
+) -> None:
+    by_header = {"tcp-request connection track-sc0 src": "http-request track-sc0 " + FORWARDED}
     with Server(folder / "log", config.database_url) as server, ExitStack() as stack:
         wait_until(lambda: answers(server), "the service does not answer")
         changes = {"gt 500": "gt 5"} | by_header
         proxy = stack.enter_context(Balancer(folder, [server.port], changes))
-        statuses = [status(proxy, client) for client in [*["203.0.113.1"] * 8, "203.0.113.2"]]
+        statuses = [status(proxy, client) for client in clients]
     assert statuses[-2:] == [429, 200]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,8 @@ import sqlalchemy as sa
 from tests.support.client import Token
 from tests.support.load import Load, assert_kept
 from tests.support.postgres import Cluster
-from tests.support.serving import Server, ask, workers
+from tests.support.raw_http import BUNDLE, open_socket
+from tests.support.serving import Server, answers, ask, workers
 from tests.support.waiting import LIMIT, wait_until
 
 
@@ -84,6 +86,29 @@ def test_killed_worker_closes_only_its_own_connections(
     assert all(sent.at < killed + load.allow(2) for sent in failed)
     assert set(load.statuses()) <= {0, 200, 201}
     assert_kept(cluster, load)
+
+
+def test_workers_of_a_killed_arbiter_leave_the_port_at_once(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Not only after their last response, which a slow client can delay."""
+    with Server(tmp_path / "log", cluster.url) as server:
+        wait_until(lambda: answers(server), "the service does not answer")
+        with open_socket(server, 4096) as connection:
+            connection.sendall(BUNDLE * 4)
+            assert connection.recv(1)
+            server.process.kill()
+            server.process.wait(LIMIT)
+            wait_until(lambda: connection.recv(1024) and is_free(server.port), "the port is in use")
+        wait_until(lambda: not workers(server), "a worker still runs")
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def send_concurrently(server: Server, requests: list[tuple[Any, ...]]) -> list[tuple[int, Any]]:

@@ -12,6 +12,11 @@ PREFLIGHT = {
     "Access-Control-Request-Headers": "authorization, content-type",
 }
 
+REQUEST_HEADERS = {
+    "authorization", "content-type", "accept", "x-request-id", "if-match", "if-none-match",
+    "idempotency-key",
+}  # fmt: skip
+
 
 def names(header: str) -> set[str]:
     return {name.strip().lower() for name in header.split(",")}
@@ -34,25 +39,22 @@ def test_preflight_needs_no_token(anonymous: Client, path: str) -> None:
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert response.headers["Access-Control-Allow-Credentials"] == "true"
     assert response.headers["Access-Control-Max-Age"] == "600"
-    assert names(response.headers["Access-Control-Allow-Headers"]) == {
-        "authorization",
-        "content-type",
-    }
+    assert names(response.headers["Access-Control-Allow-Headers"]) == REQUEST_HEADERS
     assert names(response.headers["Access-Control-Allow-Methods"]) == {
         "get", "post", "put", "patch", "delete", "options",
     }  # fmt: skip
 
 
-def test_preflight_allows_only_the_headers_of_the_contract(anonymous: Client) -> None:
-    requested = (
-        "accept, authorization, content-type, x-request-id, if-match, if-none-match,"
-        " idempotency-key, x-evil"
-    )
+@pytest.mark.parametrize("requested", ["", "authorization", "x-evil", "authorization, " * 500])
+def test_preflight_allows_the_same_headers_whatever_it_asks_for(
+    anonymous: Client, requested: str
+) -> None:
     headers = PREFLIGHT | {"Access-Control-Request-Headers": requested}
     allowed = anonymous.options("/api/tasks", headers=headers).headers[
         "Access-Control-Allow-Headers"
     ]
-    assert names(allowed) == names(requested) - {"x-evil"}
+    assert names(allowed) == REQUEST_HEADERS
+    assert len(allowed) < 200
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,17 @@ def test_malformed_tag_is_named_in_the_error(client: Client, header: str, tags: 
     assert response.json["errors"][0]["loc"] == ["header", header]
 
 
+@pytest.mark.parametrize(("method", "header"), [("PATCH", "If-Match"), ("GET", "If-None-Match")])
+def test_more_than_100_tags_are_a_400(client: Client, method: str, header: str) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    most = ", ".join(['"1"', *['W/"0,0"'] * 99])
+    allowed = client.open(path, method=method, json={}, headers={header: most})
+    assert allowed.status_code == (304 if method == "GET" else 200)
+    response = client.open(path, method=method, json={}, headers={header: f'{most}, "1"'})
+    assert response.status_code == 400
+    assert response.json["detail"] == f"header.{header}: Must have at most 100 entity tags."
+
+
 @pytest.mark.parametrize(("method", "suffix", "body"), WRITES)
 @pytest.mark.parametrize("tags", ['"1"', "*"])
 def test_absent_task_is_a_404_whatever_the_tag(

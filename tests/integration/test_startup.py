@@ -20,7 +20,7 @@ from tests.support import processes
 from tests.support.postgres import NewDatabase
 from tests.support.programs import needs
 from tests.support.roles import role_with
-from tests.support.serving import GUNICORN, Server, free_port
+from tests.support.serving import GUNICORN, Server, ask, free_port
 from tests.support.waiting import LIMIT, wait_until
 from todo_api.database import embedded
 from todo_api.database.url import EMBEDDED_FOLDER, describe_database
@@ -79,6 +79,37 @@ def test_gunicorn_with_another_configuration_stops_too(tmp_path: Path) -> None:
     assert ran.returncode == 4
     logged = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith("{")]
     assert [line["event"] for line in logged] == PROBLEMS
+
+
+FAILING = """
+from todo_api.wsgi import app
+
+@app.get("/bug")
+def bug():
+    raise RuntimeError("a bug")
+
+@app.get("/memory")
+def memory():
+    raise MemoryError
+
+@app.get("/thread")
+def thread():
+    raise RuntimeError("can't start new thread")
+"""
+
+
+@pytest.mark.parametrize("path", ["/memory", "/thread"])
+def test_gunicorn_replaces_a_worker_without_memory(tmp_path: Path, path: str) -> None:
+    (tmp_path / "failing.py").write_text(FAILING)
+    own = '\nwsgi_app = "failing:app"\n'
+    (tmp_path / "gunicorn.conf.py").write_text((ROOT / "gunicorn.conf.py").read_text() + own)
+    with Server(tmp_path / "log", "", 0, 0, tmp_path, PYTHONPATH=str(ROOT), **GOOD) as server:
+        connection = server.connect()
+        for _ in range(2):
+            assert ask(connection, "GET", "/bug", "")[0].status == 500
+        assert ask(connection, "GET", path, "")[0].status == 500
+        wait_until(lambda: server.log.read_text().count("Booting") == 2, "the worker still runs")
+        assert ask(server.connect(), "GET", "/health", "")[0].status == 200
 
 
 GOOD = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": "postgresql://host/db"}

@@ -26,6 +26,7 @@ import psycopg2
 from todo_api.database import watchdog
 
 connection = psycopg2.connect(sys.argv[1])
+watchdog.watch_in_background()
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 try:
     while True:
@@ -41,7 +42,7 @@ except psycopg2.OperationalError:
 
 
 class Interrupted:
-    """A connection whose socket cannot be opened on the first attempt."""
+    """A connection whose socket cannot be opened on the watchdog's first attempt."""
 
     def __init__(self, peer: socket.socket) -> None:
         self.peer = peer
@@ -49,9 +50,19 @@ class Interrupted:
 
     def fileno(self) -> int:
         self.attempts += 1
-        if self.attempts == 1:
+        if self.attempts == 2:
             raise OSError(errno.ENOBUFS, "No buffer space available")
         return self.peer.fileno()
+
+
+class Closed:
+    """A connection that libpq has closed when the watchdog looks. Another has its descriptor."""
+
+    def __init__(self, *sockets: socket.socket) -> None:
+        self.sockets = list(sockets)
+
+    def fileno(self) -> int:
+        return self.sockets.pop(0).fileno()
 
 
 @pytest.fixture
@@ -90,6 +101,7 @@ def test_watchdog_survives_a_connection_that_closed(
     stalling: tuple[Flask, Proxy], database_url: str
 ) -> None:
     closed = psycopg2.connect(database_url.replace("+psycopg2", ""))
+    watchdog.expect_response(closed, 60)
     closed.close()
     watchdog.expect_response(closed, -1)
     wait_until(lambda: not watchdog.deadlines, "the watchdog ended")
@@ -125,5 +137,17 @@ def test_failed_socket_shutdown_is_retried(
         watchdog.expect_response(connection, -1)
         peer.settimeout(LIMIT)
         assert peer.recv(1) == b""
-        assert connection.attempts == 2
+        assert connection.attempts == 3
     wait_until(lambda: not watchdog.deadlines, "the connection is still watched")
+
+
+def test_socket_of_another_connection_is_not_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "INTERVAL", 0.05)
+    (ours, ours_end), (other, other_end) = socket.socketpair(), socket.socketpair()
+    with ours, ours_end, other, other_end:
+        watchdog.expect_response(Closed(ours, other), -1)
+        wait_until(lambda: not watchdog.deadlines, "the connection is still watched")
+        other.sendall(b"x")
+        assert other_end.recv(1) == b"x"
+        other.close()
+        assert other_end.recv(1) == b""  # no copy of it is left open

@@ -27,7 +27,7 @@ def seconds_of_health(server: Endpoint) -> float:
     return time.monotonic() - started
 
 
-def open_socket(server: Server, receive_buffer: int = 0) -> socket.socket:
+def open_socket(server: Endpoint, receive_buffer: int = 0) -> socket.socket:
     connection = socket.socket()
     connection.settimeout(LIMIT)
     if receive_buffer:

@@ -6,23 +6,28 @@ another thread ends the wait at once, with an OperationalError.
 """
 
 import functools
+import os
 import socket
 import threading
 from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg2
 
 INTERVAL = 0.5  # seconds
 
 deadlines: dict[Any, float] = {}  # of the psycopg2 connections that wait for a response
+inodes: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # of the connections' sockets
 lock = threading.Lock()  # while held, every registered connection is in use or closed
 
 
 def expect_response(connection: Any, seconds: float) -> None:
     """Shut ``connection`` down unless `received` is called within ``seconds``."""
     watch_in_background()
+    if connection not in inodes:
+        inodes[connection] = os.fstat(connection.fileno()).st_ino
     with lock:
         deadlines[connection] = monotonic() + seconds
 
@@ -34,28 +39,33 @@ def received(connection: Any) -> None:
 
 @functools.cache
 def watch_in_background() -> None:
-    threading.Thread(target=watch, name="watchdog", daemon=True).start()
+    descriptors = [os.open(os.devnull, os.O_RDONLY) for _ in range(2)]
+    threading.Thread(target=watch, args=descriptors, name="watchdog", daemon=True).start()
 
 
-def watch() -> None:
+def watch(nothing: int, spare: int) -> None:
     while True:
         sleep(INTERVAL)
         with lock:
             for connection, deadline in list(deadlines.items()):
                 if deadline < monotonic():
                     with suppress(OSError):  # tried again in the next round
-                        shut_down_socket(connection)
+                        shut_down_socket(connection, spare)
                         del deadlines[connection]
+                    os.dup2(nothing, spare)
 
 
-def shut_down_socket(connection: Any) -> None:
+def shut_down_socket(connection: Any, spare: int) -> None:
     """End every wait on the connection's socket. Raise OSError where it is still open after that.
 
-    It borrows psycopg2's descriptor: it cannot be duplicated while the process has none left.
+    libpq may close it at any moment, and another connection get its descriptor. So the descriptor
+    is copied to ``spare`` and checked there. This takes none: the process may have none left.
     """
-    with suppress(psycopg2.InterfaceError, ValueError):  # closed: by psycopg2, or by libpq (-1)
-        borrowed = socket.socket(fileno=connection.fileno())
-        try:
-            borrowed.shutdown(socket.SHUT_RDWR)
-        finally:
-            borrowed.detach()
+    with suppress(psycopg2.InterfaceError):  # closed
+        os.dup2(connection.fileno(), spare)
+        if os.fstat(spare).st_ino == inodes[connection]:
+            borrowed = socket.socket(fileno=spare)
+            try:
+                borrowed.shutdown(socket.SHUT_RDWR)
+            finally:
+                borrowed.detach()

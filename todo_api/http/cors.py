@@ -9,6 +9,16 @@ from flask_cors import CORS
 from todo_api.config import Config
 from todo_api.context import current_request
 
+REQUEST_HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Accept",
+    "X-Request-ID",
+    "If-Match",
+    "If-None-Match",
+    "Idempotency-Key",
+]
+"""The request headers that a page of an allowed origin may send."""
 MAX_ORIGIN = 200  # characters of an origin in the log
 logger = logging.getLogger(__name__)
 
@@ -21,15 +31,7 @@ def init_app(app: Flask, config: Config) -> None:
         origins=[re.compile(rf"{re.escape(o)}\Z", re.I) for o in config.frontend_origins],
         supports_credentials=True,
         methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "Accept",
-            "X-Request-ID",
-            "If-Match",
-            "If-None-Match",
-            "Idempotency-Key",
-        ],
+        allow_headers=REQUEST_HEADERS,
         expose_headers=[
             "Link",
             "Location",

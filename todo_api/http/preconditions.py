@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from todo_api.context import application, current_request, request_state
 from todo_api.errors import InvalidInput
 from todo_api.http.facts import View, describe, error_name, takes_header
-from todo_api.limits import MAX_ID, MAX_KEY_LENGTH
+from todo_api.limits import MAX_ENTITY_TAGS, MAX_ID, MAX_KEY_LENGTH
 
 # RFC 9110, section 8.8.3. A list may have empty elements (section 5.6.1).
 TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
@@ -23,6 +23,7 @@ VERSION = re.compile(r'"(0|[1-9][0-9]{0,18})"')
 CONDITIONS = {"If-Match": "HTTP_IF_MATCH", "If-None-Match": "HTTP_IF_NONE_MATCH"}
 KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY_LENGTH}}}")
 BAD_TAGS_MESSAGE = 'Must be * or a list of entity tags such as "7".'
+TOO_MANY_TAGS_MESSAGE = f"Must have at most {MAX_ENTITY_TAGS} entity tags."
 BAD_KEY_MESSAGE = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters."
 UNUSED_MESSAGE = (
     "Not supported by this request. Send If-Match with a write of one task, and If-None-Match with "
@@ -37,7 +38,7 @@ def header(name: str, text: str, **schema: Any) -> dict[str, Any]:
 
 
 ONE_TAG = r'(W/)?"[\x21\x23-\x7e]*"'  # for the document, without empty elements
-ENTITY_TAGS = rf"^(\*|{ONE_TAG}(, {ONE_TAG})*)$"
+ENTITY_TAGS = rf"^(\*|{ONE_TAG}(, {ONE_TAG}){{0,{MAX_ENTITY_TAGS - 1}}})$"
 IF_MATCH = header(
     "If-Match",
     'Change the task only if this is its `ETag`, such as `"1"`. Or several tags, or `*`.',
@@ -140,6 +141,8 @@ def entity_tags(header: str) -> list[str] | None:
         return None
     if value.strip(" \t") == "*":
         return ["*"]
+    if value.count('"') > 2 * MAX_ENTITY_TAGS:
+        raise InvalidInput("header", {header: [TOO_MANY_TAGS_MESSAGE]})
     if not TAGS.fullmatch(value):
         raise InvalidInput("header", {header: [BAD_TAGS_MESSAGE]})
     return re.findall(TAG, value)

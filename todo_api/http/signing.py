@@ -1,4 +1,4 @@
-"""Opaque tokens: values that a client sends back, signed so that it cannot make one."""
+"""Signed values that a client sends back. It can read them (base64), but can make none."""
 
 from functools import cache
 from typing import Any

@@ -24,6 +24,7 @@ from todo_api.errors import (
     drop_tracebacks,
     write_error,
 )
+from todo_api.http.cors import REQUEST_HEADERS
 from todo_api.http.facts import Decorator, View, fails_with, prepare_facts_doc, takes_query
 from todo_api.http.parsing import Parser, read_body
 from todo_api.http.preconditions import reject_unused_conditions
@@ -147,9 +148,14 @@ class TaskIdConverter(BaseConverter):
 
 
 def answer_preflight() -> Response | None:
-    """Answer a preflight on every path. If it were a 404, a page could not read the error body."""
+    """Answer a preflight on every path. If it were a 404, a page could not read the error body.
+
+    The answer is the same whatever headers it asks for. flask-cors would return those that match,
+    however often they are repeated, and a proxy takes no response with a large head.
+    """
     request = current_request()
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        request.environ["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = ",".join(REQUEST_HEADERS)
         return application().response_class(status=HTTPStatus.NO_CONTENT)
     return None
 
