@@ -1,6 +1,7 @@
 """How an instance stops: it tells its workers, and resets no connection."""
 
 import ctypes
+import os
 import signal
 import socket
 import struct
@@ -30,7 +31,8 @@ def tell_workers(arbiter: Any) -> None:
     handle: Any = signal.getsignal(signal.SIGTERM)
 
     def stop(number: int, frame: Any) -> None:
-        stopping[0] = FOR_GOOD if owns_listeners(arbiter) else 1
+        if os.getpid() == arbiter.pid:  # not a worker, which has this handler until it has started
+            stopping[0] = FOR_GOOD if owns_listeners(arbiter) else 1
         handle(number, frame)
 
     signal.signal(signal.SIGTERM, stop)

@@ -2,17 +2,16 @@
 
 import hmac
 import logging
-import os
 import re
+import sys
 import time
 import traceback
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPMethod
 from logging.config import dictConfig
 from random import getrandbits
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 from flask import Flask, has_app_context
@@ -27,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 METHODS = frozenset(HTTPMethod)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-STDERR = 2
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({})))
 
 
@@ -100,21 +98,12 @@ def is_not_access_line(record: logging.LogRecord) -> bool:
     return " - - [" not in str(record.msg)
 
 
-class StderrHandler(logging.Handler):
-    """Writes each line with one system call, and without a lock, which all threads would wait for.
+class StderrHandler(logging.StreamHandler[TextIO]):
+    """Drops a line that cannot be written: nobody reads the log, or its disk is full."""
 
-    Lines do not mix: Linux writes a line in one piece, unless the file or pipe is full.
-    """
-
-    def handle(self, record: logging.LogRecord) -> bool:
-        self.emit(record)
-        return True
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = f"{self.format(record)}\n".encode()
-        with suppress(OSError):  # nobody reads the log, or its disk is full: requests go on
-            while line:
-                line = line[os.write(STDERR, line) :]
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 class JsonFormatter(logging.Formatter):

@@ -96,3 +96,26 @@ def test_application_does_not_know_the_server() -> None:
     modules = {file.name: file.read_text() for file in ROOT.glob("todo_api/**/*.py")}
     assert "health.py" in modules
     assert [name for name, text in modules.items() if "http_server" in text] == []
+
+
+STOPPED_WHILE_IT_STARTS = """
+import os, signal
+from types import SimpleNamespace
+from http_server import shutdown
+signal.signal(signal.SIGTERM, lambda *_: None)
+ids = {"pid": os.getpid(), "reexec_pid": 0, "master_pid": 0}
+shutdown.tell_workers(SimpleNamespace(systemd=False, address=[], **ids))
+child = os.fork()
+if not child:
+    os.kill(os.getpid(), signal.SIGTERM)
+else:
+    os.waitpid(child, 0)
+    print(shutdown.stopping[0])
+    os.kill(os.getpid(), signal.SIGTERM)
+    print(shutdown.stopping[0])
+"""
+
+
+def test_reload_that_meets_a_starting_worker_does_not_stop_the_instance() -> None:
+    ran = run([sys.executable, "-c", STOPPED_WHILE_IT_STARTS], cwd=ROOT)
+    assert ran.stdout.split() == ["0", "2"], ran.stderr

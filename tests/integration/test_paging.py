@@ -7,6 +7,7 @@ from flask import Flask
 from gunicorn.http.message import MAX_REQUEST_LINE
 from marshmallow.validate import Length
 
+from tests import SECRET
 from tests.support.api import add_tasks, next_link, pages, query_error
 from tests.support.client import Client, MakeApp, Token
 from todo_api.limits import MAX_ID, MAX_QUERY_BYTES
@@ -211,3 +212,14 @@ def test_query_that_is_not_utf8_is_refused(client: Client, query: str) -> None:
     assert response.json["errors"] == [
         {"loc": ["query"], "msg": "Not UTF-8. Encode the query as UTF-8.", "type": "invalid"}
     ]
+
+
+def test_cursor_of_the_previous_secret_is_valid_and_the_new_secret_signs(
+    app: Flask, make_app: MakeApp, client: Client, token: Token, user: str
+) -> None:
+    add_tasks(app, user, 3)
+    first = next_link(client.get("/api/tasks?limit=1"))
+    secrets = {"better_auth_secret": "x" * 32, "better_auth_secret_previous": SECRET}
+    second = Client(make_app(**secrets), token(user)).get(first)
+    assert second.status_code == 200
+    assert client.get(next_link(second)).status_code == 400

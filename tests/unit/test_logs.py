@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+from contextlib import suppress
+from io import StringIO
 
 import pytest
 import sqlalchemy as sa
@@ -120,7 +122,12 @@ def test_request_succeeds_if_its_log_line_cannot_be_written(
 ) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    monkeypatch.setattr(logs, "STDERR", writer)
-    monkeypatch.setattr(logging.getLogger(), "handlers", [logs.StderrHandler()])
-    assert client.post("/api/tasks", json={"title": "stored"}).status_code == 201
-    os.close(writer)
+    with suppress(BrokenPipeError), os.fdopen(writer, "w", buffering=1) as stderr:
+        monkeypatch.setattr(logging.getLogger(), "handlers", [logs.StderrHandler(stderr)])
+        assert client.post("/api/tasks", json={"title": "stored"}).status_code == 201
+
+
+def test_wrong_log_call_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = logs.StderrHandler(StringIO())
+    handler.handle(logging.makeLogRecord({"msg": "%d", "args": ("text",)}))
+    assert "TypeError: %d format" in capsys.readouterr().err
