@@ -138,8 +138,27 @@ def test_connections_that_never_send_anything_hold_up_nobody(served: Server) -> 
     assert slowest < 2 + 20 * usual
 
 
-def test_trickling_sender_is_given_up(served: Server) -> None:
-    with open_socket(served) as connection:
+def test_half_sent_heads_hold_up_nobody(served: Server) -> None:
+    """There are 20 threads. None waits for the rest of a head, so these are all still open."""
+    with ExitStack() as held:
+        half_sent = [held.enter_context(open_socket(served)) for _ in range(200)]
+        for connection in half_sent:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHo")
+        print(f"200 half-sent: {seconds_of_health(served):.2f} s")  # noqa: T201 the figure
+        for connection in half_sent[100:]:
+            connection.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                connection.recv(1)
+        connection.setblocking(True)
+        connection.sendall(b"st: x\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("others", [0, 20])
+def test_trickling_sender_is_given_up(served: Server, others: int) -> None:
+    with ExitStack() as held, open_socket(served) as connection:
+        for _ in range(others):
+            held.enter_context(open_socket(served)).sendall(b"GET")
         connection.sendall(b"GET /health HTTP/1.1\r\nX: ")
         connection.settimeout(0.5)
 
