@@ -63,6 +63,10 @@ class Config:
     pool_timeout: float = 5
     pool_recycle: int = 3600
     statement_timeout: float = 5
+    user_turns: int = 3
+    user_requests: int = 12
+    user_timeout: float = 1
+    max_waiting: int = 10
 
     def __post_init__(self) -> None:
         if problems := [problem for problem in self.find_problems() if problem]:

@@ -36,6 +36,7 @@ INTERNAL_MESSAGE = (
 )
 NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
 UNAVAILABLE_MESSAGE = "The database is unavailable. Try again in a moment."
+BUSY_MESSAGE = "You have too many requests at once. Try again in a moment."
 NO_PATH_MESSAGE = "No such path."
 BAD_METHOD_MESSAGE = "This path does not support the method. See the Allow header."
 RETRY_AFTER = 1  # seconds
@@ -60,6 +61,7 @@ ERRORS = {
     415: ErrorType("unsupported_media_type_error", NOT_JSON_MESSAGE),
     416: ErrorType("range_not_satisfiable_error"),
     422: ErrorType("unprocessable_error", REUSED_KEY_MESSAGE),
+    429: ErrorType("too_many_requests_error", BUSY_MESSAGE),
     500: ErrorType("internal_server_error", INTERNAL_MESSAGE),
     503: ErrorType("service_unavailable_error", UNAVAILABLE_MESSAGE),
 }

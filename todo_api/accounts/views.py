@@ -10,7 +10,7 @@ blp = Blueprint(
     __name__,
     url_prefix="/api/account",
     description="The user in the token.",
-    errors=[503],
+    errors=[429, 503],
 )
 
 

@@ -31,6 +31,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from todo_api.config import EMBEDDED, Config
 from todo_api.context import application, request_state
 from todo_api.database.dialect import DRIVER, cursor_with_timeout, read_timestamps_as_utc
+from todo_api.database.turns import Turns
 from todo_api.database.url import resolve_url
 from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
 from todo_api.logs import NOT_SET_UP, failure_reason, sqlstate
@@ -45,7 +46,9 @@ def init_app(app: Flask, config: Config) -> None:
     # A thread keeps its session: to make one takes a thirtieth of a GET.
     app.extensions["sessions"] = scoped_session(sessionmaker(engine, autoflush=False))
     app.extensions["traceback_due"] = 0.0
+    app.extensions["turns"] = Turns(config)
     app.teardown_appcontext(close_session)
+    app.teardown_request(end_turn)
 
 
 def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
@@ -65,8 +68,22 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
 
 
 def execute_for_user(statement: Executable, **values: Any) -> CursorResult[Any]:
-    """Execute a statement for the user of the token, which is its bind ``owner``."""
-    return execute(statement, owner=request_state().user, **values)
+    """Execute a statement for the user of the token, which is its bind ``owner``.
+
+    The first one of a request waits for the user's turn, and the request keeps it until it ends.
+    """
+    state = request_state()
+    if "has_turn" not in state:
+        application().extensions["turns"].begin(state.user)
+        state.has_turn = True
+    return execute(statement, owner=state.user, **values)
+
+
+def end_turn(_: BaseException | None) -> None:
+    """Let the next request of the user begin."""
+    state = request_state()
+    if state.pop("has_turn", False):
+        application().extensions["turns"].end(state.user)
 
 
 def log_failure(error: DBAPIError | PoolTimeout) -> None:
