@@ -19,6 +19,7 @@ POOL_SIZE = 10
 """Database connections of one process. It has twice as many threads: see gunicorn.conf.py."""
 
 MAX_BODY_BYTES = 128 * 1024
+MAX_TASKS_PER_USER = 100_000
 
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key at least as long as the hash
 MAKE_SECRET = "make one: openssl rand -base64 32"  # noqa: S105 -- a command
@@ -59,6 +60,7 @@ class Config:
     jwt_issuer: str | None = None
     frontend_origins: tuple[str, ...] = ("http://localhost:3000",)
     log_level: str = "INFO"
+    max_tasks_per_user: int = MAX_TASKS_PER_USER
     pool_size: int = POOL_SIZE
     pool_timeout: float = 5
     pool_recycle: int = 3600
@@ -83,6 +85,8 @@ class Config:
         yield next(filter(None, map(origin_problem, self.frontend_origins or ("",))), None)
         if self.log_level not in LOG_LEVELS:
             yield f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"
+        if self.max_tasks_per_user < 1:
+            yield "MAX_TASKS_PER_USER must be a whole number, at least 1"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -91,6 +95,7 @@ class Config:
         def optional(name: str) -> str | None:
             return environ.get(name) or None
 
+        most = environ.get("MAX_TASKS_PER_USER") or str(cls.max_tasks_per_user)
         origins = environ.get("FRONTEND_URL") or ",".join(cls.frontend_origins)
         return cls(
             better_auth_secret=environ.get("BETTER_AUTH_SECRET", ""),
@@ -101,6 +106,7 @@ class Config:
             jwt_issuer=optional("JWT_ISSUER"),
             frontend_origins=tuple(o.strip().rstrip("/") for o in origins.split(",") if o.strip()),
             log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
+            max_tasks_per_user=int(most) if re.fullmatch("[0-9]{1,18}", most) else 0,
         )
 
     @classmethod

@@ -9,7 +9,7 @@ from marshmallow.validate import OneOf
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
 
-from todo_api.config import MAX_BODY_BYTES
+from todo_api.config import MAX_BODY_BYTES, MAX_TASKS_PER_USER
 from todo_api.context import application, request_state
 
 UNKNOWN_MESSAGE = "Unknown field."
@@ -36,6 +36,7 @@ INTERNAL_MESSAGE = (
 )
 NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
 UNAVAILABLE_MESSAGE = "The database is unavailable. Try again in a moment."
+QUOTA_MESSAGE = "You have {:,} tasks, the most that are allowed. The trash counts too."
 BUSY_MESSAGE = "You have too many requests at once. Try again in a moment."
 NO_PATH_MESSAGE = "No such path."
 BAD_METHOD_MESSAGE = "This path does not support the method. See the Allow header."
@@ -52,6 +53,7 @@ class ErrorType(NamedTuple):
 ERRORS = {
     400: ErrorType("validation_error", "body.title: Missing data for required field."),
     401: ErrorType("authentication_error", NO_TOKEN_MESSAGE),
+    403: ErrorType("quota_exceeded_error", QUOTA_MESSAGE.format(MAX_TASKS_PER_USER)),
     404: ErrorType("not_found_error", NO_TASK_MESSAGE),
     405: ErrorType("method_not_allowed_error"),
     410: ErrorType("sync_token_expired_error", EXPIRED_TOKEN_MESSAGE),

@@ -123,7 +123,7 @@ def test_etag_of_the_trash_changes_with_each_batch_of_a_purge(
     tags = [client.get("/api/tasks?status=deleted").headers["ETag"]]
     for _ in range(2):
         with own_app.app_context():
-            assert execute(purging.PURGE, cutoff="infinity", batch=1).rowcount == 1
+            assert execute(purging.PURGE, cutoff="infinity", batch=1).scalar_one() == 1
         tags.append(client.get("/api/tasks?status=deleted").headers["ETag"])
     assert len(set(tags)) == 3
 

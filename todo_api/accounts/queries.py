@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     Row,
     Select,
@@ -11,17 +12,21 @@ from sqlalchemy import (
     Text,
     TextClause,
     bindparam,
+    case,
     delete,
+    func,
     literal_column,
+    null,
     select,
     text,
     true,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import ClauseElement
 
 from todo_api.database.dialect import Dialect
-from todo_api.database.models import accounts, metadata
+from todo_api.database.models import accounts, metadata, tasks
 
 OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
 FIRST_VERSION: ColumnElement[int] = literal_column("1")
@@ -38,7 +43,44 @@ DATABASE: ColumnElement[str] = literal_column(
 )
 """Another text after a backup is restored: other tables, or another timeline. Not so on Neon, which
 keeps both when it restores a branch: see docs/operations.md."""
-CREATE_ACCOUNT = insert(accounts).values(user_id=OWNER, version=0).on_conflict_do_nothing()
+TASKS = select(tasks.c.id).where(tasks.c.user_id == OWNER)
+HAS_ACCOUNT = select(accounts.c.version).where(IS_OWN).exists()
+
+
+def first_count(count: str) -> ColumnElement[Any]:
+    """Return the count of a new account, or null where older tasks have to be counted.
+
+    With an account it looks for no tasks: PostgreSQL might read the table of all users for that.
+    """
+    new: ColumnElement[int] = literal_column(count)
+    return case((HAS_ACCOUNT, new), (TASKS.exists(), null()), else_=new)
+
+
+CREATE_ACCOUNT = (
+    insert(accounts)
+    .values(user_id=OWNER, version=literal_column("0"), task_count=first_count("0"))
+    .on_conflict_do_nothing()
+)
+MAX_TASKS: ColumnElement[int] = bindparam("max_tasks", type_=BigInteger)
+
+
+def version_of_new_task(condition: ColumnElement[bool]) -> CTE:
+    """Count a new task and take the next version, if the condition is true and the quota allows.
+
+    Nothing is taken where nobody has counted the tasks yet.
+    """
+    row: Select[str, int, int] = select(OWNER, FIRST_VERSION, first_count("1")).where(condition)
+    return (
+        insert(accounts)
+        .from_select(["user_id", "version", "task_count"], row)
+        .on_conflict_do_update(
+            index_elements=[accounts.c.user_id],
+            set_={"version": accounts.c.version + 1, "task_count": accounts.c.task_count + 1},
+            where=accounts.c.task_count < MAX_TASKS,
+        )
+        .returning(accounts.c.user_id, accounts.c.version)
+        .cte("bump")
+    )
 
 
 def new_version(condition: ColumnElement[bool]) -> CTE:
@@ -88,6 +130,13 @@ LOCK_ACCOUNT = (
     .on_conflict_do_update(
         index_elements=[accounts.c.user_id], set_={"purged_version": accounts.c.purged_version}
     )
+)
+GET_TASK_COUNT = select(accounts.c.task_count).where(IS_OWN)
+RECOUNT = in_one_message(
+    select(accounts.c.version).where(IS_OWN).with_for_update(),
+    update(accounts)
+    .where(IS_OWN)
+    .values(task_count=TASKS.with_only_columns(func.count()).scalar_subquery()),
 )
 # Every table of users' rows, the account last: its row is the lock.
 USER_TABLES = sorted(

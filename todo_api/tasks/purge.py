@@ -28,10 +28,22 @@ LOCKED = (
     .with_for_update()
     .cte("locked")
 )
+# Counting the accounts first makes PostgreSQL lock them before any task. A task that has changed
+# meanwhile has another version: it was restored.
+PURGED = (
+    delete(tasks)
+    .where(
+        select(func.count() >= 0).select_from(LOCKED).scalar_subquery(),
+        tasks.c.user_id == DOOMED.c.user_id,
+        tasks.c.id == DOOMED.c.id,
+        tasks.c.version == DOOMED.c.version,
+    )
+    .returning(tasks.c.user_id, tasks.c.version)
+    .cte("purged")
+)
 LAST = (
-    select(DOOMED.c.user_id, func.max(DOOMED.c.version).label("version"))
-    .where(DOOMED.c.user_id.in_(select(LOCKED.c.user_id)))
-    .group_by(DOOMED.c.user_id)
+    select(PURGED.c.user_id, func.max(PURGED.c.version).label("version"), func.count().label("n"))
+    .group_by(PURGED.c.user_id)
     .subquery("last")
 )
 MARKED = (
@@ -40,18 +52,11 @@ MARKED = (
     .values(
         purged_version=func.greatest(accounts.c.purged_version, LAST.c.version),
         version=accounts.c.version + 1,  # the trash has changed, and so has the tag of its list
+        task_count=accounts.c.task_count - LAST.c.n,
     )
-    .returning(accounts.c.user_id)
     .cte("marked")
 )
-# Counting the accounts first makes PostgreSQL lock them before any task. A task that has changed
-# meanwhile has another version: it was restored.
-PURGE: Any = delete(tasks).where(
-    select(func.count() >= 0).select_from(MARKED).scalar_subquery(),
-    tasks.c.user_id == DOOMED.c.user_id,
-    tasks.c.id == DOOMED.c.id,
-    tasks.c.version == DOOMED.c.version,
-)
+PURGE = select(func.count()).select_from(PURGED).add_cte(MARKED)
 
 
 def purge(days: int) -> int:
@@ -61,6 +66,6 @@ def purge(days: int) -> int:
     """
     cutoff: datetime = execute(CUTOFF, days=days).scalar_one()
     total = 0
-    while batch := execute(PURGE, cutoff=cutoff, batch=BATCH).rowcount:
+    while batch := execute(PURGE, cutoff=cutoff, batch=BATCH).scalar_one():
         total += batch
     return total

@@ -38,7 +38,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, insert
 
-from todo_api.accounts.queries import GET_ACCOUNT, OWNER, new_version, with_account
+from todo_api.accounts.queries import (
+    GET_ACCOUNT,
+    OWNER,
+    new_version,
+    version_of_new_task,
+    with_account,
+)
 from todo_api.database.models import PUBLIC, tasks
 from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, PRIORITIES, STATUSES
 from todo_api.tasks.paging import SORTS, page_of
@@ -169,8 +175,8 @@ class UpdateStatements(NamedTuple):
 
 
 def create(condition: Expression, **key: Expression) -> Insert:
-    """Insert a task, if the condition is true."""
-    version = new_version(condition)
+    """Insert a task, if the condition is true and the quota allows."""
+    version = version_of_new_task(condition)
     values: dict[str, Any] = {
         "user_id": OWNER,
         "completed_at": case((COMPLETED, func.now())),
@@ -247,15 +253,9 @@ DELETE_COMPLETED = with_new_version(and_(tasks.c.completed, LIVE)).values(delete
 CREATE = create(true()).returning(*PUBLIC)
 KEY_IS = tasks.c.idempotency_key == bindparam("key")
 GET_BY_KEY = owned_by_user(select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)
-CREATE_ONCE = (
-    create(
-        not_(owned_by_user(select(tasks.c.id)).where(KEY_IS).exists()),
-        idempotency_key=bindparam("key", type_=Text),
-        idempotency_hash=bindparam("body_hash", type_=Text),
-    )
-    .on_conflict_do_nothing(
-        index_elements=[tasks.c.user_id, tasks.c.idempotency_key],
-        index_where=tasks.c.idempotency_key.is_not(None),
-    )
-    .returning(*PUBLIC)
-)
+# Not ON CONFLICT DO NOTHING: the error of a key that came meanwhile takes the count back.
+CREATE_ONCE = create(
+    not_(owned_by_user(select(tasks.c.id)).where(KEY_IS).exists()),
+    idempotency_key=bindparam("key", type_=Text),
+    idempotency_hash=bindparam("body_hash", type_=Text),
+).returning(*PUBLIC)
