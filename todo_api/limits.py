@@ -12,6 +12,7 @@ MAX_PAGE_SIZE = 500
 DEFAULT_PAGE_SIZE = 100
 MAX_SEARCH_LENGTH = 200
 MAX_IDS = 100
+MAX_DELETED = 1_000  # completed tasks that one request deletes
 MAX_PRIORITIES = 10
 MAX_COUNTED_TAGS = 50
 MAX_PAGE_CHARACTERS = 1_000_000  # of descriptions; the default page never has more

@@ -51,7 +51,7 @@ OPERATIONS = {
         "getTaskChanges",
         {200, 400, 401, 410, 411, 413, 429, 500, 503},
     ),
-    ("delete", "/api/account"): ("deleteAccount", {204, 400, 401, 411, 413, 429, 500, 503}),
+    ("delete", "/api/account"): ("deleteAccount", {202, 204, 400, 401, 411, 413, 429, 500, 503}),
     ("get", "/health"): ("getHealth", {200, 411, 413, 500}),
     ("get", "/ready"): ("getReady", {200, 411, 413, 500, 503}),
 }

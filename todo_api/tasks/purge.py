@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, bindparam, delete, func, literal_column, select, update
 
+from todo_api.accounts.queries import FINISH_ERASURE
 from todo_api.database.engine import execute
 from todo_api.database.models import accounts, tasks
 
@@ -57,15 +58,31 @@ MARKED = (
     .cte("marked")
 )
 PURGE = select(func.count()).select_from(PURGED).add_cte(MARKED)
+UNFINISHED = select(accounts.c.user_id).where(accounts.c.erased_version.is_not(None))
+# What a first sync, or the purge of the last task, leaves. Those of busy users wait.
+BARE = delete(accounts).where(
+    accounts.c.user_id.in_(
+        select(accounts.c.user_id)
+        .where(accounts.c.task_count == 0)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+)
 
 
 def purge(days: int) -> int:
     """Remove the tasks that have been in the trash for ``days``. Return how many.
 
-    Each batch is a transaction of its own.
+    Then finish the erasures that a client gave up, and remove the accounts without a task. Each
+    batch is a transaction of its own.
     """
     cutoff: datetime = execute(CUTOFF, days=days).scalar_one()
     total = 0
     while batch := execute(PURGE, cutoff=cutoff, batch=BATCH).scalar_one():
         total += batch
+    for user in execute(UNFINISHED).scalars().all():
+        while execute(FINISH_ERASURE, owner=user).scalar_one():
+            pass
+    while execute(BARE).rowcount:
+        pass
     return total

@@ -40,13 +40,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, in
 
 from todo_api.accounts.queries import (
     GET_ACCOUNT,
+    LOCK_ACCOUNT,
     OWNER,
+    in_one_message,
     new_version,
     version_of_new_task,
     with_account,
 )
 from todo_api.database.models import PUBLIC, tasks
-from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, PRIORITIES, STATUSES
+from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, MAX_DELETED, PRIORITIES, STATUSES
 from todo_api.tasks.paging import SORTS, page_of
 from todo_api.tasks.schemas import NewTask
 
@@ -249,7 +251,21 @@ MANY = and_(tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), LIVE)
 CHANGE_MANY = UpdateStatements(
     owned_by_user(select(*PUBLIC)).where(MANY), change(MANY), change(MANY, COMPLETED)
 )
-DELETE_COMPLETED = with_new_version(and_(tasks.c.completed, LIVE)).values(deleted_at=NOW)
+AT_MOST: ColumnElement[int] = literal_column(str(MAX_DELETED))
+NEWEST_COMPLETED = (
+    owned_by_user(select(tasks.c.id))
+    .where(tasks.c.completed, LIVE)
+    .order_by(tasks.c.id.desc())
+    .limit(AT_MOST + literal_column("1"))
+    .cte("newest")
+)
+HAS_MORE = select(func.count() > AT_MOST).select_from(NEWEST_COMPLETED).scalar_subquery()
+DELETE_COMPLETED = in_one_message(
+    LOCK_ACCOUNT,
+    with_new_version(and_(LIVE, tasks.c.id.in_(select(NEWEST_COMPLETED.c.id).limit(AT_MOST))))
+    .values(deleted_at=NOW)
+    .returning(tasks.c.id, HAS_MORE.label("has_more")),
+)
 CREATE = create(true()).returning(*PUBLIC)
 KEY_IS = tasks.c.idempotency_key == bindparam("key")
 GET_BY_KEY = owned_by_user(select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)
