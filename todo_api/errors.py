@@ -38,9 +38,11 @@ NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
 UNAVAILABLE_MESSAGE = "The database is unavailable. Try again in a moment."
 QUOTA_MESSAGE = "You have {:,} tasks, the most that are allowed. The trash counts too."
 BUSY_MESSAGE = "You have too many requests at once. Try again in a moment."
+SLOW_MESSAGE = "The request takes too long for this account. Ask for less, or try again later."
 NO_PATH_MESSAGE = "No such path."
 BAD_METHOD_MESSAGE = "This path does not support the method. See the Allow header."
 RETRY_AFTER = 1  # seconds
+RETRY_SLOW_AFTER = 30  # seconds; a statement that took 5 s may well do so again
 
 
 class ErrorType(NamedTuple):

@@ -33,7 +33,7 @@ from todo_api.context import application, request_state
 from todo_api.database.dialect import DRIVER, cursor_with_timeout, read_timestamps_as_utc
 from todo_api.database.turns import Turns
 from todo_api.database.url import resolve_url
-from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
+from todo_api.errors import RETRY_AFTER, RETRY_SLOW_AFTER, SLOW_MESSAGE, UNAVAILABLE_MESSAGE
 from todo_api.logs import NOT_SET_UP, failure_reason, sqlstate
 
 SECONDS_BETWEEN_TRACEBACKS = 60
@@ -55,7 +55,8 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
     """Execute a statement in the session of this thread.
 
     Raises `ServiceUnavailable` where the database cannot answer: it is gone, slow, full, read-only,
-    out of connections, or lacks the schema or a right.
+    out of connections, or lacks the schema or a right. A statement of a user that took too long has
+    a message of its own: it may have too much to read.
     """
     try:
         result = application().extensions["sessions"].execute(statement, values)
@@ -63,6 +64,8 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
         if isinstance(error, PROGRAMMING_ERRORS) and sqlstate(error) not in NOT_SET_UP:
             raise
         log_failure(error)
+        if "owner" in values and isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
+            raise ServiceUnavailable(SLOW_MESSAGE, retry_after=RETRY_SLOW_AFTER) from error
         raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error
     return cast("CursorResult[Any]", result)
 
