@@ -40,9 +40,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, in
 
 from todo_api.accounts.queries import (
     GET_ACCOUNT,
-    LOCK_ACCOUNT,
     OWNER,
-    in_one_message,
     new_version,
     version_of_new_task,
     with_account,
@@ -251,20 +249,14 @@ MANY = and_(tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), LIVE)
 CHANGE_MANY = UpdateStatements(
     owned_by_user(select(*PUBLIC)).where(MANY), change(MANY), change(MANY, COMPLETED)
 )
-AT_MOST: ColumnElement[int] = literal_column(str(MAX_DELETED))
-NEWEST_COMPLETED = (
+COMPLETED_IDS = (
     owned_by_user(select(tasks.c.id))
     .where(tasks.c.completed, LIVE)
     .order_by(tasks.c.id.desc())
-    .limit(AT_MOST + literal_column("1"))
-    .cte("newest")
+    .limit(MAX_DELETED + 1)
 )
-HAS_MORE = select(func.count() > AT_MOST).select_from(NEWEST_COMPLETED).scalar_subquery()
-DELETE_COMPLETED = in_one_message(
-    LOCK_ACCOUNT,
-    with_new_version(and_(LIVE, tasks.c.id.in_(select(NEWEST_COMPLETED.c.id).limit(AT_MOST))))
-    .values(deleted_at=NOW)
-    .returning(tasks.c.id, HAS_MORE.label("has_more")),
+DELETE_COMPLETED = (
+    with_new_version(and_(MANY, tasks.c.completed)).values(deleted_at=NOW).returning(tasks.c.id)
 )
 CREATE = create(true()).returning(*PUBLIC)
 KEY_IS = tasks.c.idempotency_key == bindparam("key")
