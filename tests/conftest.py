@@ -89,12 +89,17 @@ def database_url(new_database: NewDatabase, request: pytest.FixtureRequest) -> I
 
 @pytest.fixture(scope="session")
 def config(database_url: str, server: str) -> Iterator[Config]:
-    """The settings of the service, through PgBouncer if TEST_POOLED is set."""
+    """The settings of the service, through PgBouncer if TEST_POOLED is set.
+
+    No request may get a 429 because the machine is slow.
+    """
+    patient = Config(SECRET, database_url, user_timeout=60)
     if "TEST_POOLED" not in os.environ:
-        yield Config(SECRET, database_url)
+        yield patient
         return
     with reachable_folder() as path, Pooler(server, path) as pooler:
-        yield Config(SECRET, pooler.url(database_url), database_url_unpooled=database_url)
+        url = pooler.url(database_url)
+        yield replace(patient, database_url=url, database_url_unpooled=database_url)
 
 
 @pytest.fixture

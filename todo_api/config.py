@@ -11,6 +11,8 @@ from secrets import token_hex
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
 
+from todo_api.limits import MAX_TASKS_PER_USER
+
 EMBEDDED = "embedded"
 """The `DATABASE_URL` that asks for the PostgreSQL of development."""
 
@@ -64,10 +66,15 @@ class Config:
     jwt_issuer: str | None = None
     frontend_origins: tuple[str, ...] = ("http://localhost:3000",)
     log_level: str = "INFO"
+    max_tasks_per_user: int = MAX_TASKS_PER_USER
     pool_size: int = 10  # gunicorn.conf.py has twice as many threads
     pool_timeout: float = 5
     pool_recycle: int = 3600
     statement_timeout: float = 5
+    user_turns: int = 3
+    user_requests: int = 12
+    user_timeout: float = 1
+    max_waiting: int = 10
 
     def __post_init__(self) -> None:
         if problems := [problem for problem in self.find_problems() if problem]:
@@ -84,6 +91,8 @@ class Config:
         yield next(filter(None, map(origin_problem, self.frontend_origins or ("",))), None)
         if self.log_level not in LOG_LEVELS:
             yield f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"
+        if self.max_tasks_per_user < 1:
+            yield "MAX_TASKS_PER_USER must be a whole number, at least 1"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -92,6 +101,7 @@ class Config:
         def optional(name: str) -> str | None:
             return environ.get(name) or None
 
+        most = environ.get("MAX_TASKS_PER_USER") or str(cls.max_tasks_per_user)
         origins = environ.get("FRONTEND_URL") or ",".join(cls.frontend_origins)
         return cls(
             better_auth_secret=environ.get("BETTER_AUTH_SECRET", ""),
@@ -102,6 +112,7 @@ class Config:
             jwt_issuer=optional("JWT_ISSUER"),
             frontend_origins=tuple(o.strip().rstrip("/") for o in origins.split(",") if o.strip()),
             log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
+            max_tasks_per_user=int(most) if re.fullmatch("[0-9]{1,18}", most) else 0,
         )
 
     @classmethod

@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
 
 from todo_api.context import application, request_state
-from todo_api.limits import MAX_BODY_BYTES
+from todo_api.limits import MAX_BODY_BYTES, MAX_TASKS_PER_USER
 
 UNKNOWN_MESSAGE = "Unknown field."
 UNKNOWN_PARAMETER_MESSAGE = "Unknown query parameter. Remove it."
@@ -37,7 +37,11 @@ INTERNAL_MESSAGE = (
 )
 NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
 UNAVAILABLE_MESSAGE = "The database is unavailable. Try again in a moment."
+QUOTA_MESSAGE = "You have {:,} tasks, the most that are allowed. The trash counts too."
+BUSY_MESSAGE = "You have too many requests at once. Try again in a moment."
+SLOW_MESSAGE = "The request takes too long for this account. Ask for less, or try again later."
 RETRY_AFTER = 1  # seconds
+RETRY_SLOW_AFTER = 30  # seconds; a statement that took 5 s may well do so again
 
 
 class ErrorType(NamedTuple):
@@ -50,6 +54,7 @@ class ErrorType(NamedTuple):
 ERRORS = {
     400: ErrorType("validation_error", "body.title: Missing data for required field."),
     401: ErrorType("authentication_error", NO_TOKEN_MESSAGE),
+    403: ErrorType("quota_exceeded_error", QUOTA_MESSAGE.format(MAX_TASKS_PER_USER)),
     404: ErrorType("not_found_error", NO_TASK_MESSAGE),
     405: ErrorType("method_not_allowed_error"),
     410: ErrorType("sync_token_expired_error", EXPIRED_TOKEN_MESSAGE),
@@ -59,6 +64,7 @@ ERRORS = {
     415: ErrorType("unsupported_media_type_error", NOT_JSON_MESSAGE),
     416: ErrorType("range_not_satisfiable_error"),
     422: ErrorType("unprocessable_error", REUSED_KEY_MESSAGE),
+    429: ErrorType("too_many_requests_error", BUSY_MESSAGE),
     500: ErrorType("internal_server_error", INTERNAL_MESSAGE),
     503: ErrorType("service_unavailable_error", UNAVAILABLE_MESSAGE),
 }

@@ -55,6 +55,7 @@ DOCUMENT = {
 
 ERROR_HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
+    429: ("Retry-After", "integer", RETRY_AFTER),
     503: ("Retry-After", "integer", RETRY_AFTER),
 }
 

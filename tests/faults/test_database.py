@@ -147,22 +147,23 @@ def test_health_responds_while_all_connections_are_busy(
 ) -> None:
     with Server(tmp_path / "log", cluster.url) as server:
         connection = server.connect()
-        _, task = ask(connection, "POST", "/api/tasks", tokens[0], b'{"title": "x"}')
+        tasks = [ask(connection, "POST", "/api/tasks", t, b'{"title": "x"}')[1] for t in tokens]
         connection.close()
-        path = f"/api/tasks/{task['id']}"
         usual = seconds_of_health(server)
 
-        def change(_: int) -> tuple[int, float]:
+        def change(number: int) -> tuple[int, float]:
             own = server.connect()
             started = time.monotonic()
-            status = ask(own, "PATCH", path, tokens[0], b'{"title": "y"}')[0].status
+            path = f"/api/tasks/{tasks[number]['id']}"
+            status = ask(own, "PATCH", path, tokens[number], b'{"title": "y"}')[0].status
             own.close()
             return status, time.monotonic() - started
 
         engine = cluster.engine.execution_options(isolation_level="READ COMMITTED")
         with engine.connect() as holder, ThreadPoolExecutor(16) as pool:
             holder.execute(
-                sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]}
+                sa.text("SELECT 1 FROM tasks WHERE id = ANY(:ids) FOR UPDATE"),
+                {"ids": [task["id"] for task in tasks]},
             )
             waiting = [pool.submit(change, number) for number in range(16)]
             cluster.wait_for_blocked(Config.pool_size)

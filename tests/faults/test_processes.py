@@ -46,24 +46,26 @@ def test_recycled_workers_fail_no_request(
 
 
 def test_shutdown_finishes_requests_in_flight(
-    cluster: Cluster, tmp_path: Path, token: Token
+    cluster: Cluster, tmp_path: Path, tokens: list[str]
 ) -> None:
-    signed = token("ann")
     engine = cluster.engine.execution_options(isolation_level="READ COMMITTED")
     with Server(tmp_path / "log", cluster.url) as server, ThreadPoolExecutor(8) as pool:
         connection = server.connect()
-        _, task = ask(connection, "POST", "/api/tasks", signed, b'{"title": "x"}')
+        sent = ("POST", "/api/tasks")
+        tasks = [ask(connection, *sent, signed, b'{"title": "x"}')[1] for signed in tokens[:8]]
         connection.close()
 
-        def change(_: int) -> int:
+        def change(number: int) -> int:
             own = server.connect()
-            response, _ = ask(own, "PATCH", f"/api/tasks/{task['id']}", signed, b'{"title": "y"}')
+            path = f"/api/tasks/{tasks[number]['id']}"
+            response, _ = ask(own, "PATCH", path, tokens[number], b'{"title": "y"}')
             own.close()
             return response.status
 
         with engine.connect() as holder:
             holder.execute(
-                sa.text("SELECT 1 FROM tasks WHERE id = :id FOR UPDATE"), {"id": task["id"]}
+                sa.text("SELECT 1 FROM tasks WHERE id = ANY(:ids) FOR UPDATE"),
+                {"ids": [task["id"] for task in tasks]},
             )
             in_flight = [pool.submit(change, number) for number in range(8)]
             cluster.wait_for_blocked(8)
@@ -112,7 +114,7 @@ def is_free(port: int) -> bool:
 
 
 def send_concurrently(server: Server, requests: list[tuple[Any, ...]]) -> list[tuple[int, Any]]:
-    """Send requests over 16 connections. Return the status and body of each."""
+    """Send requests over as many connections as one user may use. Return each status and body."""
 
     def send(request: tuple[Any, ...]) -> tuple[int, Any]:
         connection = server.connect()
@@ -120,7 +122,7 @@ def send_concurrently(server: Server, requests: list[tuple[Any, ...]]) -> list[t
         connection.close()
         return response.status, body
 
-    with ThreadPoolExecutor(16) as pool:
+    with ThreadPoolExecutor(12) as pool:
         return list(pool.map(send, requests))
 
 

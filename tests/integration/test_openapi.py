@@ -15,37 +15,43 @@ from todo_api.openapi import CHOICES
 from todo_api.tasks.paging import SORTS
 
 OPERATIONS = {
-    ("get", "/api/tasks"): ("listTasks", {200, 304, 400, 401, 411, 413, 500, 503}),
+    ("get", "/api/tasks"): ("listTasks", {200, 304, 400, 401, 411, 413, 429, 500, 503}),
     ("post", "/api/tasks"): (
         "createTask",
-        {200, 201, 400, 401, 411, 413, 415, 422, 500, 503},
+        {200, 201, 400, 401, 403, 411, 413, 415, 422, 429, 500, 503},
     ),
-    ("patch", "/api/tasks"): ("updateTasks", {200, 400, 401, 411, 413, 415, 500, 503}),
-    ("delete", "/api/tasks"): ("deleteCompletedTasks", {200, 400, 401, 411, 413, 500, 503}),
-    ("get", "/api/tasks/stats"): ("getTaskStats", {200, 400, 401, 411, 413, 500, 503}),
-    ("get", "/api/tasks/{task_id}"): ("getTask", {200, 304, 400, 401, 404, 411, 413, 500, 503}),
+    ("patch", "/api/tasks"): ("updateTasks", {200, 400, 401, 411, 413, 415, 429, 500, 503}),
+    ("delete", "/api/tasks"): ("deleteCompletedTasks", {200, 400, 401, 411, 413, 429, 500, 503}),
+    ("get", "/api/tasks/stats"): ("getTaskStats", {200, 400, 401, 411, 413, 429, 500, 503}),
+    ("get", "/api/tasks/{task_id}"): (
+        "getTask",
+        {200, 304, 400, 401, 404, 411, 413, 429, 500, 503},
+    ),
     ("patch", "/api/tasks/{task_id}"): (
         "updateTask",
-        {200, 400, 401, 404, 411, 412, 413, 415, 500, 503},
+        {200, 400, 401, 404, 411, 412, 413, 415, 429, 500, 503},
     ),
     ("put", "/api/tasks/{task_id}"): (
         "replaceTask",
-        {200, 400, 401, 404, 411, 412, 413, 415, 500, 503},
+        {200, 400, 401, 404, 411, 412, 413, 415, 429, 500, 503},
     ),
     ("delete", "/api/tasks/{task_id}"): (
         "deleteTask",
-        {204, 400, 401, 404, 411, 412, 413, 500, 503},
+        {204, 400, 401, 404, 411, 412, 413, 429, 500, 503},
     ),
     ("patch", "/api/tasks/{task_id}/complete"): (
         "toggleTaskComplete",
-        {200, 400, 401, 404, 411, 412, 413, 415, 500, 503},
+        {200, 400, 401, 404, 411, 412, 413, 415, 429, 500, 503},
     ),
     ("post", "/api/tasks/{task_id}/restore"): (
         "restoreTask",
-        {200, 400, 401, 404, 411, 412, 413, 500, 503},
+        {200, 400, 401, 404, 411, 412, 413, 429, 500, 503},
     ),
-    ("get", "/api/tasks/changes"): ("getTaskChanges", {200, 400, 401, 410, 411, 413, 500, 503}),
-    ("delete", "/api/account"): ("deleteAccount", {204, 400, 401, 411, 413, 500, 503}),
+    ("get", "/api/tasks/changes"): (
+        "getTaskChanges",
+        {200, 400, 401, 410, 411, 413, 429, 500, 503},
+    ),
+    ("delete", "/api/account"): ("deleteAccount", {202, 204, 400, 401, 411, 413, 429, 500, 503}),
     ("get", "/health"): ("getHealth", {200, 411, 413, 500}),
     ("get", "/ready"): ("getReady", {200, 411, 413, 500, 503}),
 }

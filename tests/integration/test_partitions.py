@@ -84,7 +84,7 @@ class Plans:
 def relations(plan: Any) -> set[str]:
     """Return the tables of a plan, also those of the steps that were planned and not executed."""
     found = {plan["Relation Name"]} if "Relation Name" in plan else set()
-    if "Subplans Removed" in plan:
+    if plan.get("Subplans Removed"):
         found |= {f"{plan['Subplans Removed']} that were removed during execution"}
     for inner in (*plan.get("Plans", ()), *plan.get("Target Tables", ())):
         found |= relations(inner)

@@ -75,8 +75,11 @@ def test_task_deleted_during_its_restore_is_restored(client: Client) -> None:
 def test_deleting_the_completed_tasks_goes_through_the_trash(client: Client) -> None:
     done = [create(client, completed=True) for _ in range(2)]
     kept = create(client)
-    assert client.delete("/api/tasks?status=completed").json == {"deleted": 2}
-    assert client.delete("/api/tasks?status=completed").json == {"deleted": 0}
+    ids = [task["id"] for task in reversed(done)]
+    answer = client.delete("/api/tasks?status=completed").json
+    assert answer == {"deleted": 2, "ids": ids, "has_more": False}
+    answer = client.delete("/api/tasks?status=completed").json
+    assert answer == {"deleted": 0, "ids": [], "has_more": False}
     trash = client.get("/api/tasks?status=deleted&sort=created_at").json
     assert [task["id"] for task in trash] == [task["id"] for task in done]
     assert client.get("/api/tasks").json == [kept]
@@ -123,7 +126,7 @@ def test_etag_of_the_trash_changes_with_each_batch_of_a_purge(
     tags = [client.get("/api/tasks?status=deleted").headers["ETag"]]
     for _ in range(2):
         with own_app.app_context():
-            assert execute(purging.PURGE, cutoff="infinity", batch=1).rowcount == 1
+            assert execute(purging.PURGE, cutoff="infinity", batch=1).scalar_one() == 1
         tags.append(client.get("/api/tasks?status=deleted").headers["ETag"])
     assert len(set(tags)) == 3
 
@@ -162,7 +165,7 @@ def test_account_is_erased_with_all_it_has(
         assert client.get("/api/tasks").json == []
         assert client.get("/api/tasks?status=deleted").json == []
     left = [table for table, count in count_rows(app, user).items() if count]
-    assert not left, f"add these tables to ERASE of todo_api/accounts/queries.py: {left}"
+    assert not left, f"add these tables to USER_TABLES of todo_api/accounts/queries.py: {left}"
     assert count_rows(app, f"other-{user}") == kept
     assert other.get("/api/tasks").json == [theirs]
 

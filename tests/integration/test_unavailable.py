@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from tests.support.api import create
 from tests.support.client import Client, JsonResponse, MakeApp, Token
 from tests.support.log import Lines
 from tests.support.roles import role_with
@@ -74,6 +75,21 @@ def test_slow_statement_is_unavailable(with_client: Callable[..., Client], lines
     assert_unavailable(client.get("/slow"))
     assert lines.parsed()[-2]["reason"] == "57014 canceling statement due to statement timeout"
     assert client.get("/ready").status_code == 200
+
+
+def test_slow_statement_of_a_user_says_so_and_when_to_retry(
+    with_client: Callable[..., Client], app: Flask, user: str
+) -> None:
+    client = with_client(statement_timeout=0.2)
+    path = f"/api/tasks/{create(client)['id']}"
+    engine = app.extensions["engine"].execution_options(isolation_level="READ COMMITTED")
+    with engine.connect() as holder:
+        holder.execute(sa.text("SELECT FROM accounts WHERE user_id = :u FOR UPDATE"), {"u": user})
+        response = client.patch(path, json={"title": "y"})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+    assert response.json["detail"].startswith("The request takes too long for this account.")
+    assert response.json["error_type"] == "service_unavailable_error"
+    assert client.patch(path, json={"title": "y"}).status_code == 200
 
 
 def test_exhausted_pool_is_unavailable(with_client: Callable[..., Client], lines: Lines) -> None:

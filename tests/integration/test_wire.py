@@ -47,22 +47,21 @@ def wired(
             "SELECT",
         ),
         ("GET", "/api/tasks/stats?due_after=2026-01-01", None, 200, "WITH"),
-        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"title": "y"}}, 200, "WITH bump"),
-        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"completed": True}}, 200, "WITH bump"),
+        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"title": "y"}}, 200, "WITH taken"),
+        ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"completed": True}}, 200, "WITH taken"),
         ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {}}, 200, "SELECT"),
-        ("DELETE", "/api/tasks?status=completed", None, 200, "WITH bump"),
         ("POST", "/api/tasks", {"title": "x"}, 201, "WITH bump"),
         ("GET", "/api/tasks/{}", None, 200, "SELECT"),
-        ("PATCH", "/api/tasks/{}", {"title": "y"}, 200, "WITH bump"),
+        ("PATCH", "/api/tasks/{}", {"title": "y"}, 200, "WITH taken"),
         ("PATCH", "/api/tasks/{}", {}, 200, "SELECT"),
-        ("POST", "/api/tasks/{}/restore", None, 200, "WITH bump"),
+        ("POST", "/api/tasks/{}/restore", None, 200, "WITH taken"),
         ("GET", "/api/tasks/changes", None, 200, "SELECT"),
-        ("PUT", "/api/tasks/{}", {"description": "y"}, 200, "WITH bump"),
-        ("PATCH", "/api/tasks/{}/complete", None, 200, "WITH bump"),
-        ("PATCH", "/api/tasks/{}/complete", {"completed": True}, 200, "WITH bump"),
-        ("DELETE", "/api/tasks/{}", None, 204, "WITH bump"),
+        ("PUT", "/api/tasks/{}", {"description": "y"}, 200, "WITH taken"),
+        ("PATCH", "/api/tasks/{}/complete", None, 200, "WITH taken"),
+        ("PATCH", "/api/tasks/{}/complete", {"completed": True}, 200, "WITH taken"),
+        ("DELETE", "/api/tasks/{}", None, 204, "WITH taken"),
         ("GET", f"/api/tasks/{2**62}", None, 404, "SELECT"),
-        ("DELETE", f"/api/tasks/{2**62}", None, 404, "WITH bump"),
+        ("DELETE", f"/api/tasks/{2**62}", None, 404, "WITH taken"),
         ("GET", "/ready", None, 200, "SELECT"),
     ],
 )
@@ -101,7 +100,7 @@ def test_only_a_replayed_key_takes_a_second_statement(
 
 @pytest.mark.parametrize(
     ("tag", "status", "statements"),
-    [('"1"', 200, ["WITH bump"]), ('"2"', 412, ["WITH bump", "SELECT"])],
+    [('"1"', 200, ["WITH taken"]), ('"2"', 412, ["WITH taken", "SELECT"])],
 )
 def test_only_a_failed_precondition_takes_a_second_statement(
     wired: tuple[Client, Proxy], tag: str, status: int, statements: list[str]
@@ -130,7 +129,16 @@ def test_account_is_erased_in_one_message(wired: tuple[Client, Proxy]) -> None:
     assert client.delete("/api/account").status_code == 204
     ((_, text),) = proxy.messages
     verbs = [statement.split()[0] for statement in text.split("; ")]
-    assert verbs == ["SET", "INSERT", "DELETE", "DELETE"]
+    assert verbs == ["SET", "INSERT", "DELETE", "DELETE", "UPDATE", "SELECT"]
+
+
+def test_completed_tasks_are_found_without_the_lock_of_the_account(
+    wired: tuple[Client, Proxy],
+) -> None:
+    client, proxy = wired
+    assert client.delete("/api/tasks?status=completed").status_code == 200
+    assert_sent(proxy, ["SELECT tasks.id", "WITH taken"])
+    assert "FOR UPDATE" not in proxy.messages[0][1]
 
 
 def assert_sent(proxy: Proxy, statements: list[str]) -> None:

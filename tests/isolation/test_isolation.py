@@ -10,8 +10,9 @@ from flask import Flask
 from tests.support.api import next_link
 from tests.support.client import Client, MakeClient
 from tests.support.owner import FILTER_ADVICE, find_statements, unfiltered
+from todo_api.accounts.recount import NEXT_USERS
 from todo_api.database.dialect import Dialect
-from todo_api.tasks.purge import PURGE
+from todo_api.tasks.purge import BARE, PURGE, UNFINISHED
 
 ABSENT = 2**62
 ON_A_TASK = [
@@ -105,7 +106,12 @@ def test_every_task_route_checks_the_token_first(app: Flask, anonymous: Client) 
             assert method == "HEAD" or response.json["error_type"] == "authentication_error"
 
 
-ALL_USERS = {PURGE: "a command of the operator removes the old trash of all users"}
+ALL_USERS = {
+    PURGE: "a command of the operator removes the old trash of all users",
+    UNFINISHED: "a command of the operator finishes the erasures of all users",
+    BARE: "a command of the operator removes the accounts without tasks",
+    NEXT_USERS: "a command of the operator counts the tasks of all users",
+}
 """The statements that are not for one user, each with its reason."""
 
 

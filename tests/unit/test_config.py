@@ -76,6 +76,7 @@ def test_all_invalid_settings_are_reported_at_once() -> None:
                 "DATABASE_URL_UNPOOLED": "postgresql://u:p@host/db?pgbouncer=true",
                 "FRONTEND_URL": "*,nonsense",
                 "LOG_LEVEL": "loud",
+                "MAX_TASKS_PER_USER": "many",
             }
         )
     named = [problem.partition(" ")[0] for problem in error.value.problems]
@@ -86,6 +87,7 @@ def test_all_invalid_settings_are_reported_at_once() -> None:
         "DATABASE_URL_UNPOOLED",
         "FRONTEND_URL",
         "LOG_LEVEL",
+        "MAX_TASKS_PER_USER",
     ]
     assert "\n" not in "".join(error.value.problems)
 
@@ -230,6 +232,13 @@ def test_origin_may_be_an_ipv6_address() -> None:
 def test_unknown_log_level_is_rejected() -> None:
     with pytest.raises(ConfigError, match=r"^LOG_LEVEL "):
         Config.from_env({**ENVIRON, "LOG_LEVEL": "loud"})
+
+
+@pytest.mark.parametrize("most", ["0", "-1", "1e5", "1_000", "٣", "9" * 19])
+def test_quota_must_be_a_positive_number(most: str) -> None:
+    with pytest.raises(ConfigError, match=r"^MAX_TASKS_PER_USER "):
+        Config.from_env({**ENVIRON, "MAX_TASKS_PER_USER": most})
+    assert Config.from_env({**ENVIRON, "MAX_TASKS_PER_USER": "7"}).max_tasks_per_user == 7
 
 
 def test_secret_is_encoded_as_utf8() -> None:

@@ -4,24 +4,34 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     Row,
     Select,
     Subquery,
+    Table,
     Text,
     TextClause,
+    any_,
     bindparam,
+    case,
     delete,
+    func,
     literal_column,
+    not_,
+    null,
+    or_,
     select,
     text,
     true,
+    union_all,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import ClauseElement
 
 from todo_api.database.dialect import Dialect
-from todo_api.database.models import accounts, metadata
+from todo_api.database.models import accounts, metadata, tasks
 
 OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
 FIRST_VERSION: ColumnElement[int] = literal_column("1")
@@ -38,21 +48,69 @@ DATABASE: ColumnElement[str] = literal_column(
 )
 """Another text after a backup is restored: other tables, or another timeline. Not so on Neon, which
 keeps both when it restores a branch: see docs/operations.md."""
-CREATE_ACCOUNT = insert(accounts).values(user_id=OWNER, version=0).on_conflict_do_nothing()
+TASKS = select(tasks.c.id).where(tasks.c.user_id == OWNER)
+HAS_ACCOUNT = select(accounts.c.version).where(IS_OWN).exists()
 
 
-def new_version(condition: ColumnElement[bool]) -> CTE:
-    """Take the next version of the user's account, if the condition is true when this begins."""
-    row: Select[str, int] = select(OWNER, FIRST_VERSION).where(condition)
+def first_count(count: str) -> ColumnElement[Any]:
+    """Return the count of a new account, or null where older tasks have to be counted.
+
+    With an account it looks for no tasks: PostgreSQL might read the table of all users for that.
+    """
+    new: ColumnElement[int] = literal_column(count)
+    return case((HAS_ACCOUNT, new), (TASKS.exists(), null()), else_=new)
+
+
+CREATE_ACCOUNT = (
+    insert(accounts)
+    .values(user_id=OWNER, version=literal_column("0"), task_count=first_count("0"))
+    .on_conflict_do_nothing()
+)
+MAX_TASKS: ColumnElement[int] = bindparam("max_tasks", type_=BigInteger)
+
+
+def version_of_new_task(condition: ColumnElement[bool]) -> CTE:
+    """Count a new task and take the next version, if the condition is true and the quota allows.
+
+    Nothing is taken where nobody has counted the tasks yet.
+    """
+    row: Select[str, int, int] = select(OWNER, FIRST_VERSION, first_count("1")).where(condition)
     return (
         insert(accounts)
-        .from_select(["user_id", "version"], row)
+        .from_select(["user_id", "version", "task_count"], row)
         .on_conflict_do_update(
-            index_elements=[accounts.c.user_id], set_={"version": accounts.c.version + 1}
+            index_elements=[accounts.c.user_id],
+            set_={"version": accounts.c.version + 1, "task_count": accounts.c.task_count + 1},
+            where=accounts.c.task_count < MAX_TASKS,
         )
         .returning(accounts.c.user_id, accounts.c.version)
         .cte("bump")
     )
+
+
+def new_version(condition: ColumnElement[bool]) -> CTE:
+    """Take the next version of the user's account, if the condition is true when this begins.
+
+    An account that was erased while this waited stays erased. Only a user whose tasks are from
+    before migration 0005 gets a new one.
+    """
+    following = accounts.c.version + FIRST_VERSION
+    taken = (
+        update(accounts)
+        .where(IS_OWN, condition)
+        .values(version=following)
+        .returning(accounts.c.user_id, accounts.c.version)
+        .cte("taken")
+    )
+    row: Select[str, int] = select(OWNER, FIRST_VERSION).where(not_(HAS_ACCOUNT), condition)
+    made = (
+        insert(accounts)
+        .from_select(["user_id", "version"], row)
+        .on_conflict_do_update(index_elements=[accounts.c.user_id], set_={"version": following})
+        .returning(accounts.c.user_id, accounts.c.version)
+        .cte("made")
+    )
+    return union_all(select(taken), select(made)).cte("bump")
 
 
 def with_account(page: Select[Any], account: Select[Any]) -> Select[Any]:
@@ -82,18 +140,64 @@ def in_one_message(*statements: ClauseElement) -> TextClause:
     return text("; ".join(str(statement.compile(dialect=named)) for statement in statements))
 
 
-LOCK_ACCOUNT = (
+LOCK_ACCOUNT = select(accounts.c.version).where(IS_OWN).with_for_update()
+GET_TASK_COUNT = select(accounts.c.task_count).where(IS_OWN)
+RECOUNT = in_one_message(
+    LOCK_ACCOUNT,
+    update(accounts)
+    .where(IS_OWN)
+    .values(task_count=TASKS.with_only_columns(func.count()).scalar_subquery()),
+)
+# Every table of users' rows but the account, which is the lock.
+USER_TABLES = [
+    each for each in metadata.sorted_tables if "user_id" in each.c and each is not accounts
+]
+ERASE_BATCH = 5_000
+UNKNOWN: dict[str, Any] = {"epoch": func.gen_random_uuid(), "task_count": null()}
+"""After a batch a client knows nothing for sure, and nobody has counted."""
+BEGIN_ERASURE = (
     insert(accounts)
-    .values(user_id=OWNER, version=literal_column("0"))
+    .values(user_id=OWNER, version=literal_column("0"), erased_version=literal_column("0"))
     .on_conflict_do_update(
-        index_elements=[accounts.c.user_id], set_={"purged_version": accounts.c.purged_version}
+        index_elements=[accounts.c.user_id],
+        set_=UNKNOWN | {"erased_version": accounts.c.version},
     )
 )
-# Every table of users' rows, the account last: its row is the lock.
-USER_TABLES = sorted(
-    (table for table in metadata.tables.values() if "user_id" in table.c),
-    key=lambda table: table is accounts,
-)
-ERASE = in_one_message(
-    LOCK_ACCOUNT, *(delete(table).where(table.c.user_id == OWNER) for table in USER_TABLES)
-)
+CONTINUE_ERASURE = update(accounts).where(IS_OWN).values(UNKNOWN)
+ERASED_VERSION = select(accounts.c.erased_version).where(IS_OWN).scalar_subquery()
+
+
+def rows_to_erase(table: Table) -> Select[Any]:
+    """Select the places of the user's rows. A task that is newer than the erasure stays."""
+    place: ColumnElement[Any] = literal_column(f"{table.name}.ctid")
+    rows = select(place).where(table.c.user_id == OWNER)
+    return rows.where(table.c.version <= ERASED_VERSION) if "version" in table.c else rows
+
+
+def erase(begin: ClauseElement) -> TextClause:
+    """Erase a batch of the user's rows, then the account where none is left.
+
+    Returns whether there is more to erase.
+    """
+    places = {each: rows_to_erase(each) for each in USER_TABLES}
+    batches = (
+        delete(table).where(
+            table.c.user_id == OWNER,
+            literal_column(f"{table.name}.ctid")
+            == any_(func.array(rows.limit(literal_column(str(ERASE_BATCH))).scalar_subquery())),
+        )
+        for table, rows in places.items()
+    )
+    own = (select(each.c.user_id).where(each.c.user_id == OWNER).exists() for each in USER_TABLES)
+    left = or_(*(rows.exists() for rows in places.values()))
+    return in_one_message(
+        begin,
+        *batches,
+        delete(accounts).where(IS_OWN, *(not_(rows) for rows in own)),
+        update(accounts).where(IS_OWN, not_(left)).values(erased_version=null()),
+        select(left),
+    )
+
+
+ERASE = erase(BEGIN_ERASURE)
+FINISH_ERASURE = erase(CONTINUE_ERASURE)

@@ -1,6 +1,11 @@
-"""The account endpoint: everything that is stored about a user, erased at once."""
+"""The account endpoint: everything that is stored about a user, erased in batches."""
+
+from http import HTTPStatus
+
+from flask import Response
 
 from todo_api.accounts.queries import ERASE
+from todo_api.context import application
 from todo_api.database.engine import execute_for_user
 from todo_api.http.auth import require_user
 from todo_api.http.smorest import Blueprint
@@ -10,17 +15,27 @@ blp = Blueprint(
     __name__,
     url_prefix="/api/account",
     description="The user in the token.",
-    errors=[503],
+    errors=[429, 503],
 )
+RETRY = {
+    "Retry-After": {
+        "description": "`0`: there is more to erase. Send the request again at once.",
+        "schema": {"type": "integer"},
+    }
+}
 
 
 @blp.route("", methods=["DELETE"])
 @require_user
 @blp.response(204)
-def delete_account() -> None:
+@blp.alt_response(202, description="Accepted", headers=RETRY)
+def delete_account() -> Response | None:
     """Erase the account
 
-    Deletes every task of the user at once and for good, also those in the trash. It is safe to
-    retry. Call it when the user is deleted, for example from Better Auth's `beforeDelete`.
+    Deletes every task of the user for good, also those in the trash, 5,000 at once. While the
+    response is a 202, send the request again: it is finished with a 204. Call it when the user is
+    deleted, for example from Better Auth's `beforeDelete`.
     """
-    execute_for_user(ERASE)
+    if not execute_for_user(ERASE).scalar_one():
+        return None
+    return application().response_class(status=HTTPStatus.ACCEPTED, headers={"Retry-After": "0"})

@@ -9,6 +9,7 @@ from flask.cli import AppGroup, with_appcontext
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.serving import is_running_from_reloader
 
+from todo_api.accounts.recount import recount
 from todo_api.commands.run import check_port, greet
 from todo_api.commands.token import token
 from todo_api.database.schema_check import MIGRATIONS
@@ -63,6 +64,9 @@ def doctor() -> None:
     sys.exit(not examine())
 
 
+UNAVAILABLE = (
+    "The database is unavailable. The log line above says why. Run: flask doctor. Then {} again."
+)
 tasks = AppGroup("tasks", help="Look after the stored tasks.")
 
 
@@ -71,6 +75,15 @@ def days(_: click.Context, __: click.Parameter, value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}d", value):
         raise click.BadParameter("must be a number of days, such as 30d")
     return int(value[:-1])
+
+
+@tasks.command("recount")
+def recount_tasks() -> None:
+    """Count the tasks of every user again, for the quota."""
+    try:
+        click.echo(f"counted the tasks of {recount()} users")
+    except ServiceUnavailable:
+        raise click.ClickException(UNAVAILABLE.format("recount")) from None
 
 
 @tasks.command("purge")
@@ -82,5 +95,4 @@ def purge_tasks(older_than: int) -> None:
     try:
         click.echo(f"purged {purge(older_than)} tasks")
     except ServiceUnavailable:
-        advice = "The log line above says why. Run: flask doctor. Then purge again."
-        raise click.ClickException(f"The database is unavailable. {advice}") from None
+        raise click.ClickException(UNAVAILABLE.format("purge")) from None

@@ -30,8 +30,9 @@ from werkzeug.exceptions import ServiceUnavailable
 from todo_api.config import Config
 from todo_api.context import application, request_state
 from todo_api.database.dialect import DRIVER, cursor_with_timeout, read_timestamps_as_utc
+from todo_api.database.turns import Turns
 from todo_api.database.url import connection_parameters
-from todo_api.errors import RETRY_AFTER, UNAVAILABLE_MESSAGE
+from todo_api.errors import RETRY_AFTER, RETRY_SLOW_AFTER, SLOW_MESSAGE, UNAVAILABLE_MESSAGE
 from todo_api.failures import NOT_SET_UP, failure_reason, sqlstate
 
 SECONDS_BETWEEN_TRACEBACKS = 60
@@ -44,14 +45,17 @@ def init_app(app: Flask, config: Config) -> None:
     # A thread keeps its session: to make one takes a thirtieth of a GET.
     app.extensions["sessions"] = scoped_session(sessionmaker(engine, autoflush=False))
     app.extensions["traceback_due"] = 0.0
+    app.extensions["turns"] = Turns(config)
     app.teardown_appcontext(close_session)
+    app.teardown_request(end_turn)
 
 
 def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
     """Execute a statement in the session of this thread.
 
     Raises `ServiceUnavailable` where the database cannot answer: it is gone, slow, full, read-only,
-    out of connections, or lacks the schema or a right.
+    out of connections, or lacks the schema or a right. A statement of a user that took too long has
+    a message of its own: it may have too much to read.
     """
     try:
         result = application().extensions["sessions"].execute(statement, values)
@@ -59,13 +63,29 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
         if isinstance(error, PROGRAMMING_ERRORS) and sqlstate(error) not in NOT_SET_UP:
             raise
         log_failure(error)
+        if "owner" in values and isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
+            raise ServiceUnavailable(SLOW_MESSAGE, retry_after=RETRY_SLOW_AFTER) from error
         raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error
     return cast("CursorResult[Any]", result)
 
 
 def execute_for_user(statement: Executable, **values: Any) -> CursorResult[Any]:
-    """Execute a statement for the user of the token, which is its bind ``owner``."""
-    return execute(statement, owner=request_state().user, **values)
+    """Execute a statement for the user of the token, which is its bind ``owner``.
+
+    The first one of a request waits for the user's turn, and the request keeps it until it ends.
+    """
+    state = request_state()
+    if "has_turn" not in state:
+        application().extensions["turns"].begin(state.user)
+        state.has_turn = True
+    return execute(statement, owner=state.user, **values)
+
+
+def end_turn(_: BaseException | None) -> None:
+    """Let the next request of the user begin."""
+    state = request_state()
+    if state.pop("has_turn", False):
+        application().extensions["turns"].end(state.user)
 
 
 def log_failure(error: DBAPIError | PoolTimeout) -> None:

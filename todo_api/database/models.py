@@ -98,13 +98,17 @@ accounts = Table(
     Column("version", BigInteger, nullable=False),
     Column("purged_version", BigInteger, nullable=False, server_default="0"),
     Column("epoch", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
+    Column("task_count", BigInteger),
+    Column("erased_version", BigInteger),
 )
-"""One row for each user: what orders the changes of their tasks.
+"""One row for each user: what orders the changes of their tasks, and how many tasks there are.
 
 Every write of a user first adds one to ``version``. It keeps the lock on this row until its commit,
 so versions are in the order of commits. A task has the version of its last change.
 ``purged_version`` is the highest version of the tasks that were purged. The row is deleted with the
-account, and a new row has a new ``epoch``.
+account, and a new row has a new ``epoch``. ``task_count`` counts the trash too. It is null until
+somebody counts: see migration 0011. While an erasure is not finished, ``erased_version`` is the
+highest version of the tasks to erase.
 """
 
 # Only the default sort order has an index: a change to a task writes to every index of the table.

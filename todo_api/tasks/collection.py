@@ -18,10 +18,11 @@ from todo_api.http.preconditions import (
     not_modified,
     takes_if_none_match,
 )
+from todo_api.limits import MAX_DELETED
 from todo_api.tasks import queries
 from todo_api.tasks.blueprint import blp
 from todo_api.tasks.examples import CHANGES as CHANGES_EXAMPLE
-from todo_api.tasks.examples import COMPLETED_TASK, STATS, TASK
+from todo_api.tasks.examples import COMPLETED_TASK, DELETED, STATS, TASK
 from todo_api.tasks.paging import next_page, page_values, read_page
 from todo_api.tasks.parameters import ChangesPage, CompletedTasks, TaskFilters, TaskPage
 from todo_api.tasks.queries import (
@@ -146,10 +147,18 @@ def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
 @blp.route("", methods=["DELETE"])
 @require_user
 @blp.arguments(CompletedTasks, location="query")
-@blp.response(200, Deleted, examples=named(deleted={"deleted": 2}))
-def delete_completed_tasks(_: dict[str, Any]) -> dict[str, int]:
+@blp.response(200, Deleted, examples=named(deleted=DELETED))
+def delete_completed_tasks(_: dict[str, Any]) -> dict[str, Any]:
     """Delete completed tasks
 
-    Moves them to the trash. Without `status=completed` nothing is deleted.
+    Moves the newest 1,000 of them to the trash. While `has_more` is true, send the request again.
+    Without `status=completed` nothing is deleted.
     """
-    return {"deleted": execute_for_user(queries.DELETE_COMPLETED).rowcount}
+    # Found without the lock of the account: that may read all tasks of the user.
+    found = execute_for_user(queries.COMPLETED_IDS).scalars().all()
+    ids = execute_for_user(queries.DELETE_COMPLETED, ids=found[:MAX_DELETED]).scalars().all()
+    return {
+        "deleted": len(ids),
+        "ids": sorted(ids, reverse=True),
+        "has_more": len(found) > MAX_DELETED,
+    }

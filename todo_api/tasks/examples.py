@@ -15,6 +15,7 @@ CHANGES = {
     "next": "WyI5ZjJlIiwiYjFjOCIsMiwxXQ.kUo3vT0sYxWq4mHc8dRz1nLbE5g",
     "has_more": False,
 }
+DELETED = {"deleted": 2, "ids": [3, 1], "has_more": False}
 STATS = {
     "total": 3,
     "active": 2,

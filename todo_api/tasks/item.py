@@ -3,14 +3,17 @@
 from http import HTTPStatus
 from typing import Any
 
+from psycopg2.errors import UniqueViolation
 from sqlalchemy import Executable, Row
-from werkzeug.exceptions import NotFound, PreconditionFailed, UnprocessableEntity
+from sqlalchemy.exc import IntegrityError
+from werkzeug.exceptions import Forbidden, NotFound, PreconditionFailed, UnprocessableEntity
 
-from todo_api.context import current_request
+from todo_api.accounts.queries import GET_TASK_COUNT, RECOUNT
+from todo_api.context import current_request, settings
 from todo_api.database.engine import execute_for_user
-from todo_api.errors import NO_TASK_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
+from todo_api.errors import NO_TASK_MESSAGE, QUOTA_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
 from todo_api.http.auth import require_user
-from todo_api.http.facts import named
+from todo_api.http.facts import fails_with, named
 from todo_api.http.preconditions import (
     ETAG,
     Versions,
@@ -66,6 +69,7 @@ NEW_TITLE = named(newTitle={"title": "Buy milk"})
 @blp.alt_response(
     200, schema=Task, headers=ETAG | LOCATION | REPLAYED, examples=named(created=TASK)
 )
+@fails_with(403)
 @takes_idempotency_key
 def create_task(task: dict[str, Any], key: str | None) -> tuple[Row[Any], int, dict[str, str]]:
     """Create a task
@@ -74,17 +78,15 @@ def create_task(task: dict[str, Any], key: str | None) -> tuple[Row[Any], int, d
     retry: a task that the key has created already is returned as it is now, with 200 and
     `Idempotency-Replayed: true`, also from the trash. A key is valid as long as its task exists.
     """
-    values = new_task_values(task)
-    if key is None:
-        return created(execute_for_user(queries.CREATE, **values).one())
+    values = new_task_values(task) | {"max_tasks": settings().max_tasks_per_user}
     sent_hash = body_hash(without_defaults(task))
     while True:
-        row = fetch(queries.CREATE_ONCE, **values, **key_values(key, sent_hash))
+        row = create_once(key, sent_hash, values) if key else fetch(queries.CREATE, **values)
         if row is not None:
             return created(row)
-        row = fetch(queries.GET_BY_KEY, **key_values(key))
-        if row is not None:  # if there is none, it was purged meanwhile
+        if key and (row := fetch(queries.GET_BY_KEY, **key_values(key))) is not None:
             return replayed(row, sent_hash)
+        check_quota()  # if it allows one more, the task of the key was purged meanwhile
 
 
 @blp.route("/<task_id:task_id>")
@@ -163,6 +165,26 @@ def restore_task(task_id: int, versions: Versions) -> TaggedTask:
                 raise PreconditionFailed(STALE_MESSAGE)
         if row.deleted_at is None:  # otherwise it was deleted between the two statements
             return tagged(row)
+
+
+def create_once(key: str, sent_hash: str, values: dict[str, Any]) -> Row[Any] | None:
+    """Create a task with a key. Return None if there is one already, or no room for one."""
+    try:
+        return fetch(queries.CREATE_ONCE, **values, **key_values(key, sent_hash))
+    except IntegrityError as error:
+        if isinstance(error.orig, UniqueViolation):
+            return None
+        raise
+
+
+def check_quota() -> None:
+    """Raise 403 if the user has as many tasks as allowed. Count them if nobody has."""
+    count = execute_for_user(GET_TASK_COUNT).scalar_one_or_none()
+    most = settings().max_tasks_per_user
+    if count is None:
+        execute_for_user(RECOUNT)
+    elif count >= most:
+        raise Forbidden(QUOTA_MESSAGE.format(most))
 
 
 def change_one(task_id: int, versions: Versions, changes: dict[str, Any]) -> Row[Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, bindparam, delete, func, literal_column, select, update
 
+from todo_api.accounts.queries import FINISH_ERASURE
 from todo_api.database.engine import execute
 from todo_api.database.models import accounts, tasks
 
@@ -28,10 +29,22 @@ LOCKED = (
     .with_for_update()
     .cte("locked")
 )
+# Counting the accounts first makes PostgreSQL lock them before any task. A task that has changed
+# meanwhile has another version: it was restored.
+PURGED = (
+    delete(tasks)
+    .where(
+        select(func.count() >= 0).select_from(LOCKED).scalar_subquery(),
+        tasks.c.user_id == DOOMED.c.user_id,
+        tasks.c.id == DOOMED.c.id,
+        tasks.c.version == DOOMED.c.version,
+    )
+    .returning(tasks.c.user_id, tasks.c.version)
+    .cte("purged")
+)
 LAST = (
-    select(DOOMED.c.user_id, func.max(DOOMED.c.version).label("version"))
-    .where(DOOMED.c.user_id.in_(select(LOCKED.c.user_id)))
-    .group_by(DOOMED.c.user_id)
+    select(PURGED.c.user_id, func.max(PURGED.c.version).label("version"), func.count().label("n"))
+    .group_by(PURGED.c.user_id)
     .subquery("last")
 )
 MARKED = (
@@ -40,27 +53,36 @@ MARKED = (
     .values(
         purged_version=func.greatest(accounts.c.purged_version, LAST.c.version),
         version=accounts.c.version + 1,  # the trash has changed, and so has the tag of its list
+        task_count=accounts.c.task_count - LAST.c.n,
     )
-    .returning(accounts.c.user_id)
     .cte("marked")
 )
-# Counting the accounts first makes PostgreSQL lock them before any task. A task that has changed
-# meanwhile has another version: it was restored.
-PURGE: Any = delete(tasks).where(
-    select(func.count() >= 0).select_from(MARKED).scalar_subquery(),
-    tasks.c.user_id == DOOMED.c.user_id,
-    tasks.c.id == DOOMED.c.id,
-    tasks.c.version == DOOMED.c.version,
+PURGE = select(func.count()).select_from(PURGED).add_cte(MARKED)
+UNFINISHED = select(accounts.c.user_id).where(accounts.c.erased_version.is_not(None))
+# What a first sync, or the purge of the last task, leaves. Those of busy users wait.
+BARE = delete(accounts).where(
+    accounts.c.user_id.in_(
+        select(accounts.c.user_id)
+        .where(accounts.c.task_count == 0)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
 )
 
 
 def purge(days: int) -> int:
     """Remove the tasks that have been in the trash for ``days``. Return how many.
 
-    Each batch is a transaction of its own.
+    Then finish the erasures that a client gave up, and remove the accounts without a task. Each
+    batch is a transaction of its own.
     """
     cutoff: datetime = execute(CUTOFF, days=days).scalar_one()
     total = 0
-    while batch := execute(PURGE, cutoff=cutoff, batch=BATCH).rowcount:
+    while batch := execute(PURGE, cutoff=cutoff, batch=BATCH).scalar_one():
         total += batch
+    for user in execute(UNFINISHED).scalars().all():
+        while execute(FINISH_ERASURE, owner=user).scalar_one():
+            pass
+    while execute(BARE).rowcount:
+        pass
     return total

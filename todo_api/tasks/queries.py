@@ -38,9 +38,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, insert
 
-from todo_api.accounts.queries import GET_ACCOUNT, OWNER, new_version, with_account
+from todo_api.accounts.queries import (
+    GET_ACCOUNT,
+    OWNER,
+    new_version,
+    version_of_new_task,
+    with_account,
+)
 from todo_api.database.models import PUBLIC, tasks
-from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, PRIORITIES, STATUSES
+from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, MAX_DELETED, PRIORITIES, STATUSES
 from todo_api.tasks.paging import SORTS, page_of
 from todo_api.tasks.schemas import NewTask
 
@@ -169,8 +175,8 @@ class UpdateStatements(NamedTuple):
 
 
 def create(condition: Expression, **key: Expression) -> Insert:
-    """Insert a task, if the condition is true."""
-    version = new_version(condition)
+    """Insert a task, if the condition is true and the quota allows."""
+    version = version_of_new_task(condition)
     values: dict[str, Any] = {
         "user_id": OWNER,
         "completed_at": case((COMPLETED, func.now())),
@@ -243,19 +249,21 @@ MANY = and_(tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), LIVE)
 CHANGE_MANY = UpdateStatements(
     owned_by_user(select(*PUBLIC)).where(MANY), change(MANY), change(MANY, COMPLETED)
 )
-DELETE_COMPLETED = with_new_version(and_(tasks.c.completed, LIVE)).values(deleted_at=NOW)
+COMPLETED_IDS = (
+    owned_by_user(select(tasks.c.id))
+    .where(tasks.c.completed, LIVE)
+    .order_by(tasks.c.id.desc())
+    .limit(MAX_DELETED + 1)
+)
+DELETE_COMPLETED = (
+    with_new_version(and_(MANY, tasks.c.completed)).values(deleted_at=NOW).returning(tasks.c.id)
+)
 CREATE = create(true()).returning(*PUBLIC)
 KEY_IS = tasks.c.idempotency_key == bindparam("key")
 GET_BY_KEY = owned_by_user(select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)
-CREATE_ONCE = (
-    create(
-        not_(owned_by_user(select(tasks.c.id)).where(KEY_IS).exists()),
-        idempotency_key=bindparam("key", type_=Text),
-        idempotency_hash=bindparam("body_hash", type_=Text),
-    )
-    .on_conflict_do_nothing(
-        index_elements=[tasks.c.user_id, tasks.c.idempotency_key],
-        index_where=tasks.c.idempotency_key.is_not(None),
-    )
-    .returning(*PUBLIC)
-)
+# Not ON CONFLICT DO NOTHING: the error of a key that came meanwhile takes the count back.
+CREATE_ONCE = create(
+    not_(owned_by_user(select(tasks.c.id)).where(KEY_IS).exists()),
+    idempotency_key=bindparam("key", type_=Text),
+    idempotency_hash=bindparam("body_hash", type_=Text),
+).returning(*PUBLIC)

@@ -216,6 +216,15 @@ class TaskStats(Schema):
 
 
 class Deleted(Schema):
-    """The number of deleted tasks."""
+    """The tasks that were deleted."""
 
     deleted = count_field()
+    ids = fields.List(
+        id_field(),
+        required=True,
+        metadata={"description": "The ids of the deleted tasks.", "examples": [[3, 1]]},
+    )
+    has_more = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether more tasks are completed.", "examples": [False]},
+    )

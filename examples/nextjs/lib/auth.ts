@@ -23,12 +23,15 @@ async function sign({ sub, iat, exp }: JWTPayload): Promise<string> {
 /** Delete the user's tasks in the service. If that fails, the user stays and can try again. */
 async function eraseTasks({ id }: { id: string }): Promise<void> {
   const now = Math.floor(Date.now() / 1000);
-  const token = await sign({ sub: id, iat: now, exp: now + 60 });
-  const response = await fetch(`${apiUrl}/api/account`, {
-    method: "DELETE",
-    headers: { Authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  }).catch(() => undefined);
+  const token = await sign({ sub: id, iat: now, exp: now + 900 });
+  let response: Response | undefined;
+  do {
+    response = await fetch(`${apiUrl}/api/account`, {
+      method: "DELETE",
+      headers: { Authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).catch(() => undefined);
+  } while (response?.status === 202); // there is more to delete
   if (response?.ok) return;
   const error = (await response?.json().catch(() => undefined)) as { detail?: string } | undefined;
   const why = error?.detail ?? "The service cannot be reached.";

@@ -65,7 +65,7 @@ async function changeMany(
   return { operation, stored };
 }
 
-/** Delete the completed tasks. List them first, because the response has only their number. */
+/** Delete the completed tasks. List them first, because the responses have only their ids. */
 async function clear(api: Api, operation: Operation & { kind: "clear" }): Promise<Result> {
   const tasks: Task[] = [];
   let cursor: string | undefined;
@@ -77,8 +77,13 @@ async function clear(api: Api, operation: Operation & { kind: "clear" }): Promis
     cursor = nextCursor(page.response);
   } while (cursor);
   const params = { query: { status: "completed" } } as const;
-  const outcome = await settle(api.DELETE("/api/tasks", { params }));
-  return isProblem(outcome) ? outcome : { operation: { ...operation, tasks }, stored: [] };
+  let hasMore = true;
+  while (hasMore) {
+    const outcome = await settle(api.DELETE("/api/tasks", { params }));
+    if (isProblem(outcome)) return outcome;
+    hasMore = outcome.data.has_more;
+  }
+  return { operation: { ...operation, tasks }, stored: [] };
 }
 
 /** Restore tasks one by one. Skip those that were purged. */
