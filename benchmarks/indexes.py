@@ -15,6 +15,7 @@ from benchmarks.database import ROWS, Database, made_database
 from benchmarks.served import HERE
 from benchmarks.tables import table
 from todo_api.tasks import paging, queries
+from todo_api.tasks.schemas import NewTask
 
 USERS = {"few": "100", "several": "1,000", "some": "10,000"}
 """Users of the database, and how many tasks they have."""
@@ -138,15 +139,16 @@ class Session:
                 self.figures["cpu", name, setup, user].append(time / WRITES)
 
     def create(self, _: int) -> tuple[Any, Values]:
-        return queries.CREATE, queries.new_task_values({"title": "measured", "tags": ["home"]})
+        task = NewTask().load({"title": "measured", "tags": ["home"]})
+        return queries.CREATE, queries.new_task_values(task) | {"max_tasks": 10**9}
 
     def rename(self, id_: int) -> tuple[Any, Values]:
         changes = {"title": f"Task number {perf_counter_ns() % 100_003}"}
-        values = queries.changed_values(changes) | queries.task_values(id_)
+        values = queries.changed_values(changes) | {"task_id": id_, "versions": None}
         return queries.CHANGE.for_changes(changes), values
 
     def toggle(self, id_: int) -> tuple[Any, Values]:
-        return queries.TOGGLE, queries.task_values(id_)
+        return queries.TOGGLE, {"task_id": id_, "versions": None}
 
 
 def measure_all(database: Database) -> Session:

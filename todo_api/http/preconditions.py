@@ -88,8 +88,9 @@ def takes_if_none_match(view: View) -> View:
     @wraps(view)
     def cached(*args: Any, **kwargs: Any) -> Any:
         result = view(*args, **kwargs)
-        tag = result[1]["ETag"] if isinstance(result, tuple) else ""
-        return not_modified(tag) if is_current(tag) else result
+        if isinstance(result, Response) or not is_current(result[1]["ETag"]):
+            return result
+        return not_modified(result[1]["ETag"])
 
     unchanged = {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": ETAG}
     return describe(cached, parameters={"If-None-Match": IF_NONE_MATCH}, responses={304: unchanged})

@@ -7,7 +7,14 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf
 
-from todo_api.limits import MAX_ID, MAX_PAGE_SIZE, MAX_TAG_LENGTH, MAX_TAGS, PRIORITIES
+from todo_api.limits import (
+    DEFAULT_PAGE_SIZE,
+    MAX_ID,
+    MAX_PAGE_SIZE,
+    MAX_TAG_LENGTH,
+    MAX_TAGS,
+    PRIORITIES,
+)
 
 # PostgreSQL cannot store NUL in text, and a lone surrogate has no UTF-8 encoding.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
@@ -124,6 +131,12 @@ class Tags(BoundedList):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         return list(dict.fromkeys(super()._deserialize(value, *args, **kwargs)))
+
+
+def page_size_field(description: str) -> PageSize:
+    limits = {"minimum": 1, "maximum": MAX_PAGE_SIZE}
+    metadata = limits | {"description": description, "examples": [20]}
+    return PageSize(load_default=DEFAULT_PAGE_SIZE, metadata=metadata)
 
 
 def id_field() -> WholeNumber:

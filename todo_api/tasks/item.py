@@ -26,13 +26,7 @@ from todo_api.http.preconditions import (
 from todo_api.tasks import queries
 from todo_api.tasks.blueprint import blp
 from todo_api.tasks.examples import COMPLETED_TASK, TASK
-from todo_api.tasks.queries import (
-    changed_values,
-    key_values,
-    new_task_values,
-    task_values,
-    without_defaults,
-)
+from todo_api.tasks.queries import changed_values, new_task_values, without_defaults
 from todo_api.tasks.schemas import (
     Completion,
     NewTask,
@@ -79,12 +73,12 @@ def create_task(task: dict[str, Any], key: str | None) -> tuple[Row[Any], int, d
     `Idempotency-Replayed: true`, also from the trash. A key is valid as long as its task exists.
     """
     values = new_task_values(task) | {"max_tasks": settings().max_tasks_per_user}
-    sent_hash = body_hash(without_defaults(task))
+    sent_hash = body_hash(without_defaults(task)) if key else ""
     while True:
         row = create_once(key, sent_hash, values) if key else fetch(queries.CREATE, **values)
         if row is not None:
             return created(row)
-        if key and (row := fetch(queries.GET_BY_KEY, **key_values(key))) is not None:
+        if key and (row := fetch(queries.GET_BY_KEY, key=key)) is not None:
             return replayed(row, sent_hash)
         check_quota()  # if it allows one more, the task of the key was purged meanwhile
 
@@ -98,7 +92,7 @@ def get_task(task_id: int) -> TaggedTask:
 
     Returns the task if it is yours.
     """
-    return tagged(found(fetch(queries.GET, **task_values(task_id))))
+    return tagged(found(fetch(queries.GET, task_id=task_id)))
 
 
 @blp.route("/<task_id:task_id>", methods=["PATCH"])
@@ -158,9 +152,9 @@ def restore_task(task_id: int, versions: Versions) -> TaggedTask:
     is safe to retry.
     """
     while True:
-        row = fetch(queries.RESTORE, **task_values(task_id, versions))
+        row = fetch(queries.RESTORE, task_id=task_id, versions=versions)
         if row is None:
-            row = found(fetch(queries.GET_ANYWHERE, **task_values(task_id)))
+            row = found(fetch(queries.GET_ANYWHERE, task_id=task_id))
             if versions is not None and row.version not in versions:
                 raise PreconditionFailed(STALE_MESSAGE)
         if row.deleted_at is None:  # otherwise it was deleted between the two statements
@@ -170,7 +164,7 @@ def restore_task(task_id: int, versions: Versions) -> TaggedTask:
 def create_once(key: str, sent_hash: str, values: dict[str, Any]) -> Row[Any] | None:
     """Create a task with a key. Return None if there is one already, or no room for one."""
     try:
-        return fetch(queries.CREATE_ONCE, **values, **key_values(key, sent_hash))
+        return fetch(queries.CREATE_ONCE, **values, key=key, body_hash=sent_hash)
     except IntegrityError as error:
         if isinstance(error.orig, UniqueViolation):
             return None
@@ -197,9 +191,9 @@ def execute_on(task_id: int, versions: Versions, statement: Executable, **values
 
     Raises 404 if there is no such task, and 412 if ``versions`` do not have its version.
     """
-    row = fetch(statement, **task_values(task_id, versions), **values)
+    row = fetch(statement, task_id=task_id, versions=versions, **values)
     if row is None and versions is not None:
-        found(fetch(queries.GET, **task_values(task_id)))
+        found(fetch(queries.GET, task_id=task_id))
         raise PreconditionFailed(STALE_MESSAGE)
     return found(row)
 

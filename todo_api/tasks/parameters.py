@@ -7,8 +7,6 @@ from marshmallow.validate import Length, OneOf
 
 from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE
 from todo_api.limits import (
-    DEFAULT_PAGE_SIZE,
-    MAX_PAGE_SIZE,
     MAX_PRIORITIES,
     MAX_SEARCH_LENGTH,
     STATUSES,
@@ -18,9 +16,9 @@ from todo_api.tasks.fields import (
     NO_NUL_PATTERN,
     BoundedList,
     CalendarDate,
-    PageSize,
     Tags,
     Text,
+    page_size_field,
     priority_field,
 )
 from todo_api.tasks.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor
@@ -49,15 +47,7 @@ class ChangesPage(Query):
             "description": "`next` of the previous response. Without it all tasks are returned.",
         }
     )
-    limit = PageSize(
-        load_default=DEFAULT_PAGE_SIZE,
-        metadata={
-            "minimum": 1,
-            "maximum": MAX_PAGE_SIZE,
-            "description": "The maximum number of tasks and deleted ids.",
-            "examples": [20],
-        },
-    )
+    limit = page_size_field("The maximum number of tasks and deleted ids.")
 
 
 class TaskFilters(Query):
@@ -113,15 +103,7 @@ class TaskPage(TaskFilters):
             "examples": ["-due_date"],
         },
     )
-    limit = PageSize(
-        load_default=DEFAULT_PAGE_SIZE,
-        metadata={
-            "minimum": 1,
-            "maximum": MAX_PAGE_SIZE,
-            "description": "The maximum number of tasks on a page.",
-            "examples": [20],
-        },
-    )
+    limit = page_size_field("The maximum number of tasks on a page.")
     cursor = Cursor(
         metadata={
             "type": "string",

@@ -151,16 +151,6 @@ def changed_values(changes: dict[str, Any]) -> dict[str, Any]:
     return {"is_completed" if name == "completed" else name: changes[name] for name in changes}
 
 
-def task_values(task_id: int, versions: list[int] | None = None) -> dict[str, Any]:
-    """Return the values that choose one task, in any version or in one of these."""
-    return {"task_id": task_id, "versions": versions}
-
-
-def key_values(key: str, body_hash: str | None = None) -> dict[str, Any]:
-    """Return the values that choose the task of an idempotency key, or create it."""
-    return {"key": key, "body_hash": body_hash}
-
-
 class UpdateStatements(NamedTuple):
     """The statements that change tasks and return them. `for_changes` chooses one."""
 
