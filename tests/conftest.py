@@ -29,7 +29,7 @@ from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.log import Lines
 from tests.support.owner import FILTER_ADVICE, unfiltered
 from tests.support.pooler import Pooler
-from tests.support.postgres import FAST, NewDatabase, reachable_folder
+from tests.support.postgres import FAST, NewDatabase, reachable_folder, stop_unused
 from tests.support.processes import pytest_configure  # noqa: F401 -- a hook too
 from todo_api import create_app, logs
 from todo_api.commands.cli import support_migrations
@@ -37,14 +37,21 @@ from todo_api.config import Config
 from todo_api.database import embedded
 from todo_api.logs import JsonFormatter
 
+POSTGRES = ROOT / "instance/test-postgres"
+
 logs.set_up("INFO")  # a failed test prints the log as the service writes it
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        stop_unused(POSTGRES)
 
 
 @pytest.fixture(scope="session")
 def server() -> str:
     """The URL of the test server. The database in this URL is not changed."""
     own = os.environ.get("TEST_DATABASE_URL")
-    url = own or embedded.start(ROOT / "instance/test-postgres", *FAST)
+    url = own or embedded.start(POSTGRES, *FAST)
     return sa.make_url(url).set(drivername="postgresql+psycopg2").render_as_string(False)
 
 
@@ -160,10 +167,12 @@ def lines() -> Iterator[Lines]:
     stream = Lines()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
-    logger = logging.getLogger("todo_api")
-    logger.addHandler(handler)
+    loggers = [logging.getLogger("todo_api"), logging.getLogger("alembic.env")]
+    for logger in loggers:
+        logger.addHandler(handler)
     yield stream
-    logger.removeHandler(handler)
+    for logger in loggers:
+        logger.removeHandler(handler)
 
 
 @pytest.fixture

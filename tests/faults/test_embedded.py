@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import ROOT
+from tests.support.postgres import stop_unused
 from tests.support.processes import Process, running
 from tests.support.waiting import LIMIT, wait_until
 from todo_api.database import embedded
@@ -113,6 +114,16 @@ def test_killed_process_does_not_keep_the_server(folder: Path, use: Use) -> None
     assert later.url == killed.url
     later.end()
     assert not is_up(later.url)
+
+
+def test_server_of_killed_processes_can_be_stopped(folder: Path, use: Use) -> None:
+    killed, other = use(folder), use(folder)
+    killed.end(signal.SIGKILL)
+    stop_unused(folder)
+    assert is_up(other.url)
+    other.end(signal.SIGKILL)
+    stop_unused(folder)
+    assert not is_up(other.url)
 
 
 def test_folder_with_a_long_path_works(folder: Path, use: Use) -> None:

@@ -125,6 +125,11 @@ def test_compressed_body_is_rejected(client: Client) -> None:
     assert response.json["detail"] == "The body is compressed. Send it without a Content-Encoding."
 
 
+def test_identity_in_any_case_is_no_compression(client: Client) -> None:
+    identity = {"Content-Encoding": "Identity"}
+    assert client.post("/api/tasks", json={"title": "x"}, headers=identity).status_code == 201
+
+
 def test_json_with_a_charset_is_accepted(client: Client) -> None:
     body = '{"title": "é"}'.encode()
     assert post(client, body, "application/json; charset=utf-8").status_code == 201
@@ -153,6 +158,12 @@ def test_truncated_body_is_rejected(client: Client, environ: dict[str, bool]) ->
         "body: The body is shorter than its Content-Length. Send all of it.",
     )
     assert client.get("/api/tasks").json == []
+
+
+def test_truncated_body_that_is_too_large_is_a_413(client: Client) -> None:
+    cut_off = {"CONTENT_LENGTH": str(KIB_128 + 1), "wsgi.input_terminated": True}
+    response = client.post("/api/tasks", json={"title": "x"}, environ_overrides=cut_off)
+    assert response.status_code == 413
 
 
 @pytest.mark.parametrize("size", [KIB_128 + 1, 1024 * 1024 + 1])

@@ -18,6 +18,7 @@ import flask
 import pytest
 import sqlalchemy as sa
 from flask import Flask, jsonify, redirect, session, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client as WerkzeugClient
 from werkzeug.wrappers import Response
@@ -231,6 +232,7 @@ class Html:
         ((1, 2), "[1,2]"),
         ("\ud800", '"\\ud800"'),
         ({"b": 1, "a": 2}, '{"b":1,"a":2}'),
+        (MultiDict([("a", 1), ("a", 2)]), '{"a":1}'),
     ],
 )
 def test_jsonify_takes_what_flask_takes(own: Flask, value: object, written: str) -> None:

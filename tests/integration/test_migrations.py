@@ -15,6 +15,7 @@ from tests import ROOT
 from tests.support.api import location
 from tests.support.client import Client, MakeApp, Token
 from tests.support.complete import assert_complete
+from tests.support.log import Lines
 from tests.support.postgres import NewDatabase
 from tests.support.roles import role_with
 from tests.support.waiting import LIMIT, wait_until
@@ -152,14 +153,12 @@ def test_role_with_only_row_privileges_can_serve(empty: Flask, token: Token) -> 
         assert client.get("/ready").status_code == 200
 
 
-def test_migrating_through_a_pooler_logs_a_warning(
-    make_app: MakeApp, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_migrating_through_a_pooler_logs_a_warning(make_app: MakeApp, lines: Lines) -> None:
     url = "postgresql://u:p@ep-x-pooler.invalid:1/db?hostaddr=127.0.0.1"
     app = make_app(database_url=url, database_url_unpooled=None)
     with app.app_context(), pytest.raises(SystemExit):
         flask_migrate.upgrade()
-    assert "migrating through a pooler" in capfd.readouterr().err
+    assert "migrating through a pooler" in lines.getvalue()
 
 
 def test_migration_times_out_waiting_for_a_lock(empty: Flask, hasty: str) -> None:

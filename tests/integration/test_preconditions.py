@@ -189,6 +189,14 @@ def test_write_refuses_a_condition_that_it_does_not_check(
     assert client.get("/api/tasks").json == [task]
 
 
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/tasks/{}"])
+def test_304_for_any_tag_has_the_tag(client: Client, path: str) -> None:
+    path = path.format(create(client)["id"])
+    response = client.get(path, headers={"If-None-Match": "*"})
+    assert response.status_code == 304
+    assert response.headers["ETag"] == client.get(path).headers["ETag"]
+
+
 @pytest.mark.parametrize(("method", "suffix", "body"), [*WRITES, ("POST", "/restore", None)])
 def test_write_of_a_task_refuses_if_none_match(
     client: Client, method: str, suffix: str, body: object

@@ -32,6 +32,13 @@ def reachable_folder() -> Iterator[Path]:
         yield Path(path)
 
 
+def stop_unused(folder: Path) -> None:
+    """Stop a server if all its users are gone: Ctrl-C kills workers that do not end at once."""
+    if folder.exists():
+        home = embedded.own_folder(folder)
+        embedded.release(embedded.find_programs(), home, (home / "users.lock").open("w"))
+
+
 class Cluster:
     """A PostgreSQL that tests can stop, restart and query directly."""
 

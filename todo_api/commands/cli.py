@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
 
 def prepare(app: Flask, command: str) -> None:
     """Set up what `flask db` and `flask run` need of the application."""
-    if command == "db":
+    if command in ("db", "help"):
         support_migrations(app)
     if command == "run" and not is_running_from_reloader():
         options = click.get_current_context().params

@@ -26,11 +26,11 @@ curl {address}/api/tasks -H 'Content-Type: application/json' -d '{{"title": "Buy
 
 def check_port(host: str, port: int, variable: str = "FLASK_RUN_PORT") -> None:
     """Exit with one line if another program listens on the port."""
+    if not 0 < port < 65536:
+        sys.exit(f"Port {port} does not exist. Set {variable} to 1 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
-    except OverflowError:
-        sys.exit(f"Port {port} does not exist. Set {variable} to 1 to 65535.")
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             sys.exit(f"Port {port} is in use. Set {variable} to another one.")

@@ -1,5 +1,6 @@
 """How a request is read: strictly, within its limits."""
 
+from contextlib import suppress
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes, urlencode
 
@@ -52,7 +53,7 @@ class Parser(FlaskParser):
             raise ValidationError("A JSON object is required.")
         if not is_json_request(req):
             raise UnsupportedMediaType(NOT_JSON_MESSAGE)
-        if req.headers.get("Content-Encoding", "identity") != "identity":
+        if req.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType(
                 "The body is compressed. Send it without a Content-Encoding."
             )
@@ -128,7 +129,8 @@ def reject_unbounded_body() -> None:
     if length > MAX_BODY_BYTES:
         after_this_request(close_connection)
         if length <= MAX_DISCARDED_BYTES:
-            receive(cache=False)
+            with suppress(InvalidInput):  # a client that stalls
+                receive(cache=False)
         raise RequestEntityTooLarge(TOO_LARGE_MESSAGE)
 
 

@@ -58,6 +58,9 @@ def json_value(value: Any) -> Any:
     return DefaultJSONProvider.default(value)
 
 
+ORJSON = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_SUBCLASS  # a MultiDict is more than a dict
+
+
 class Json(DefaultJSONProvider):
     """Flask's, but times are RFC 3339, keys keep their order, and orjson writes responses."""
 
@@ -69,7 +72,7 @@ class Json(DefaultJSONProvider):
         indented = application().debug if self.compact is None else not self.compact
         if len(args) == 1 and not (kwargs or indented or self.sort_keys):
             with suppress(TypeError):
-                body = orjson.dumps(args[0], option=orjson.OPT_UTC_Z)
+                body = orjson.dumps(args[0], option=ORJSON)
                 return application().response_class(body, mimetype=self.mimetype)
         return super().response(*args, **kwargs)
 
