@@ -202,11 +202,11 @@ def test_disconnecting_client_leaves_no_partial_write(served: Server, signed: st
         with socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT) as connection:
             connection.sendall(post(signed, LENGTH, body=BODY)[:sent])
     complete = post(signed, LENGTH, body=BODY)
-    for _ in range(20):
+    for _ in range(10):  # fewer than one user may have at once
         with socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT) as connection:
             connection.sendall(complete)
     found = tasks(served, signed)
-    assert len(found) <= 20
+    assert len(found) <= 10
     assert all(task["title"] == "x" for task in found)
 
 

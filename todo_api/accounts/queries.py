@@ -2,79 +2,57 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    BigInteger,
-    ColumnElement,
-    Row,
-    Select,
-    Subquery,
-    Table,
-    Text,
-    TextClause,
-    any_,
-    bindparam,
-    case,
-    delete,
-    func,
-    literal_column,
-    not_,
-    null,
-    or_,
-    select,
-    text,
-    true,
-    union_all,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import ClauseElement
 
 from todo_api.database.dialect import Dialect
 from todo_api.database.models import accounts, metadata, tasks
 
-OWNER: ColumnElement[str] = bindparam("owner", type_=Text)
-FIRST_VERSION: ColumnElement[int] = literal_column("1")
+OWNER: sa.ColumnElement[str] = sa.bindparam("owner", type_=sa.Text)
+FIRST_VERSION: sa.ColumnElement[int] = sa.literal_column("1")
 IS_OWN = accounts.c.user_id == OWNER
-GET_ACCOUNT = select(
+GET_ACCOUNT = sa.select(
     accounts.c.version.label("account_version"),
     accounts.c.purged_version.label("account_purged_version"),
-    accounts.c.epoch.cast(Text).label("account_epoch"),  # a UUID object a row takes microseconds
+    accounts.c.epoch.cast(sa.Text).label("account_epoch"),  # a UUID object a row takes microseconds
 ).where(IS_OWN)
-DATABASE: ColumnElement[str] = literal_column(
+DATABASE: sa.ColumnElement[str] = sa.literal_column(
     "concat_ws('.', (SELECT system_identifier FROM pg_control_system()),"
     " (SELECT oid FROM pg_database WHERE datname = current_database()), accounts.tableoid,"
     " CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END)"
 )
 """Another text after a backup is restored: other tables, or another timeline. Not so on Neon, which
 keeps both when it restores a branch: see docs/operations.md."""
-TASKS = select(tasks.c.id).where(tasks.c.user_id == OWNER)
-HAS_ACCOUNT = select(accounts.c.version).where(IS_OWN).exists()
+TASKS = sa.select(tasks.c.id).where(tasks.c.user_id == OWNER)
+HAS_ACCOUNT = sa.select(accounts.c.version).where(IS_OWN).exists()
 
 
-def first_count(count: str) -> ColumnElement[Any]:
+def first_count(count: str) -> sa.ColumnElement[Any]:
     """Return the count of a new account, or null where older tasks have to be counted.
 
     With an account it looks for no tasks: PostgreSQL might read the table of all users for that.
     """
-    new: ColumnElement[int] = literal_column(count)
-    return case((HAS_ACCOUNT, new), (TASKS.exists(), null()), else_=new)
+    new: sa.ColumnElement[int] = sa.literal_column(count)
+    return sa.case((HAS_ACCOUNT, new), (TASKS.exists(), sa.null()), else_=new)
 
 
 CREATE_ACCOUNT = (
     insert(accounts)
-    .values(user_id=OWNER, version=literal_column("0"), task_count=first_count("0"))
+    .values(user_id=OWNER, version=sa.literal_column("0"), task_count=first_count("0"))
     .on_conflict_do_nothing()
 )
-MAX_TASKS: ColumnElement[int] = bindparam("max_tasks", type_=BigInteger)
+MAX_TASKS: sa.ColumnElement[int] = sa.bindparam("max_tasks", type_=sa.BigInteger)
 
 
-def version_of_new_task(condition: ColumnElement[bool]) -> CTE:
+def version_of_new_task(condition: sa.ColumnElement[bool]) -> sa.CTE:
     """Count a new task and take the next version, if the condition is true and the quota allows.
 
     Nothing is taken where nobody has counted the tasks yet.
     """
-    row: Select[str, int, int] = select(OWNER, FIRST_VERSION, first_count("1")).where(condition)
+    row: sa.Select[str, int, int] = sa.select(OWNER, FIRST_VERSION, first_count("1")).where(
+        condition
+    )
     return (
         insert(accounts)
         .from_select(["user_id", "version", "task_count"], row)
@@ -88,7 +66,7 @@ def version_of_new_task(condition: ColumnElement[bool]) -> CTE:
     )
 
 
-def new_version(condition: ColumnElement[bool]) -> CTE:
+def new_version(condition: sa.ColumnElement[bool]) -> sa.CTE:
     """Take the next version of the user's account, if the condition is true when this begins.
 
     An account that was erased while this waited stays erased. Only a user whose tasks are from
@@ -96,13 +74,15 @@ def new_version(condition: ColumnElement[bool]) -> CTE:
     """
     following = accounts.c.version + FIRST_VERSION
     taken = (
-        update(accounts)
+        sa.update(accounts)
         .where(IS_OWN, condition)
         .values(version=following)
         .returning(accounts.c.user_id, accounts.c.version)
         .cte("taken")
     )
-    row: Select[str, int] = select(OWNER, FIRST_VERSION).where(not_(HAS_ACCOUNT), condition)
+    row: sa.Select[str, int] = sa.select(OWNER, FIRST_VERSION).where(
+        sa.not_(HAS_ACCOUNT), condition
+    )
     made = (
         insert(accounts)
         .from_select(["user_id", "version"], row)
@@ -110,92 +90,96 @@ def new_version(condition: ColumnElement[bool]) -> CTE:
         .returning(accounts.c.user_id, accounts.c.version)
         .cte("made")
     )
-    return union_all(select(taken), select(made)).cte("bump")
+    return sa.union_all(sa.select(taken), sa.select(made)).cte("bump")
 
 
-def with_account(page: Select[Any], account: Select[Any]) -> Select[Any]:
+def with_account(page: sa.Select[Any], account: sa.Select[Any]) -> sa.Select[Any]:
     """Add the account to each row of a page: both are of one snapshot.
 
     Joined to one dummy row, so that an empty page still returns the account, with a null `id`. The
     page keeps its order: PostgreSQL can only loop over the one row of the left side.
     """
-    one: Subquery = select(literal_column("1").label("one")).subquery("one")
+    one: sa.Subquery = sa.select(sa.literal_column("1").label("one")).subquery("one")
     mine, rows = account.subquery("account"), page.subquery("page")
-    joined = one.outerjoin(mine, true()).outerjoin(rows, true())
-    return select(*rows.c, *mine.c).select_from(joined)
+    joined = one.outerjoin(mine, sa.true()).outerjoin(rows, sa.true())
+    return sa.select(*rows.c, *mine.c).select_from(joined)
 
 
-def task_rows(rows: list[Row[Any]]) -> list[Row[Any]]:
+def task_rows(rows: list[sa.Row[Any]]) -> list[sa.Row[Any]]:
     """Return the tasks of a page that `with_account` made: an empty page has one row."""
     return rows if rows[0].id is not None else []
 
 
-def in_one_message(*statements: ClauseElement) -> TextClause:
+def in_one_message(*statements: ClauseElement) -> sa.TextClause:
     """Join statements. PostgreSQL runs one message as one transaction.
 
     Each statement sees what was committed before it began, so also what the statement before it
     waited for.
     """
     named = Dialect(paramstyle="named")  # type: ignore[no-untyped-call]
-    return text("; ".join(str(statement.compile(dialect=named)) for statement in statements))
+    return sa.text("; ".join(str(statement.compile(dialect=named)) for statement in statements))
 
 
-LOCK_ACCOUNT = select(accounts.c.version).where(IS_OWN).with_for_update()
-GET_TASK_COUNT = select(accounts.c.task_count).where(IS_OWN)
+LOCK_ACCOUNT = sa.select(accounts.c.version).where(IS_OWN).with_for_update()
+GET_TASK_COUNT = sa.select(accounts.c.task_count).where(IS_OWN)
 RECOUNT = in_one_message(
     LOCK_ACCOUNT,
-    update(accounts)
+    sa.update(accounts)
     .where(IS_OWN)
-    .values(task_count=TASKS.with_only_columns(func.count()).scalar_subquery()),
+    .values(task_count=TASKS.with_only_columns(sa.func.count()).scalar_subquery()),
 )
 # Every table of users' rows but the account, which is the lock.
 USER_TABLES = [
     each for each in metadata.sorted_tables if "user_id" in each.c and each is not accounts
 ]
 ERASE_BATCH = 5_000
-UNKNOWN: dict[str, Any] = {"epoch": func.gen_random_uuid(), "task_count": null()}
+UNKNOWN: dict[str, Any] = {"epoch": sa.func.gen_random_uuid(), "task_count": sa.null()}
 """After a batch a client knows nothing for sure, and nobody has counted."""
 BEGIN_ERASURE = (
     insert(accounts)
-    .values(user_id=OWNER, version=literal_column("0"), erased_version=literal_column("0"))
+    .values(user_id=OWNER, version=sa.literal_column("0"), erased_version=sa.literal_column("0"))
     .on_conflict_do_update(
         index_elements=[accounts.c.user_id],
         set_=UNKNOWN | {"erased_version": accounts.c.version},
     )
 )
-CONTINUE_ERASURE = update(accounts).where(IS_OWN).values(UNKNOWN)
-ERASED_VERSION = select(accounts.c.erased_version).where(IS_OWN).scalar_subquery()
+CONTINUE_ERASURE = sa.update(accounts).where(IS_OWN).values(UNKNOWN)
+ERASED_VERSION = sa.select(accounts.c.erased_version).where(IS_OWN).scalar_subquery()
 
 
-def rows_to_erase(table: Table) -> Select[Any]:
+def rows_to_erase(table: sa.Table) -> sa.Select[Any]:
     """Select the places of the user's rows. A task that is newer than the erasure stays."""
-    place: ColumnElement[Any] = literal_column(f"{table.name}.ctid")
-    rows = select(place).where(table.c.user_id == OWNER)
+    place: sa.ColumnElement[Any] = sa.literal_column(f"{table.name}.ctid")
+    rows = sa.select(place).where(table.c.user_id == OWNER)
     return rows.where(table.c.version <= ERASED_VERSION) if "version" in table.c else rows
 
 
-def erase(begin: ClauseElement) -> TextClause:
+def erase(begin: ClauseElement) -> sa.TextClause:
     """Erase a batch of the user's rows, then the account where none is left.
 
     Returns whether there is more to erase.
     """
     places = {each: rows_to_erase(each) for each in USER_TABLES}
     batches = (
-        delete(table).where(
+        sa.delete(table).where(
             table.c.user_id == OWNER,
-            literal_column(f"{table.name}.ctid")
-            == any_(func.array(rows.limit(literal_column(str(ERASE_BATCH))).scalar_subquery())),
+            sa.literal_column(f"{table.name}.ctid")
+            == sa.any_(
+                sa.func.array(rows.limit(sa.literal_column(str(ERASE_BATCH))).scalar_subquery())
+            ),
         )
         for table, rows in places.items()
     )
-    own = (select(each.c.user_id).where(each.c.user_id == OWNER).exists() for each in USER_TABLES)
-    left = or_(*(rows.exists() for rows in places.values()))
+    own = (
+        sa.select(each.c.user_id).where(each.c.user_id == OWNER).exists() for each in USER_TABLES
+    )
+    left = sa.or_(*(rows.exists() for rows in places.values()))
     return in_one_message(
         begin,
         *batches,
-        delete(accounts).where(IS_OWN, *(not_(rows) for rows in own)),
-        update(accounts).where(IS_OWN, not_(left)).values(erased_version=null()),
-        select(left),
+        sa.delete(accounts).where(IS_OWN, *(sa.not_(rows) for rows in own)),
+        sa.update(accounts).where(IS_OWN, sa.not_(left)).values(erased_version=sa.null()),
+        sa.select(left),
     )
 
 

@@ -6,16 +6,8 @@ from typing import Any, cast
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
+import sqlalchemy as sa
 from flask import Flask
-from sqlalchemy import (
-    CursorResult,
-    Dialect,
-    Engine,
-    ExceptionContext,
-    Executable,
-    create_engine,
-    event,
-)
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -50,7 +42,7 @@ def init_app(app: Flask, config: Config) -> None:
     app.teardown_request(end_turn)
 
 
-def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
+def execute(statement: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
     """Execute a statement in the session of this thread.
 
     Raises `ServiceUnavailable` where the database cannot answer: it is gone, slow, full, read-only,
@@ -66,10 +58,10 @@ def execute(statement: Executable, **values: Any) -> CursorResult[Any]:
         if "owner" in values and isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
             raise ServiceUnavailable(SLOW_MESSAGE, retry_after=RETRY_SLOW_AFTER) from error
         raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error
-    return cast("CursorResult[Any]", result)
+    return cast("sa.CursorResult[Any]", result)
 
 
-def execute_for_user(statement: Executable, **values: Any) -> CursorResult[Any]:
+def execute_for_user(statement: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
     """Execute a statement for the user of the token, which is its bind ``owner``.
 
     The first one of a request waits for the user's turn, and the request keeps it until it ends.
@@ -107,9 +99,9 @@ def close_session(_: BaseException | None) -> None:
         sessions.close()
 
 
-def make_engine(config: Config) -> Engine:
+def make_engine(config: Config) -> sa.Engine:
     """Make an engine on which a statement costs one round trip and waits a bounded time."""
-    engine = create_engine(
+    engine = sa.create_engine(
         f"{DRIVER}://",
         connect_args={"cursor_factory": cursor_with_timeout(config.statement_timeout)},
         isolation_level="AUTOCOMMIT",
@@ -122,18 +114,18 @@ def make_engine(config: Config) -> Engine:
         hide_parameters=True,
         use_native_hstore=False,
     )
-    event.listen(engine, "connect", read_timestamps_as_utc)
-    event.listen(engine, "handle_error", discard_read_only)
+    sa.event.listen(engine, "connect", read_timestamps_as_utc)
+    sa.event.listen(engine, "handle_error", discard_read_only)
 
-    @event.listens_for(engine, "do_connect")
-    def find_database(_: Dialect, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
+    @sa.event.listens_for(engine, "do_connect")
+    def find_database(_: sa.Dialect, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
         """Say where the database is. The first connection starts an embedded PostgreSQL."""
         parameters.update(connection_parameters(config.database_url))
 
     return engine
 
 
-def discard_read_only(context: ExceptionContext) -> None:
+def discard_read_only(context: sa.ExceptionContext) -> None:
     """Discard a connection that became read-only, so that the next one finds the new primary."""
     if isinstance(context.original_exception, psycopg2.errors.ReadOnlySqlTransaction):
         context.is_disconnect = True

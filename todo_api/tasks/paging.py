@@ -5,20 +5,8 @@ from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from marshmallow import ValidationError, fields
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    CursorResult,
-    Integer,
-    Row,
-    Select,
-    bindparam,
-    func,
-    literal_column,
-    or_,
-    tuple_,
-)
 
 from todo_api.context import current_request
 from todo_api.database.models import tasks
@@ -60,23 +48,23 @@ class Cursor(fields.Field[CursorPosition]):
         return sign("cursor", [sort, text, id_])
 
 
-def sort_key(sort: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
+def sort_key(sort: str, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Return the sort expression. It is never NULL, so that row comparison works."""
     match sort:
         case "title" | "-title":
-            return func.lower(value)
+            return sa.func.lower(value)
         case "priority" | "-priority":
-            return func.array_position(literal_column(f"ARRAY{list(PRIORITIES)}"), value)
+            return sa.func.array_position(sa.literal_column(f"ARRAY{list(PRIORITIES)}"), value)
         case "due_date":
-            return func.coalesce(value, literal_column("'infinity'::date"))
+            return sa.func.coalesce(value, sa.literal_column("'infinity'::date"))
         case "-due_date":
-            return func.coalesce(value, literal_column("'-infinity'::date"))
+            return sa.func.coalesce(value, sa.literal_column("'-infinity'::date"))
     return value
 
 
-ROW_LIMIT = bindparam("row_limit", type_=Integer)
-POSITION_VALUE: ColumnElement[Any] = bindparam("position_value")
-POSITION_ID = bindparam("position_id", type_=BigInteger)
+ROW_LIMIT = sa.bindparam("row_limit", type_=sa.Integer)
+POSITION_VALUE: sa.ColumnElement[Any] = sa.bindparam("position_value")
+POSITION_ID = sa.bindparam("position_id", type_=sa.BigInteger)
 
 
 def page_values(page: dict[str, Any]) -> dict[str, Any]:
@@ -91,24 +79,27 @@ def limit_values(limit: int) -> dict[str, int]:
     return {"row_limit": limit + 1}
 
 
-def page_of(statement: Select[Any], sort: str) -> Select[Any]:
+def page_of(statement: sa.Select[Any], sort: str) -> sa.Select[Any]:
     """Select one page of a statement: the first page, or the one after the cursor position."""
     name = sort.removeprefix("-")
     key = sort_key(sort, tasks.c[name])
-    row, position = tuple_(key, tasks.c.id), tuple_(sort_key(sort, POSITION_VALUE), POSITION_ID)
+    row, position = (
+        sa.tuple_(key, tasks.c.id),
+        sa.tuple_(sort_key(sort, POSITION_VALUE), POSITION_ID),
+    )
     page = statement.limit(ROW_LIMIT)
     if sort == name:
-        return page.where(or_(POSITION_ID.is_(None), row > position)).order_by(key, tasks.c.id)
-    page = page.where(or_(POSITION_ID.is_(None), row < position))
+        return page.where(sa.or_(POSITION_ID.is_(None), row > position)).order_by(key, tasks.c.id)
+    page = page.where(sa.or_(POSITION_ID.is_(None), row < position))
     return page.order_by(key.desc(), tasks.c.id.desc())
 
 
-def read_rows(result: CursorResult[Any]) -> list[Row[Any]]:
+def read_rows(result: sa.CursorResult[Any]) -> list[sa.Row[Any]]:
     """Return the rows of a page, or fewer where their descriptions are very long.
 
     psycopg2 makes Python objects only of the rows that are fetched.
     """
-    rows: list[Row[Any]] = []
+    rows: list[sa.Row[Any]] = []
     size = 0
     for row in chain.from_iterable(result.partitions(ROWS_AT_ONCE)):
         rows.append(row)
@@ -118,13 +109,13 @@ def read_rows(result: CursorResult[Any]) -> list[Row[Any]]:
     return rows
 
 
-def read_page(result: CursorResult[Any], limit: int) -> tuple[list[Row[Any]], bool]:
+def read_page(result: sa.CursorResult[Any], limit: int) -> tuple[list[sa.Row[Any]], bool]:
     """Return the rows of a page that asked for one row more, and whether there is more."""
     rows = read_rows(result)[:limit]
     return rows, result.rowcount > len(rows)
 
 
-def next_page(sort: str, last: Row[Any]) -> dict[str, str]:
+def next_page(sort: str, last: sa.Row[Any]) -> dict[str, str]:
     """Return the `Link` header (RFC 8288) to the page after ``last``, relative to the request."""
     cursor = Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id)
     given = current_request().args.to_dict(flat=False)

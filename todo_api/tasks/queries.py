@@ -12,30 +12,7 @@ value of `completed` is bound as `is_completed`.
 import re
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import (
-    BigInteger,
-    BindParameter,
-    Boolean,
-    ColumnElement,
-    Date,
-    Delete,
-    Select,
-    Text,
-    Update,
-    and_,
-    any_,
-    bindparam,
-    case,
-    cast,
-    desc,
-    func,
-    literal_column,
-    not_,
-    or_,
-    select,
-    true,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, insert
 
 from todo_api.accounts.queries import (
@@ -50,8 +27,8 @@ from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, MAX_DELETED, PRIORITIES,
 from todo_api.tasks.paging import SORTS, page_of
 from todo_api.tasks.schemas import NewTask
 
-Statement = TypeVar("Statement", Select[Any], Update, Delete)
-Expression = ColumnElement[Any]
+Statement = TypeVar("Statement", sa.Select[Any], sa.Update, sa.Delete)
+Expression = sa.ColumnElement[Any]
 
 
 def owned_by_user(statement: Statement) -> Statement:
@@ -60,31 +37,31 @@ def owned_by_user(statement: Statement) -> Statement:
 
 
 # psycopg2 inserts the values, so PostgreSQL plans without the conditions that are null.
-COMPLETED = bindparam("is_completed", type_=Boolean)
-TRASHED = bindparam("is_deleted", type_=Boolean)
-PRIORITY = bindparam("any_priority", type_=ARRAY(Text))
-TAGS = bindparam("all_tags", type_=ARRAY(Text))
-PATTERN = bindparam("pattern", type_=Text)
-DUE_BEFORE = bindparam("due_before", type_=Date)
-DUE_AFTER = bindparam("due_after", type_=Date)
+COMPLETED = sa.bindparam("is_completed", type_=sa.Boolean)
+TRASHED = sa.bindparam("is_deleted", type_=sa.Boolean)
+PRIORITY = sa.bindparam("any_priority", type_=ARRAY(sa.Text))
+TAGS = sa.bindparam("all_tags", type_=ARRAY(sa.Text))
+PATTERN = sa.bindparam("pattern", type_=sa.Text)
+DUE_BEFORE = sa.bindparam("due_before", type_=sa.Date)
+DUE_AFTER = sa.bindparam("due_after", type_=sa.Date)
 
 
-def matching(statement: Select[Any]) -> Select[Any]:
+def matching(statement: sa.Select[Any]) -> sa.Select[Any]:
     """Restrict a statement to the user's tasks that match every filter that is not null."""
     return owned_by_user(statement).where(
         tasks.c.deleted_at.is_not(None) == TRASHED,
-        or_(COMPLETED.is_(None), tasks.c.completed == COMPLETED),
-        or_(PRIORITY.is_(None), tasks.c.priority == any_(PRIORITY)),
-        or_(TAGS.is_(None), tasks.c.tags.contains(TAGS)),
-        or_(PATTERN.is_(None), contains(tasks.c.title), contains(tasks.c.description)),
-        or_(DUE_BEFORE.is_(None), tasks.c.due_date <= DUE_BEFORE),
-        or_(DUE_AFTER.is_(None), tasks.c.due_date >= DUE_AFTER),
+        sa.or_(COMPLETED.is_(None), tasks.c.completed == COMPLETED),
+        sa.or_(PRIORITY.is_(None), tasks.c.priority == sa.any_(PRIORITY)),
+        sa.or_(TAGS.is_(None), tasks.c.tags.contains(TAGS)),
+        sa.or_(PATTERN.is_(None), contains(tasks.c.title), contains(tasks.c.description)),
+        sa.or_(DUE_BEFORE.is_(None), tasks.c.due_date <= DUE_BEFORE),
+        sa.or_(DUE_AFTER.is_(None), tasks.c.due_date >= DUE_AFTER),
     )
 
 
 def contains(column: Expression) -> Expression:
     """Match the pattern in any case. Unlike ILIKE, this lowers the pattern once, not per row."""
-    return func.lower(column).like(func.lower(PATTERN))
+    return sa.func.lower(column).like(sa.func.lower(PATTERN))
 
 
 def filter_values(query: dict[str, Any]) -> dict[str, Any]:
@@ -102,28 +79,32 @@ def filter_values(query: dict[str, Any]) -> dict[str, Any]:
 
 
 # Not now(): an update that waited for a lock must get the later time.
-NOW = func.clock_timestamp()
+NOW = sa.func.clock_timestamp()
 
 
-def change(condition: Expression, completed: Expression | None = None) -> Update:
+def change(condition: Expression, completed: Expression | None = None) -> sa.Update:
     """Change the matching tasks and return them. ``completed`` is the new value, if it changes."""
     statement = with_new_version(condition).values(updated_at=NOW).returning(*PUBLIC)
     if completed is not None:
-        first = case((tasks.c.completed, tasks.c.completed_at), else_=NOW)
-        statement = statement.values(completed=completed, completed_at=case((completed, first)))
+        first = sa.case((tasks.c.completed, tasks.c.completed_at), else_=NOW)
+        statement = statement.values(completed=completed, completed_at=sa.case((completed, first)))
     return statement
 
 
-def with_new_version(condition: Expression) -> Update:
+def with_new_version(condition: Expression) -> sa.Update:
     """Give the matching tasks a new version."""
-    version = new_version(owned_by_user(select(tasks.c.id)).where(condition).exists())
-    statement = owned_by_user(update(tasks)).where(condition, tasks.c.user_id == version.c.user_id)
+    version = new_version(owned_by_user(sa.select(tasks.c.id)).where(condition).exists())
+    statement = owned_by_user(sa.update(tasks)).where(
+        condition, tasks.c.user_id == version.c.user_id
+    )
     return statement.values(version=version.c.version)
 
 
 NEW_TASK = NewTask().fields
-NEW_VALUES: dict[str, BindParameter[Any]] = {
-    name: COMPLETED if name == "completed" else bindparam(f"new_{name}", type_=tasks.c[name].type)
+NEW_VALUES: dict[str, sa.BindParameter[Any]] = {
+    name: COMPLETED
+    if name == "completed"
+    else sa.bindparam(f"new_{name}", type_=tasks.c[name].type)
     for name in NEW_TASK
 }
 """What CREATE inserts into each column that a body may set."""
@@ -154,11 +135,11 @@ def changed_values(changes: dict[str, Any]) -> dict[str, Any]:
 class UpdateStatements(NamedTuple):
     """The statements that change tasks and return them. `for_changes` chooses one."""
 
-    unchanged: Select[Any]
-    without_completed: Update
-    with_completed: Update
+    unchanged: sa.Select[Any]
+    without_completed: sa.Update
+    with_completed: sa.Update
 
-    def for_changes(self, changes: dict[str, Any]) -> Select[Any] | Update:
+    def for_changes(self, changes: dict[str, Any]) -> sa.Select[Any] | sa.Update:
         if "completed" in changes:
             return self.with_completed
         return self.without_completed if changes else self.unchanged
@@ -169,40 +150,42 @@ def create(condition: Expression, **key: Expression) -> Insert:
     version = version_of_new_task(condition)
     values: dict[str, Any] = {
         "user_id": OWNER,
-        "completed_at": case((COMPLETED, func.now())),
+        "completed_at": sa.case((COMPLETED, sa.func.now())),
         "version": version.c.version,
         **NEW_VALUES,
         **key,
     }
-    row = select(*values.values()).select_from(version)
+    row = sa.select(*values.values()).select_from(version)
     return insert(tasks).from_select(list(values), row)
 
 
 COUNTS: dict[str, Expression] = {
-    "total": true(),
-    "active": not_(tasks.c.completed),
+    "total": sa.true(),
+    "active": sa.not_(tasks.c.completed),
     "completed": tasks.c.completed,
     **{priority: tasks.c.priority == priority for priority in PRIORITIES},
 }
 
 
-def count_tasks() -> Select[Any]:
+def count_tasks() -> sa.Select[Any]:
     """Count the matching tasks, by completion, priority and tag.
 
     Tasks are first grouped by their list of tags: many have the same, so few lists are unnested.
     """
-    counts = (func.count().filter(condition).label(name) for name, condition in COUNTS.items())
-    groups = matching(select(tasks.c.tags, *counts)).group_by(tasks.c.tags).cte("groups")
+    counts = (sa.func.count().filter(condition).label(name) for name, condition in COUNTS.items())
+    groups = matching(sa.select(tasks.c.tags, *counts)).group_by(tasks.c.tags).cte("groups")
     sums = {name: whole_sum(groups.c[name]) for name in COUNTS}
-    used = select(func.unnest(groups.c.tags).label("tag"), groups.c.total).subquery()
-    tags = select(used.c.tag, whole_sum(used.c.total).label("uses")).group_by(used.c.tag)
-    most = tags.order_by(desc("uses"), used.c.tag).limit(MAX_COUNTED_TAGS).subquery()
+    used = sa.select(sa.func.unnest(groups.c.tags).label("tag"), groups.c.total).subquery()
+    tags = sa.select(used.c.tag, whole_sum(used.c.total).label("uses")).group_by(used.c.tag)
+    most = tags.order_by(sa.desc("uses"), used.c.tag).limit(MAX_COUNTED_TAGS).subquery()
     uses = aggregate_order_by(most.c.uses, most.c.uses.desc(), most.c.tag)
     by_priority = (item for priority in PRIORITIES for item in (priority, sums[priority]))
-    by_tag = select(func.coalesce(func.json_object_agg(most.c.tag, uses), literal_column("'{}'")))
-    counted: Select[Any] = select(
+    by_tag = sa.select(
+        sa.func.coalesce(sa.func.json_object_agg(most.c.tag, uses), sa.literal_column("'{}'"))
+    )
+    counted: sa.Select[Any] = sa.select(
         *(sums[name].label(name) for name in ("total", "active", "completed")),
-        func.json_build_object(*by_priority).label("by_priority"),
+        sa.func.json_build_object(*by_priority).label("by_priority"),
         by_tag.scalar_subquery().label("by_tag"),
     )
     return counted.select_from(groups)
@@ -210,50 +193,50 @@ def count_tasks() -> Select[Any]:
 
 def whole_sum(counts: Expression) -> Expression:
     """Return a sum as a bigint, 0 of no rows. PostgreSQL makes it numeric, or null."""
-    return cast(func.coalesce(func.sum(counts), 0), BigInteger)
+    return sa.cast(sa.func.coalesce(sa.func.sum(counts), 0), sa.BigInteger)
 
 
 PAGE_BY_SORT = {
-    sort: with_account(page_of(matching(select(*PUBLIC)), sort), GET_ACCOUNT) for sort in SORTS
+    sort: with_account(page_of(matching(sa.select(*PUBLIC)), sort), GET_ACCOUNT) for sort in SORTS
 }
 STATS = count_tasks()
 LIVE = tasks.c.deleted_at.is_(None)
-ID_IS = tasks.c.id == bindparam("task_id")
-ONE = and_(ID_IS, LIVE)
-VERSIONS = bindparam("versions", type_=ARRAY(BigInteger))
-EXPECTED_VERSION = or_(VERSIONS.is_(None), tasks.c.version == any_(VERSIONS))
-EXPECTED = and_(ONE, EXPECTED_VERSION)
-GET = owned_by_user(select(*PUBLIC)).where(ONE)
+ID_IS = tasks.c.id == sa.bindparam("task_id")
+ONE = sa.and_(ID_IS, LIVE)
+VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
+EXPECTED_VERSION = sa.or_(VERSIONS.is_(None), tasks.c.version == sa.any_(VERSIONS))
+EXPECTED = sa.and_(ONE, EXPECTED_VERSION)
+GET = owned_by_user(sa.select(*PUBLIC)).where(ONE)
 CHANGE = UpdateStatements(
-    owned_by_user(select(*PUBLIC)).where(EXPECTED), change(EXPECTED), change(EXPECTED, COMPLETED)
+    owned_by_user(sa.select(*PUBLIC)).where(EXPECTED), change(EXPECTED), change(EXPECTED, COMPLETED)
 )
-TOGGLE = change(EXPECTED, not_(tasks.c.completed))
+TOGGLE = change(EXPECTED, sa.not_(tasks.c.completed))
 DELETE = with_new_version(EXPECTED).values(deleted_at=NOW).returning(tasks.c.id)
 RESTORE = (
-    with_new_version(and_(ID_IS, not_(LIVE), EXPECTED_VERSION))
+    with_new_version(sa.and_(ID_IS, sa.not_(LIVE), EXPECTED_VERSION))
     .values(deleted_at=None)
     .returning(*PUBLIC)
 )
-GET_ANYWHERE = owned_by_user(select(*PUBLIC)).where(ID_IS)
-MANY = and_(tasks.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))), LIVE)
+GET_ANYWHERE = owned_by_user(sa.select(*PUBLIC)).where(ID_IS)
+MANY = sa.and_(tasks.c.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.BigInteger))), LIVE)
 CHANGE_MANY = UpdateStatements(
-    owned_by_user(select(*PUBLIC)).where(MANY), change(MANY), change(MANY, COMPLETED)
+    owned_by_user(sa.select(*PUBLIC)).where(MANY), change(MANY), change(MANY, COMPLETED)
 )
 COMPLETED_IDS = (
-    owned_by_user(select(tasks.c.id))
+    owned_by_user(sa.select(tasks.c.id))
     .where(tasks.c.completed, LIVE)
     .order_by(tasks.c.id.desc())
     .limit(MAX_DELETED + 1)
 )
 DELETE_COMPLETED = (
-    with_new_version(and_(MANY, tasks.c.completed)).values(deleted_at=NOW).returning(tasks.c.id)
+    with_new_version(sa.and_(MANY, tasks.c.completed)).values(deleted_at=NOW).returning(tasks.c.id)
 )
-CREATE = create(true()).returning(*PUBLIC)
-KEY_IS = tasks.c.idempotency_key == bindparam("key")
-GET_BY_KEY = owned_by_user(select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)
+CREATE = create(sa.true()).returning(*PUBLIC)
+KEY_IS = tasks.c.idempotency_key == sa.bindparam("key")
+GET_BY_KEY = owned_by_user(sa.select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)
 # Not ON CONFLICT DO NOTHING: the error of a key that came meanwhile takes the count back.
 CREATE_ONCE = create(
-    not_(owned_by_user(select(tasks.c.id)).where(KEY_IS).exists()),
-    idempotency_key=bindparam("key", type_=Text),
-    idempotency_hash=bindparam("body_hash", type_=Text),
+    sa.not_(owned_by_user(sa.select(tasks.c.id)).where(KEY_IS).exists()),
+    idempotency_key=sa.bindparam("key", type_=sa.Text),
+    idempotency_hash=sa.bindparam("body_hash", type_=sa.Text),
 ).returning(*PUBLIC)
