@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Barrier, Event
 
@@ -16,7 +16,7 @@ from tests import ROOT
 from tests.support.client import Token
 from tests.support.raw_http import exchange, get, head, open_socket, seconds_of_health
 from tests.support.serving import Server, ask
-from tests.support.waiting import LIMIT
+from tests.support.waiting import LIMIT, wait_until
 from todo_api.config import Config
 from todo_api.limits import MAX_BODY_BYTES
 
@@ -81,6 +81,31 @@ def test_silent_connections_hold_no_thread(served: Server) -> None:
         client.close()
         (worker,) = psutil.Process(served.process.pid).children()
         assert not silent & {each.raddr for each in worker.net_connections()}
+
+
+def test_half_sent_heads_hold_no_thread(served: Server) -> None:
+    """There are more of them than threads. Each is served when it is whole, or ended in time."""
+    with ExitStack() as held:
+        half_sent = [held.enter_context(open_socket(served)) for _ in range(40)]
+        for connection in half_sent:
+            connection.sendall(b"GET /health HTTP/1.1\r\n")
+        whole, large, gone, slow, *_ = half_sent
+        seconds_of_health(served)  # it answers
+        gone.shutdown(socket.SHUT_WR)
+        assert gone.recv(100) == b""
+        large.sendall(b"Host: x\r\nX: " + b"x" * 40_000 + b"\r\n\r\n")
+        assert large.recv(100).startswith(b"HTTP/1.1 4")
+        whole.sendall(b"Host: x\r\nConnection: close\r\n\r\n")
+        assert whole.recv(100).startswith(b"HTTP/1.1 200")
+        slow.settimeout(0.2)
+
+        def is_ended() -> bool:
+            with suppress(TimeoutError):
+                slow.sendall(b"X")
+                return slow.recv(100) == b""
+            return False
+
+        wait_until(is_ended, "a client that sends its head byte by byte is not ended")
 
 
 def test_busy_connections_do_not_starve_other_clients(served: Server) -> None:

@@ -9,6 +9,7 @@ from time import monotonic
 
 import pytest
 from gunicorn.config import Config as GunicornConfig
+from gunicorn.workers.gthread import ThreadWorker
 
 from http_server.log import JsonLogger
 from http_server.worker import Connection, Worker
@@ -36,6 +37,15 @@ def test_other_error_of_a_listener_ends_the_worker(worker: Worker) -> None:
     listener.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         worker.accept(listener)
+
+
+def test_worker_stops_when_its_arbiter_is_gone(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.alive = True
+    monkeypatch.setattr(ThreadWorker, "is_parent_alive", lambda _: False)
+    assert not worker.is_parent_alive()
+    assert not worker.alive
 
 
 def idle_connection(worker: Worker, held: ExitStack) -> Connection:

@@ -8,9 +8,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from tests.support.api import add_tasks, create
+from tests.support.api import add_tasks, create, run_before
 from tests.support.client import Client, JsonResponse, MakeApp, Token
+from tests.support.waiting import wait_until
+from todo_api.context import request_state
 from todo_api.database.models import accounts, tasks
+from todo_api.tasks import queries
+from todo_api.tasks.item import create_once
+from todo_api.tasks.schemas import NewTask
 
 FULL = {
     "detail": "You have 5 tasks, the most that are allowed. The trash counts too.",
@@ -166,3 +171,41 @@ def test_older_code_creates_beside_and_a_recount_counts(empty: Flask, token: Tok
     add_tasks(empty, "ann", 2)
     assert empty.test_cli_runner().invoke(args=["tasks", "recount"]).exit_code == 0
     assert count_of(empty, "ann") == 3
+
+
+def test_key_of_a_purged_task_creates_another(client: Client, small: Flask, user: str) -> None:
+    create(client)
+    task = post(client, **key("a")).json
+    assert client.delete(f"/api/tasks/{task['id']}").status_code == 204
+    with run_before(queries.GET_BY_KEY, lambda: purge(small)):
+        response = post(client, **key("a"))
+    assert response.status_code == 201
+    assert count_of(small, user) == 2
+
+
+def test_key_that_another_request_has_just_used_creates_nothing(
+    client: Client, small: Flask, user: str
+) -> None:
+    """The other one holds the account until its commit. This one began before that."""
+    engine = small.extensions["engine"]
+    holding = engine.execution_options(isolation_level="READ COMMITTED")
+    mine = {"user_id": user, "title": "x", "idempotency_key": "a", "idempotency_hash": "0" * 64}
+    waits = sa.text(
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ :user"
+    )
+    with holding.connect() as other, engine.connect() as watching, ThreadPoolExecutor() as threads:
+        other.execute(sa.insert(accounts).values(user_id=user, version=1, task_count=1))
+        other.execute(sa.insert(tasks).values(**mine))
+        waiting = threads.submit(post, client, **key("a"))
+        wait_until(lambda: watching.execute(waits, {"user": user}).scalar(), "it does not wait")
+        other.commit()
+        assert waiting.result().status_code == 422  # it has another body
+    assert count_of(small, user) == 1
+
+
+def test_other_violated_constraints_are_errors(small: Flask, user: str) -> None:
+    with small.test_request_context():
+        request_state().user = user
+        values = queries.new_task_values(NewTask().load({"title": "x"})) | {"max_tasks": 5}
+        with pytest.raises(sa.exc.IntegrityError, match="ck_tasks_idempotency_key"):
+            create_once("a", "no hash", values)
