@@ -89,7 +89,7 @@ def test_half_sent_heads_hold_no_thread(served: Server) -> None:
         half_sent = [held.enter_context(open_socket(served)) for _ in range(40)]
         for connection in half_sent:
             connection.sendall(b"GET /health HTTP/1.1\r\n")
-        whole, large, gone, slow, *_ = half_sent
+        *_, whole, large, gone, slow = half_sent  # threads wait for the first ones
         seconds_of_health(served)  # it answers
         gone.shutdown(socket.SHUT_WR)
         assert gone.recv(100) == b""
