@@ -17,12 +17,12 @@ SLOW_TIMEOUT = 900  # seconds
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use two workers for each CPU, as many tests wait for a server.
+    """Use one worker more than there are CPUs, as many tests wait for a server.
 
     Use none for the tests of one file: workers take longer to start than most tests to run.
     """
     files = {argument.partition("::")[0] for argument in config.getoption("file_or_dir")}
-    return 0 if len(files) == 1 and Path(*files).is_file() else 2 * (os.cpu_count() or 1)
+    return 0 if len(files) == 1 and Path(*files).is_file() else 1 + (os.cpu_count() or 1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
