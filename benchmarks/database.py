@@ -30,7 +30,10 @@ SELECT CASE WHEN n % 20 = 0 THEN 'many' WHEN n % 200 = 1 THEN 'some' WHEN n % 19
 FROM generate_series(1, {ROWS}) n
 """
 # As if each user had written once.
-FILL_ACCOUNTS = "INSERT INTO accounts (user_id, version) SELECT DISTINCT user_id, 1 FROM tasks"
+FILL_ACCOUNTS = (
+    "INSERT INTO accounts (user_id, version, task_count)"
+    " SELECT user_id, 1, count(*) FROM tasks GROUP BY user_id"
+)
 FRESH_TASKS = sa.text(
     "INSERT INTO tasks (id, user_id, title, description, deleted_at)"
     " OVERRIDING SYSTEM VALUE SELECT id, (:users)[1 + id % cardinality(:users)],"

@@ -17,7 +17,7 @@ from benchmarks.database import FRESH, Database, explain, made_database
 from benchmarks.operations import LISTS, OPERATIONS, Operation
 from benchmarks.own import own_operations
 from benchmarks.served import COMMANDS, HERE, NODE_PEER, Served, load, token
-from benchmarks.tables import DISTANT_CLIENTS, charts, machine, report
+from benchmarks.tables import DISTANT_CLIENTS, OWN_CLIENTS, charts, machine, report
 from tests.support.api import next_link
 from tests.support.node import install_packages, missing_node
 from tests.support.serving import ask
@@ -193,7 +193,7 @@ def measure_all(database: Database, names: list[str], rounds: int) -> tuple[str,
             served.found.clear()  # they are warm now
         measure(near, OPERATIONS, numbers, rounds)
         own = own_operations(ours)
-        measure([ours], own, numbers, min(rounds, OWN_ROUNDS))
+        measure([ours], own, numbers, min(rounds, OWN_ROUNDS), clients=OWN_CLIENTS)
         for served in near:
             served.memory = served.worker_memory()
     tables = [machine(database, near, rounds), *report(near, far, own, growth, lists), plan]

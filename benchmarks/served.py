@@ -57,6 +57,7 @@ class Served:
         address = sa.make_url(self.url).set(drivername=driver)
         settings = {"DATABASE_URL": address.render_as_string(False), "BETTER_AUTH_SECRET": SECRET}
         settings |= {"WEB_CONCURRENCY": str(self.workers), "PORT": str(self.port)}
+        settings |= {"MAX_TASKS_PER_USER": str(10**9)}
         started = time.monotonic()
         process = subprocess.Popen(
             COMMANDS[self.name].format(port=self.port, workers=self.workers).split(),

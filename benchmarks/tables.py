@@ -14,6 +14,7 @@ from benchmarks.operations import OPERATIONS, Operation
 from benchmarks.served import CLIENTS, NODE_PEER, OURS, PROCESSES, SECONDS, Served
 
 DISTANT_CLIENTS = 4
+OWN_CLIENTS = 8  # of one user, who may have 12 requests at once in a process
 
 NAMES = [operation.name for operation in OPERATIONS]
 
@@ -68,7 +69,8 @@ def machine(database: Database, services: Sequence[Served], rounds: int) -> str:
     return (
         f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}, {programs}.\n"
         f"Each service has {PROCESSES} processes. The load is {CLIENTS} clients in {rounds} rounds "
-        f"of {SECONDS} s. At 5 ms it is {DISTANT_CLIENTS} clients.\n"
+        f"of {SECONDS} s. At 5 ms it is {DISTANT_CLIENTS} clients, and {OWN_CLIENTS} for what only "
+        "this service has.\n"
     )
 
 
