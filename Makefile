@@ -31,7 +31,7 @@ screenshots: .venv/installed ## Take the pictures of the front end again.
 	@$(BIN)/python examples/nextjs/run.py screenshots
 
 fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
-	@$(BIN)/pytest -n2 --dist=loadfile tests/fuzz
+	@$(BIN)/pytest -n0 tests/fuzz
 
 image: .venv/installed ## Build the image with docker or podman, and test it: make image ENGINE=podman.
 	@test -n '$(ENGINE)' || { echo 'Install docker or podman, or name another engine: make image ENGINE=...'; exit 1; }
