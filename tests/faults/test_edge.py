@@ -41,9 +41,8 @@ def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert not [line for line in server.lines() if line["level"] in ("ERROR", "CRITICAL")]
 
 
-@pytest.fixture
-def signed(config: Config, user: str, token: Token) -> str:
-    """The token of a user with a page of 4 MB."""
+def with_large_page(config: Config, user: str, token: Token) -> str:
+    """Return the token of a user with a page of 4 MB."""
     engine = sa.create_engine(config.database_url.replace("postgresql:", "postgresql+psycopg2:"))
     with engine.begin() as connection:
         connection.execute(
@@ -55,6 +54,11 @@ def signed(config: Config, user: str, token: Token) -> str:
         )
     engine.dispose()
     return token(user)
+
+
+@pytest.fixture
+def signed(config: Config, user: str, token: Token) -> str:
+    return with_large_page(config, user, token)
 
 
 @pytest.fixture(params=["asset", "page"])
@@ -76,9 +80,10 @@ def test_silent_readers_are_given_up(
 
 
 def test_slow_but_steady_reader_gets_its_page_beside_silent_ones(
-    served: Server, signed: str, request_of: bytes
+    served: Server, config: Config, user: str, token: Token, request_of: bytes
 ) -> None:
-    page = get("/api/tasks?limit=30", f"Authorization: Bearer {signed}", "Connection: close")
+    own = with_large_page(config, f"other-{user}", token)  # one user may not send them all at once
+    page = get("/api/tasks?limit=30", f"Authorization: Bearer {own}", "Connection: close")
     with open_socket(served, 4096) as connection, silent_readers(served, 24, request_of):
         connection.sendall(page)
         connection.settimeout(LIMIT)
