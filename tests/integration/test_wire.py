@@ -199,7 +199,10 @@ def test_database_url_keeps_its_parameters(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("port", ["", "&port=1", "&port=1,2"])
-def test_all_hosts_reach_libpq(make_app: MakeApp, port: str) -> None:
+def test_all_hosts_reach_libpq(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.delenv("PGPORT", raising=False)
     url = f"postgresql:///db?host=%2Fabsent%2Fa,%2Fabsent%2Fb{port}"
     with pytest.raises(sa.exc.OperationalError) as error:
         make_app(database_url=url).extensions["engine"].connect()
