@@ -15,7 +15,7 @@ from todo_api.database import embedded
 from todo_api.tasks import queries
 
 ROWS = 2_000_000
-FRESH = 12_000  # more than one round can use up
+FRESH = 24_000  # more than one round can use up
 
 FILL = f"""
 INSERT INTO tasks
