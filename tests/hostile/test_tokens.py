@@ -1,6 +1,7 @@
 """Attacks on the token: each is a 401 with the right challenge."""
 
 import base64
+import codecs
 import hashlib
 import hmac
 import json
@@ -91,12 +92,29 @@ ATTACKS: dict[str, str] = {
     "b64 false": signed(header={"alg": "HS256", "b64": False, "crit": ["b64"]}),
     "typ of another kind": signed(header={"alg": "HS256", "typ": "dpop+jwt"}),
     "typ not a string": signed(header={"alg": "HS256", "typ": 7}),
+    "typ of another media type": signed(header={"alg": "HS256", "typ": "text/jwt"}),
+    "typ with the prefix twice": signed(
+        header={"alg": "HS256", "typ": "application/application/jwt"}
+    ),
+    # headers that are no JSON in UTF-8 (RFC 7515, sections 4 and 10.12)
+    "header with a byte order mark": signed(header=codecs.BOM_UTF8 + b'{"alg": "HS256"}'),
+    "header in UTF-16": signed(header='{"alg": "HS256"}'.encode("utf-16-le")),
+    "header with NaN": signed(header=b'{"alg": "HS256", "x": NaN}'),
+    "header with Infinity": signed(header=b'{"alg": "HS256", "x": [-Infinity]}'),
+    "alg twice": signed(header=b'{"alg": "none", "alg": "HS256"}'),
+    "typ twice": signed(header=b'{"alg": "HS256", "typ": "x", "typ": "JWT"}'),
+    "member of a nested object twice": signed(header=b'{"alg": "HS256", "x": {"y": 1, "y": 2}}'),
     # invalid payloads
     "payload a list": signed([CLAIMS]),
     "payload a string": signed("ann"),
     "payload null": signed(None),
     "payload no JSON": signed(b"{"),
     "payload not UTF-8": signed(b'{"sub": "\xff"}'),
+    "payload with a byte order mark": signed(codecs.BOM_UTF8 + json.dumps(CLAIMS).encode()),
+    "payload in UTF-16": signed(json.dumps(CLAIMS).encode("utf-16")),
+    "payload in UTF-32": signed(json.dumps(CLAIMS).encode("utf-32-be")),
+    "payload with NaN": signed(CLAIMS | {"x": float("nan")}),
+    "payload with Infinity": signed(CLAIMS | {"x": {"y": float("inf")}}),
     "payload nested": signed(b"[" * 2_500),
     "header nested": f"{encode(b'[' * 4_500)}.e30.x",
     "payload compressed": signed(header={"alg": "HS256", "zip": "DEF"}, claims=b"\x78\x9c"),
@@ -198,7 +216,7 @@ def assert_unauthorized(response: JsonResponse, challenge: str) -> None:
     )
 
 
-@pytest.mark.parametrize("typ", ["JWT", "jwt", None])
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "application/jwt", "Application/JWT", None])
 def test_unaltered_base_token_is_accepted(anonymous: Client, typ: str | None) -> None:
     header = {"alg": "HS256"} | ({"typ": typ} if typ else {})
     headers = {"Authorization": f"Bearer {signed(header=header)}"}

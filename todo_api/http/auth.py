@@ -9,6 +9,7 @@ from time import time
 from typing import Any
 
 import jwt
+from jwt.utils import base64url_decode
 from werkzeug.exceptions import Unauthorized
 
 from todo_api.config import Config
@@ -134,22 +135,30 @@ def verify(token: str, key: bytes, config: Config) -> dict[str, Any]:
             "verify_jti": False,
         },
     )
+    parse_object(base64url_decode(token.partition(".")[0]))
     return claims
 
 
+def parse_object(text: bytes) -> dict[str, Any]:
+    """Parse a header or claims. PyJWT accepts duplicate keys, NaN, UTF-16 and byte order marks."""
+    try:
+        value = strict_json.loads(text)
+    except ValueError:
+        raise InvalidToken("malformed") from None
+    if not isinstance(value, dict):
+        raise InvalidToken("malformed")
+    return value
+
+
 class StrictJWT(jwt.PyJWT):
-    """Rejects what PyJWT accepts: other types of token, duplicate keys, malformed claims."""
+    """Rejects what PyJWT accepts: other types of token, malformed claims."""
 
     def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
         """Return the claims of a token with a valid signature, before PyJWT checks them."""
-        if str(decoded["header"].get("typ", "JWT")).upper() != "JWT":  # RFC 8725, section 3.11
+        typ = str(decoded["header"].get("typ", "JWT")).lower()  # RFC 8725, section 3.11
+        if typ.removeprefix("application/") != "jwt":
             raise InvalidToken("wrong_type")
-        try:
-            claims = strict_json.loads(decoded["payload"])
-        except ValueError:
-            raise InvalidToken("malformed") from None
-        if not isinstance(claims, dict):
-            raise InvalidToken("malformed")
+        claims = parse_object(decoded["payload"])
         # PyJWT itself checks that it is there, and a string.
         if "sub" in claims and not SUBJECT.fullmatch(str(claims["sub"])):
             raise InvalidToken("invalid_subject")

@@ -58,7 +58,7 @@ class Parser(FlaskParser):
                 "The body is compressed. Send it without a Content-Encoding."
             )
         try:
-            return strict_json.loads(body.decode())
+            return strict_json.loads(body)
         except (ValueError, RecursionError) as error:
             reason = NOT_JSON_REASONS.get(type(error), str(error))
             raise ValidationError(f"Not valid JSON: {reason}.") from None

@@ -8,9 +8,9 @@ class NotJson(ValueError):
     """JSON that Python's parser accepts and RFC 8259 does not."""
 
 
-def loads(text: str | bytes) -> Any:
-    """Return the value of a JSON text. Raise `ValueError` for anything else."""
-    return json.loads(text, object_pairs_hook=unique_names, parse_constant=reject_constant)
+def loads(text: bytes) -> Any:
+    """Return the value of a JSON text in UTF-8. Raise `ValueError` for anything else."""
+    return json.loads(text.decode(), object_pairs_hook=unique_names, parse_constant=reject_constant)
 
 
 def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
