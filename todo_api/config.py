@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from secrets import token_hex
 
-from psycopg2 import ProgrammingError
+from psycopg2 import OperationalError, ProgrammingError, connect
 from psycopg2.extensions import parse_dsn
 
 from todo_api.limits import MAX_TASKS_PER_USER
@@ -23,6 +23,8 @@ MAKE_SECRET = "make one: openssl rand -base64 32"  # noqa: S105 -- a command
 PLACEHOLDER = re.compile(
     r"better-auth-secret-[0-9]+|(change|replace|your)(-([a-z]+|32))+", re.IGNORECASE
 )
+QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
+IS_QUOTED = "is in quotes, which `docker run --env-file` keeps; remove them"
 # PyJWT rejects these as HMAC keys, but only at the first request.
 ASYMMETRIC_KEY = re.compile(r"-----BEGIN |(ssh|ecdsa|sk)-")
 # After the user, an @ is percent-encoded: libpq would take the rest of a password for a host.
@@ -32,13 +34,8 @@ INVALID_URL = (
     "with the special characters of user and password percent-encoded"
 )
 UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "\w+"')
-# libpq checks these only when it connects.
-PARAMETER_VALUES = {
-    "client_encoding": "utf8 utf-8 UTF8 UTF-8",
-    "sslmode": "disable allow prefer require verify-ca verify-full",
-    "channel_binding": "disable prefer require",
-    "target_session_attrs": "any read-write read-only primary standby prefer-standby",
-}
+NOWHERE = {"host": "/dev/null", "hostaddr": "", "port": "1"}  # libpq checks values, then fails
+NUMBER = re.compile(r"(?:connect|tcp_user)_timeout|keepalives\w*")
 PORT = re.compile(r"[0-9]{0,5}")
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?", re.I)
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
@@ -88,6 +85,9 @@ class Config:
         yield url_problem("DATABASE_URL", self.database_url)
         if self.database_url_unpooled is not None:
             yield url_problem("DATABASE_URL_UNPOOLED", self.database_url_unpooled)
+        for name, text in (("JWT_AUDIENCE", self.jwt_audience), ("JWT_ISSUER", self.jwt_issuer)):
+            if text and QUOTED.fullmatch(text):
+                yield f"{name} {IS_QUOTED}"
         yield next(filter(None, map(origin_problem, self.frontend_origins or ("",))), None)
         if self.log_level not in LOG_LEVELS:
             yield f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"
@@ -150,6 +150,8 @@ def secret_problem(name: str, secret: str) -> str | None:
         return f"{name} is not set; set it to the secret of your Better Auth server"
     if secret != secret.strip():
         return f"{name} starts or ends with white space; remove it here and in Better Auth"
+    if QUOTED.fullmatch(secret):
+        return f"{name} {IS_QUOTED} here and in Better Auth"
     if len(secret.encode(errors="surrogateescape")) < MIN_SECRET_BYTES:
         return f"{name} is shorter than {MIN_SECRET_BYTES} bytes; {MAKE_SECRET}"
     if PLACEHOLDER.fullmatch(secret):
@@ -176,6 +178,8 @@ def url_problem(name: str, url: str) -> str | None:
         return None
     if not url:
         return f"{name} is not set; set it to a postgresql:// URL"
+    if QUOTED.fullmatch(url):
+        return f"{name} {IS_QUOTED}"
     if url != "".join(url.split()):
         return f"{name} contains white space; percent-encode or remove it"
     if not (found := POSTGRES_URL.fullmatch(url)):
@@ -195,12 +199,30 @@ def parameter_problem(name: str, url: str, query: str) -> str | None:
         if unknown and "@" not in query:  # else its name may be a part of the password
             return f"{name} has a parameter that libpq rejects: {unknown[0]}"
         return f"{name} {INVALID_URL}"
-    for parameter, allowed in PARAMETER_VALUES.items():
-        if parameters.get(parameter, allowed.split()[0]) not in allowed.split():
-            return f"{name} has a parameter {parameter} that is none of: {allowed}"
+    if parameters.get("client_encoding", "utf8").lower() not in ("utf8", "utf-8"):
+        return f"{name} has a parameter client_encoding that is not utf8"
+    if rejected := rejected_values(parameters):
+        advice = "see https://www.postgresql.org/docs/current/libpq-connect.html"
+        return f"{name} has a parameter with a value that libpq rejects ({rejected}): {advice}"
     ports = map(PORT.fullmatch, parameters.get("port", "").split(","))
     valid = all(port and 0 < int(port[0] or 1) <= MAX_PORT for port in ports)
     return None if valid and parameters.get("dbname") else f"{name} {INVALID_URL}"
+
+
+def rejected_values(parameters: dict[str, str]) -> str | None:
+    """Return the names of the parameters whose values libpq rejects, which it does to connect."""
+    rejected = {
+        name
+        for name, value in parameters.items()
+        if NUMBER.fullmatch(name) and not re.fullmatch("-?[0-9]+", value)
+    }
+    try:
+        connect(**parameters | NOWHERE, async_=True)
+    except OperationalError as error:
+        if NOWHERE["host"] not in str(error):
+            words = set(re.findall(r"\w+", str(error)))
+            rejected |= parameters.keys() & words or {"together, or a variable such as PGSSLMODE"}
+    return ", ".join(sorted(rejected)) or None
 
 
 def parse_url(url: str) -> dict[str, str]:

@@ -68,6 +68,27 @@ def test_secret_may_start_as_a_placeholder_does(start: str) -> None:
     assert Config.from_env({**ENVIRON, "BETTER_AUTH_SECRET": secret}).better_auth_secret == secret
 
 
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("BETTER_AUTH_SECRET", "BETTER_AUTH_SECRET_PREVIOUS", "DATABASE_URL"),
+        *("DATABASE_URL_UNPOOLED", "JWT_AUDIENCE", "JWT_ISSUER"),
+    ],
+)
+def test_value_that_kept_the_quotes_of_its_file_is_named(name: str, quote: str) -> None:
+    value = ENVIRON.get(name, SECRET)
+    with pytest.raises(ConfigError, match=rf"^{name} is in quotes, ") as error:
+        Config.from_env({**ENVIRON, name: f"{quote}{value}{quote}"})
+    assert len(error.value.problems) == 1
+    assert value not in str(error.value)
+
+
+@pytest.mark.parametrize("secret", [f'"{SECRET}', f"{SECRET}'", f"'{SECRET}\"", f"a'{SECRET}'"])
+def test_secret_may_contain_quotes(secret: str) -> None:
+    assert Config.from_env({**ENVIRON, "BETTER_AUTH_SECRET": secret}).better_auth_secret == secret
+
+
 def test_all_invalid_settings_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as error:
         Config.from_env(
