@@ -91,7 +91,11 @@ def run() -> None:
             " set DATABASE_URL_UNPOOLED to the direct URL"
         )
     engine = create_engine(
-        DRIVER, connect_args=parameters, poolclass=NullPool, hide_parameters=True
+        DRIVER,
+        connect_args=parameters,
+        poolclass=NullPool,
+        hide_parameters=True,
+        isolation_level="READ COMMITTED",
     )
     with one_at_a_time(engine, lock_wait()):
         migrate(engine)
@@ -114,7 +118,7 @@ def one_at_a_time(engine: Engine, seconds: float) -> Iterator[None]:
     transaction pooler and ends with the connection. READ COMMITTED keeps no snapshot between
     statements, so no concurrent index waits for this transaction.
     """
-    with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
+    with engine.connect() as connection:
         deadline = monotonic() + seconds
         while not connection.execute(TAKE_LOCK).scalar_one():
             holder = describe_holder(connection)
@@ -169,7 +173,11 @@ def unknown_revision() -> str:
 def set_limits(connection: Connection) -> None:
     """Set the limits of a transaction that begins, or of the session in an `autocommit_block`."""
     local = not in_autocommit(connection)
-    limits = {"lock_timeout": LOCK_TIMEOUT, "client_connection_check_interval": DEAD_CLIENT_CHECK}
+    limits = {
+        "lock_timeout": LOCK_TIMEOUT,
+        "client_connection_check_interval": DEAD_CLIENT_CHECK,
+        "default_transaction_isolation": "read committed",
+    }
     for name, value in limits.items():
         connection.execute(SET_IF_KNOWN, {"name": name, "value": value, "local": local})
 

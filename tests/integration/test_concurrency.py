@@ -4,11 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 
 from tests.support.api import create
-from tests.support.client import Client
+from tests.support.client import Client, MakeApp, Token
+from tests.support.roles import role_with
 from tests.support.waiting import LIMIT, wait_until
 
 
@@ -27,6 +29,26 @@ def test_concurrent_toggles_are_all_applied(app: Flask, client: Client) -> None:
     path = f"/api/tasks/{create(client)['id']}"
     assert send_concurrently(app, client, 41, path=f"{path}/complete", method="PATCH") == [200] * 41
     assert client.get(path).json["completed"] is True
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_default_isolation_level_of_a_role_does_not_matter(
+    own_app: Flask, make_app: MakeApp, token: Token, user: str, level: str
+) -> None:
+    with role_with(own_app, "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts") as limited:
+        url = limited.extensions["settings"].database_url
+        with own_app.extensions["engine"].connect() as connection:
+            connection.exec_driver_sql(
+                f"ALTER ROLE {sa.make_url(url).username}"
+                f" SET default_transaction_isolation = '{level}'"
+            )
+        app = make_app(database_url=url)
+        client = Client(app, token(user))
+        path = f"/api/tasks/{create(client)['id']}"
+        statuses = send_concurrently(app, client, 41, path=f"{path}/complete", method="PATCH")
+        assert statuses == [200] * 41
+        assert client.get(path).json["completed"] is True
+        app.extensions["engine"].dispose()
 
 
 def test_one_of_several_concurrent_deletes_succeeds(app: Flask, client: Client) -> None:

@@ -96,7 +96,7 @@ AND query LIKE 'CREATE INDEX CONCURRENTLY%%' AND clock_timestamp() - query_start
 
 def test_index_creation_waits_for_old_transactions(empty: Flask, hasty: str) -> None:
     flask_migrate.upgrade(revision="0003")
-    engine = empty.extensions["engine"].execution_options(isolation_level="REPEATABLE READ")
+    engine = empty.extensions["engine"].execution_options(isolation_level="READ COMMITTED")
     with engine.connect() as transaction, ThreadPoolExecutor(1) as pool:
         transaction.exec_driver_sql("INSERT INTO tasks (user_id, title) VALUES ('u', 'x')")
 
@@ -114,6 +114,32 @@ def test_index_creation_waits_for_old_transactions(empty: Flask, hasty: str) -> 
             transaction.rollback()
         running.result(LIMIT)
     flask_migrate.check()
+
+
+CHECK_LEVEL = """
+from alembic import op
+revision = "9999"
+down_revision = "{newest}"
+FAIL_IF_STRICT = (
+    "SELECT 1 / (current_setting('transaction_isolation') = 'read committed')::int"
+)
+def upgrade():
+    op.execute(FAIL_IF_STRICT)
+    with op.get_context().autocommit_block():
+        op.execute(FAIL_IF_STRICT)
+"""
+
+
+def test_default_isolation_level_of_the_database_does_not_matter(empty: Flask, hasty: str) -> None:
+    name = ask(empty, "SELECT current_database()")
+    newest = max(path.name[:4] for path in Path(hasty, "versions").glob("0*.py"))
+    with empty.extensions["engine"].connect() as connection:
+        connection.exec_driver_sql(
+            f"ALTER DATABASE {name} SET default_transaction_isolation = serializable"
+        )
+    Path(hasty, "versions/9999_check_level.py").write_text(CHECK_LEVEL.format(newest=newest))
+    flask_migrate.upgrade(directory=hasty)
+    assert ask(empty, "SELECT version_num FROM alembic_version") == "9999"
 
 
 def test_index_left_by_an_interrupted_run_is_recreated(empty: Flask) -> None:

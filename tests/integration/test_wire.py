@@ -4,6 +4,7 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from select import select
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.support.wire import Proxy
 from todo_api.config import Config, ConfigError
 from todo_api.database.url import CONNECTION_DEFAULTS, connection_parameters
 
-TIMEOUT = "SET LOCAL statement_timeout = 5000; "
+TIMEOUT = "SET LOCAL transaction_isolation = 'read committed'; SET LOCAL statement_timeout = 5000; "
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_account_is_erased_in_one_message(wired: tuple[Client, Proxy]) -> None:
     assert client.delete("/api/account").status_code == 204
     ((_, text),) = proxy.messages
     verbs = [statement.split()[0] for statement in text.split("; ")]
-    assert verbs == ["SET", "INSERT", "DELETE", "DELETE", "UPDATE", "SELECT"]
+    assert verbs == ["SET", "SET", "INSERT", "DELETE", "DELETE", "UPDATE", "SELECT"]
 
 
 def test_completed_tasks_are_found_without_the_lock_of_the_account(
@@ -184,7 +185,7 @@ def test_timeout_ends_with_its_statement(make_app: MakeApp) -> None:
 def test_database_url_keeps_its_parameters(scheme: str) -> None:
     url = (
         f"{scheme}://u:p%40ss@ep-x-pooler.neon.tech,[::1]:5433/db"
-        "?sslmode=require&channel_binding=require&options=endpoint%3Dep-x+y"
+        "?sslmode=require&channel_binding=require&options=endpoint%3Dep-x+y%20z%2B"
     )
     assert connection_parameters(url) == CONNECTION_DEFAULTS | {
         "user": "u",
@@ -194,7 +195,7 @@ def test_database_url_keeps_its_parameters(scheme: str) -> None:
         "dbname": "db",
         "sslmode": "require",
         "channel_binding": "require",
-        "options": "endpoint=ep-x+y",
+        "options": "endpoint=ep-x+y z+",
     }
 
 
@@ -222,6 +223,12 @@ def test_all_hosts_reach_libpq(
         "sslmode=REQUIRE",
         "channel_binding=yes",
         "target_session_attrs=master",
+        "gssencmode=off",
+        "ssl_min_protocol_version=1.2",
+        "ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.2",
+        "connect_timeout=10s",
+        "keepalives_idle=5s",
+        "service=hunter2",
     ],
 )
 def test_parameter_that_libpq_rejects_stops_startup(
@@ -233,6 +240,17 @@ def test_parameter_that_libpq_rejects_stops_startup(
     ) as error:
         make_app(**{name: url})
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        *("sslmode=verify-full&sslrootcert=/absent.pem", "sslnegotiation=direct&sslmode=require"),
+        *("connect_timeout=-1", "keepalives=0", "client_encoding=UTF8", "hostaddr=::1&port=1,2"),
+    ],
+)
+def test_other_parameters_of_libpq_are_accepted(config: Config, parameters: str) -> None:
+    replace(config, database_url=f"postgresql://u@host/db?{parameters}")
 
 
 def test_ping_works_with_a_descriptor_above_1023(make_app: MakeApp) -> None:

@@ -63,8 +63,10 @@ def cursor_with_timeout(seconds: float) -> type[psycopg2.extensions.cursor]:
     psycopg2 speaks the simple query protocol, where one message is one transaction: SET LOCAL ends
     with it. Neon's pooler refuses the timeout as a start-up option, and a plain SET would stay on
     the server connection for its next user. The watchdog ends a wait that the timeout does not.
+    The isolation level comes first, as a role or database may have another default.
     """
-    prefix = f"SET LOCAL statement_timeout = {int(seconds * 1000)}; "
+    isolation = "SET LOCAL transaction_isolation = 'read committed'; "
+    prefix = f"{isolation}SET LOCAL statement_timeout = {int(seconds * 1000)}; "
 
     class CursorWithTimeout(psycopg2.extensions.cursor):
         def execute(self, query: Any, vars: Any = None) -> None:
