@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from secrets import token_hex
 
 from psycopg2 import OperationalError, ProgrammingError, connect
-from psycopg2.extensions import parse_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from todo_api.limits import MAX_TASKS_PER_USER
 
@@ -217,7 +217,7 @@ def rejected_values(parameters: dict[str, str]) -> str | None:
         if NUMBER.fullmatch(name) and not re.fullmatch("-?[0-9]+", value)
     }
     try:
-        connect(**parameters | NOWHERE, async_=True)
+        connect(make_dsn(**parameters | NOWHERE), async_=True)
     except OperationalError as error:
         if NOWHERE["host"] not in str(error):
             words = set(re.findall(r"\w+", str(error)))
