@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg2
 import pytest
 import sqlalchemy as sa
 
@@ -43,7 +44,10 @@ def test_new_server_starts_and_its_last_user_stops_it(
         registered.append(functools.partial(function, *arguments))
 
     monkeypatch.setattr(atexit, "register", register)
+    monkeypatch.setenv("PGPORT", "6543")  # of another server
     url = sa.make_url(embedded.start(folder, *FAST))
+    monkeypatch.setenv("PGPORT", "6544")
+    psycopg2.connect(url.render_as_string()).close()
     programs, home = embedded.find_programs(), embedded.own_folder(folder)
     assert embedded.is_running(programs, home)
     [release] = registered

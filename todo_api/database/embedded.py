@@ -53,7 +53,7 @@ def start(folder: Path, *options: str) -> str:
     atexit.register(release, programs, home, users)
     exit_on_signals()
     socket_folder = quote(str((home / "socket").readlink()), safe="")
-    return f"postgresql://postgres@/postgres?host={socket_folder}"
+    return f"postgresql://postgres@/postgres?host={socket_folder}&port=5432"
 
 
 def own_folder(folder: Path) -> Path:
@@ -127,7 +127,7 @@ def start_server(programs: Path, home: Path, options: tuple[str, ...]) -> None:
         run(
             programs / "pg_ctl",
             *("start", "-D", data, "-w", "-l", data / "server.log"),
-            *("-o", " ".join(f"-c {setting}" for setting in settings)),
+            *("-o", "-p 5432 " + " ".join(f"-c {setting}" for setting in settings)),
         )
     except RuntimeError:
         remove_socket_folder(home)
