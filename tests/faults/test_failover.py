@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from tests.support.load import Load, assert_kept
 from tests.support.postgres import Cluster, reachable_folder
 from tests.support.serving import Server
+from tests.support.sync import CHANGES, Person
 from tests.support.waiting import wait_until
 from todo_api.database import embedded
 
@@ -84,6 +86,9 @@ def test_standby_takes_over_from_a_killed_primary(
         Load(server, tokens) as load,
     ):
         load.wait_for_responses()
+        with closing(Person(server, tokens[0])) as person:
+            position = urlencode({"since": person.send("GET", CHANGES).json["next"]})
+            assert person.send("GET", f"{CHANGES}?{position}").status == 200
         cluster.stop("immediate")
         killed = time.monotonic()
         time.sleep(2)
@@ -95,6 +100,9 @@ def test_standby_takes_over_from_a_killed_primary(
         standby.take_back()
         load.wait_for_responses()
         time.sleep(3)
+        with closing(Person(server, tokens[0])) as person:
+            assert person.send("GET", f"{CHANGES}?{position}").status == 410
+            assert person.send("GET", CHANGES).status == 200
     assert {sent.status for sent in load.answered(killed, promoting)} == {503}
     assert set(load.statuses()) == {200, 201, 503}
     assert load.last_failure() < promoted + load.allow(3)

@@ -1,11 +1,14 @@
 """The log of ten thousand requests."""
 
 import json
-from contextlib import closing
+import re
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 
-from tests import SECRET
+import sqlalchemy as sa
+
+from tests import ROOT, SECRET
 from tests.support.client import Token
 from tests.support.postgres import Cluster
 from tests.support.serving import Server, ask
@@ -28,6 +31,30 @@ def test_ten_thousand_requests_leave_a_clean_log(
     text = server.log.read_text()
     for secret in (SECRET, TITLE, *users, *tokens):
         assert secret not in text
+
+
+def test_documented_settings_keep_tasks_out_of_the_log_of_postgresql(
+    cluster: Cluster, served: Server, token: Token, slow: bytes
+) -> None:
+    server_log = cluster.home / "data/server.log"
+    with closing(served.connect()) as connection:
+        assert ask(connection, "POST", "/api/tasks", token("raw-user"), slow)[0].status == 503
+        assert "'slow'" in server_log.read_text()
+        told = len(server_log.read_text())
+        text = (ROOT / "docs/operations.md").read_text()
+        statements = re.findall(r"ALTER DATABASE todo (SET log_\w+ = '\w+');", text)
+        assert len(statements) == 2
+        for statement in statements:
+            cluster.ask(f"ALTER DATABASE postgres {statement}")
+        cluster.terminate_backends()  # the settings are for new connections
+        assert ask(connection, "POST", "/api/tasks", token("raw-user"), slow)[0].status == 503
+    with suppress(sa.exc.IntegrityError):
+        cluster.ask("INSERT INTO tasks (user_id, title) VALUES ('raw-user', '')")
+    log = server_log.read_text()[told:]
+    assert "canceling statement due to statement timeout" in log
+    assert 'violates check constraint "ck_tasks_title"' in log
+    assert "slow" not in log
+    assert "raw-user" not in log
 
 
 def send_anything(server: Server, tokens: list[str]) -> set[int]:

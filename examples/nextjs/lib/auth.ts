@@ -41,6 +41,7 @@ async function eraseTasks({ id }: { id: string }): Promise<void> {
 export const auth = betterAuth({
   secret,
   database,
+  // No `session.cookieCache`: it would give a deleted user new tokens until its `maxAge`.
   emailAndPassword: { enabled: true },
   user: { deleteUser: { enabled: true, beforeDelete: eraseTasks } },
   plugins: [
