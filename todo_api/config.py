@@ -35,7 +35,11 @@ INVALID_URL = (
 )
 UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "\w+"')
 NOWHERE = {"host": "/dev/null", "hostaddr": "", "port": "1"}  # libpq checks values, then fails
-NUMBER = re.compile(r"(?:connect|tcp_user)_timeout|keepalives\w*")
+# libpq reads numbers only when it has an address.
+UNUSABLE = re.compile(
+    r"client_encoding=(?!utf-?8\Z)|(?:(?:connect|tcp_user)_timeout|keepalives\w*)=(?!-?[0-9]+\Z)",
+    re.IGNORECASE,
+)
 PORT = re.compile(r"[0-9]{0,5}")
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?", re.I)
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
@@ -199,30 +203,24 @@ def parameter_problem(name: str, url: str, query: str) -> str | None:
         if unknown and "@" not in query:  # else its name may be a part of the password
             return f"{name} has a parameter that libpq rejects: {unknown[0]}"
         return f"{name} {INVALID_URL}"
-    if parameters.get("client_encoding", "utf8").lower() not in ("utf8", "utf-8"):
-        return f"{name} has a parameter client_encoding that is not utf8"
-    if rejected := rejected_values(parameters):
+    if unusable := unusable_values(parameters):
         advice = "see https://www.postgresql.org/docs/current/libpq-connect.html"
-        return f"{name} has a parameter with a value that libpq rejects ({rejected}): {advice}"
+        return f"{name} has a parameter with an unusable value, {unusable}: {advice}"
     ports = map(PORT.fullmatch, parameters.get("port", "").split(","))
     valid = all(port and 0 < int(port[0] or 1) <= MAX_PORT for port in ports)
     return None if valid and parameters.get("dbname") else f"{name} {INVALID_URL}"
 
 
-def rejected_values(parameters: dict[str, str]) -> str | None:
+def unusable_values(parameters: dict[str, str]) -> str:
     """Return the names of the parameters whose values libpq rejects, which it does to connect."""
-    rejected = {
-        name
-        for name, value in parameters.items()
-        if NUMBER.fullmatch(name) and not re.fullmatch("-?[0-9]+", value)
-    }
+    unusable = {name for name, value in parameters.items() if UNUSABLE.match(f"{name}={value}")}
     try:
         connect(make_dsn(**parameters | NOWHERE), async_=True)
     except OperationalError as error:
         if NOWHERE["host"] not in str(error):
             words = set(re.findall(r"\w+", str(error)))
-            rejected |= parameters.keys() & words or {"together, or a variable such as PGSSLMODE"}
-    return ", ".join(sorted(rejected)) or None
+            unusable |= parameters.keys() & words or {"several, or a variable such as PGSSLMODE"}
+    return ", ".join(sorted(unusable))
 
 
 def parse_url(url: str) -> dict[str, str]:
