@@ -21,11 +21,18 @@ class ClientSocket(socket.socket):
     Each direction has a number of seconds left. Waiting uses them up, and each `LEAST_RATE` bytes
     give a second back. A timeout of the socket would bound only one call: a client that sends a
     byte before each timeout would hold a thread for ever. So no call blocks, and `poll` waits.
+
+    gunicorn changes whether the socket blocks three times a request. Only this object remembers it:
+    each system call hands the interpreter lock to another thread.
     """
 
     seconds_to_send = PATIENCE
     seconds_to_take = PATIENCE
     sent = 0
+    blocks = True
+
+    def setblocking(self, flag: bool) -> None:
+        self.blocks = flag
 
     def expect_request(self) -> None:
         """Start the time that the client has to send a request."""
@@ -36,7 +43,7 @@ class ClientSocket(socket.socket):
             try:
                 received = super().recv(size, flags | AT_ONCE)
             except BlockingIOError:
-                if self.gettimeout() == 0:
+                if not self.blocks:
                     raise
                 self.wait_to_receive()
             else:
