@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import Any
+from unicodedata import category
 from urllib.parse import urljoin
 
 import pytest
@@ -15,6 +16,7 @@ from werkzeug.test import TestResponse
 from tests.support.client import Client
 from todo_api.database import engine
 from todo_api.database.models import tasks
+from todo_api.tasks.fields import BLANK, INVISIBLE
 
 
 def create(client: Client, **task: Any) -> dict[str, Any]:
@@ -22,6 +24,11 @@ def create(client: Client, **task: Any) -> dict[str, Any]:
     assert response.status_code == 201, response.json
     created: dict[str, Any] = response.json
     return created
+
+
+def is_visible(text: str) -> bool:
+    """Return whether there is something to see in a title or tag."""
+    return any(category(each) not in INVISIBLE and each not in BLANK for each in text)
 
 
 DATE_MESSAGE = "Must be an existing date in the form YYYY-MM-DD."

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
+from unicodedata import category, normalize
 
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf
@@ -21,6 +22,9 @@ from todo_api.limits import (
 # PostgreSQL cannot store NUL in text, and a lone surrogate has no UTF-8 encoding.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and line separators
+# Nothing to see: controls, formats, marks without a letter, spaces. Then letters that are blank.
+INVISIBLE = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 NO_NUL_PATTERN = r"^[^\u0000]*$"
 TAG_PATTERN = (
     r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f]"
@@ -32,7 +36,7 @@ NOT_IN_LIST = Message(OneOf.default_message, "not_in_list")
 
 
 class Text(fields.String):
-    """A string that PostgreSQL can store."""
+    """A string that PostgreSQL can store, in NFC: what looks equal is equal."""
 
     default_error_messages = {"invalid": Message("Must be a JSON string.", "wrong_type")}  # noqa: RUF012
 
@@ -40,7 +44,7 @@ class Text(fields.String):
         text = str(super()._deserialize(value, *args, **kwargs))
         if UNSTORABLE.search(text):
             raise invalid("Must not contain NUL characters or lone surrogates.", "not_storable")
-        return text
+        return normalize("NFC", text)
 
 
 class Title(Text):
@@ -103,13 +107,17 @@ class CalendarDate(fields.Date):
 
 
 class Tag(Text):
-    """A string on one line, trimmed and lower-cased before its length is checked."""
+    """A string on one line, trimmed and lower-cased before its length is checked.
+
+    The lower case of U+0130, the Turkish capital i, keeps its dot as a character of its own. It is
+    dropped, so that U+0130 is `i`. Lower-case letters may have a composed form that capitals lack.
+    """
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         tag = super()._deserialize(value, *args, **kwargs).strip().lower()
         if CONTROL.search(tag):
             raise invalid("Must be one line without control characters.", "not_one_line")
-        return tag
+        return normalize("NFC", re.sub("i\u0307+", "i", tag))
 
 
 class BoundedList(fields.List[Any]):
@@ -170,7 +178,7 @@ def tag_field() -> Tag:
     return Tag(
         validate=label_rules(MAX_TAG_LENGTH),
         metadata={
-            "description": "Trimmed and converted to lower case.",
+            "description": "Trimmed and converted to lower case. With a visible character.",
             "pattern": TAG_PATTERN,
             "examples": ["home"],
         },
@@ -178,12 +186,18 @@ def tag_field() -> Tag:
 
 
 def label_rules(maximum: int) -> list[Callable[[str], Any]]:
-    """Return the validators of a title or tag."""
+    """Return the validators of a title or tag: its length, and that there is something to see."""
     text = f"Must have 1 to {maximum} characters."
     return [
         Length(min=1, error=Message(text, "too_short", 1)),
         Length(max=maximum, error=Message(text, "too_long", maximum)),
+        must_be_visible,
     ]
+
+
+def must_be_visible(text: str) -> None:
+    if text and not any(category(each) not in INVISIBLE and each not in BLANK for each in text):
+        raise invalid("Must have a visible character.", "not_visible")
 
 
 def at_most(maximum: int) -> Length:

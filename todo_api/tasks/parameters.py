@@ -66,7 +66,8 @@ class TaskFilters(Query):
     q = Text(
         validate=at_most(MAX_SEARCH_LENGTH),
         metadata={
-            "description": "Text in the title or the description, upper or lower case.",
+            "description": "Text in the title or the description, upper or lower case. Accents "
+            "and full-width letters differ.",
             "pattern": NO_NUL_PATTERN,
             "examples": ["milk"],
         },

@@ -72,7 +72,7 @@ class TaskFields(Input):
         required=True,
         validate=label_rules(MAX_TITLE_LENGTH),
         metadata={
-            "description": "White space at both ends is removed.",
+            "description": "White space at both ends is removed. With a visible character.",
             "pattern": TITLE_PATTERN,
             "examples": ["Buy milk"],
         },
@@ -82,7 +82,7 @@ class TaskFields(Input):
         allow_none=True,
         validate=at_most(MAX_DESCRIPTION_LENGTH),
         metadata={
-            "description": "Kept as typed, or null.",
+            "description": "Kept as typed, in Unicode's form NFC, or null.",
             "pattern": NO_NUL_PATTERN,
             "examples": ["Two litres, whole"],
         },
