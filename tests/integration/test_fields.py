@@ -12,6 +12,7 @@ from tests.support.api import (
     NOT_STORABLE_MESSAGE,
     ONE_LINE_MESSAGE,
     PRIORITY_MESSAGE,
+    READ_ONLY_MESSAGE,
     body_error,
     create,
     input_error,
@@ -150,6 +151,14 @@ def test_null_is_rejected_unless_the_field_is_nullable(client: Client, name: str
     assert client.post("/api/tasks", json={"title": "x", name: None}).json == expected
     assert client.patch(f"/api/tasks/{task['id']}", json={name: None}).json == expected
     assert client.put(f"/api/tasks/{task['id']}", json={name: None}).json == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("completed_at", READ_ONLY_MESSAGE), ("is_completed", "Unknown field.")]
+)
+def test_completed_at_cannot_be_set(client: Client, name: str, message: str) -> None:
+    response = client.post("/api/tasks", json={"title": "x", name: "2026-01-01T00:00:00Z"})
+    assert response.json == body_error(name, message)
 
 
 def test_completed_at_follows_completed(client: Client) -> None:
