@@ -65,6 +65,7 @@ END $$
 
 def upgrade() -> None:
     with op.get_context().autocommit_block():
+        op.execute("SET default_transaction_isolation = 'read committed'")
         op.execute(NORMALIZE)
 
 

@@ -184,6 +184,10 @@ BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend
 def test_normalizing_stored_text_waits_for_a_write_and_blocks_no_other_user(
     old: sa.Connection, empty: Flask, token: Token, patient: str
 ) -> None:
+    """Also where another isolation level is the default."""
+    name = old.engine.url.database
+    serializable = "SET default_transaction_isolation = 'serializable'"
+    old.exec_driver_sql(f"ALTER DATABASE {name} {serializable}")
     store(old, "ann", {"title": normalize("NFD", "é")})
     store(old, "bob", {"title": "x"})
     store(old, "aaron", {"title": normalize("NFD", "é")})
