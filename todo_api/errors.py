@@ -115,18 +115,9 @@ class InputError(Schema):
     )
     code = fields.String(
         required=True,
-        metadata={
-            "description": "Finer than `type`, to translate `msg`: `too_long`, `wrong_type`, ... "
-            "More may come.",
-            "examples": ["missing"],
-        },
+        metadata={"description": "Finer than `type`. More may come.", "examples": ["missing"]},
     )
-    limit = fields.Integer(
-        metadata={
-            "description": "The limit of a code that begins with `too_`.",
-            "examples": [200],
-        }
-    )
+    limit = fields.Integer(metadata={"description": "Of a code `too_...`.", "examples": [200]})
 
 
 class Error(Schema):
