@@ -12,16 +12,37 @@ from werkzeug.wrappers import Response
 from todo_api.context import application, request_state
 from todo_api.limits import MAX_BODY_BYTES, MAX_TASKS_PER_USER
 
-UNKNOWN_MESSAGE = "Unknown field."
-UNKNOWN_PARAMETER_MESSAGE = "Unknown query parameter. Remove it."
-# By message, because marshmallow's errors have no types.
-INPUT_ERROR_TYPES = {
-    fields.Field.default_error_messages["required"]: "missing",
-    UNKNOWN_MESSAGE: "unknown",
-    UNKNOWN_PARAMETER_MESSAGE: "unknown",
-    fields.Field.default_error_messages["null"]: "null",
-}
+
+class Message(str):
+    """What is wrong with a value, for people. For programs its code, and its limit if it has one.
+
+    marshmallow's errors carry nothing but messages.
+    """
+
+    code: str
+    limit: int | None
+
+    def __new__(cls, text: str, code: str = "", limit: int | None = None) -> "Message":
+        message = super().__new__(cls, text)
+        message.code, message.limit = code, limit
+        return message
+
+    def format(self, *args: Any, **values: Any) -> "Message":
+        return Message(super().format(*args, **values), self.code, self.limit)
+
+
+UNKNOWN_MESSAGE = Message("Unknown field.", "unknown")
+UNKNOWN_PARAMETER_MESSAGE = Message("Unknown query parameter. Remove it.", "unknown")
+MISSING_MESSAGE = "Missing data for required field."  # marshmallow's
+CODES = {MISSING_MESSAGE: "missing", fields.Field.default_error_messages["null"]: "null"}
 OTHER_INPUT_ERROR = "invalid"
+# By code. All other codes are of the type `invalid`.
+INPUT_ERROR_TYPES = {
+    "missing": "missing",
+    "unknown": "unknown",
+    "null": "null",
+    "read_only": "unknown",
+}
 INPUT_ERROR_TYPE_NAMES = (*dict.fromkeys(INPUT_ERROR_TYPES.values()), OTHER_INPUT_ERROR)
 MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
@@ -52,7 +73,7 @@ class ErrorType(NamedTuple):
 
 
 ERRORS = {
-    400: ErrorType("validation_error", "body.title: Missing data for required field."),
+    400: ErrorType("validation_error", MISSING_MESSAGE),
     401: ErrorType("authentication_error", NO_TOKEN_MESSAGE),
     403: ErrorType("quota_exceeded_error", QUOTA_MESSAGE.format(MAX_TASKS_PER_USER)),
     404: ErrorType("not_found_error", NO_TASK_MESSAGE),
@@ -92,6 +113,11 @@ class InputError(Schema):
         validate=OneOf(INPUT_ERROR_TYPE_NAMES),
         metadata={"examples": ["missing"]},
     )
+    code = fields.String(
+        required=True,
+        metadata={"description": "Finer than `type`. More may come.", "examples": ["missing"]},
+    )
+    limit = fields.Integer(metadata={"description": "Of a code `too_...`.", "examples": [200]})
 
 
 class Error(Schema):
@@ -118,8 +144,7 @@ class InvalidInput(BadRequest):
     def __init__(self, part: str, messages: Any) -> None:
         found = sorted(input_errors([part], messages), key=sort_key)
         self.errors = found[:MAX_INPUT_ERRORS]
-        first = self.errors[0]
-        super().__init__(f"{'.'.join(first['loc'])}: {first['msg']}")
+        super().__init__(self.errors[0]["msg"])
 
 
 def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
@@ -135,8 +160,11 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
             yield from input_errors(inner_loc, inner)
     else:
         for message in messages:
-            type_ = INPUT_ERROR_TYPES.get(message, OTHER_INPUT_ERROR)
-            yield {"loc": loc, "msg": message, "type": type_}
+            code = getattr(message, "code", CODES.get(message, OTHER_INPUT_ERROR))
+            type_ = INPUT_ERROR_TYPES.get(code, OTHER_INPUT_ERROR)
+            limit = getattr(message, "limit", None)
+            error = {"loc": loc, "msg": message, "type": type_, "code": code}
+            yield error if limit is None else error | {"limit": limit}
 
 
 def sort_key(error: dict[str, Any]) -> list[str]:

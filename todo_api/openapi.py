@@ -165,8 +165,8 @@ def describe_error(status: int, error: ErrorType) -> dict[str, Any]:
         "error_type": error.name,
     }
     if status == 400:
-        msg = str(error.example).partition(": ")[2]
-        example["errors"] = [{"loc": ["body", "title"], "msg": msg, "type": "missing"}]
+        place = {"loc": ["body", "title"], "msg": error.example}
+        example["errors"] = [place | {"type": "missing", "code": "missing"}]
     response: dict[str, Any] = {
         "description": HTTP_STATUS_CODES[status],
         "content": {"application/json": {"schema": Error, "examples": named(example=example)}},

@@ -21,7 +21,7 @@ from tests.docs.markdown import (
 )
 from tests.support.complete import assert_complete
 from todo_api.config import Config
-from todo_api.errors import ERRORS, InputError
+from todo_api.errors import CODES, ERRORS, INPUT_ERROR_TYPES, OTHER_INPUT_ERROR
 from todo_api.http.auth import AUTH_FAILURES
 from todo_api.tasks.paging import SORT_KEYS
 
@@ -183,10 +183,22 @@ def test_auth_page_lists_every_reason_to_refuse_a_token() -> None:
     assert listed == list(AUTH_FAILURES), "sort the table as AUTH_FAILURES of todo_api/http/auth.py"
 
 
-def test_api_page_lists_every_type_of_input_error() -> None:
-    (types,) = InputError().fields["type"].validators
-    needed = types.choices  # type: ignore[attr-defined]
-    assert_complete(first_code(rows(API, "type")), needed, "the table of each type in docs/api.md")
+def test_api_page_lists_every_code_of_an_input_error_with_its_type() -> None:
+    listed = {code: row[1].strip("`") for row in rows(API, "code") for code in CODE.findall(row[0])}
+    assert_complete(listed, used_codes(), "the table of each code in docs/api.md")
+    assert listed == {code: INPUT_ERROR_TYPES.get(code, OTHER_INPUT_ERROR) for code in listed}
+
+
+def used_codes() -> set[str]:
+    """Return the codes that the package gives to its messages."""
+    codes = {
+        call.args[1].value
+        for path in (ROOT / "todo_api").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("Message", "invalid")
+        if len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
+    }
+    return {str(code) for code in codes} | {*CODES.values(), OTHER_INPUT_ERROR}
 
 
 def commands(program: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unicodedata import is_normalized
 
 import pytest
 import schemathesis
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests import NOT_NEW, ROOT
+from tests.support.api import is_visible
 from tests.support.client import Client, Token
 from tests.support.processes import run
 
@@ -71,8 +73,8 @@ def excluded(case: Any) -> list[Any]:
     """Return the checks to skip because a schema cannot express a rule of the document.
 
     A forged cursor or sync token is rejected although it is a string. Titles and tags are trimmed
-    before their length is checked. A condition may be false, and a key
-    may have been sent before with another body.
+    before their length is checked, and must have a visible character. The length of a text is that
+    of its NFC. A condition may be false, and a key may have been sent before with another body.
     """
     query = case.query or {}
     depends_on_state = {"cursor", "since"} & set(query) or CONDITIONS & set(case.headers or {})
@@ -81,8 +83,14 @@ def excluded(case: Any) -> list[Any]:
     changes = body.get("changes")
     fields = changes if isinstance(changes, dict) else body
     tags = [tag for value in (fields.get("tags"), query.get("tag")) for tag in as_list(value)]
-    trimmed = [text for text in (fields.get("title"), *tags) if isinstance(text, str)]
-    if any(text != text.strip() for text in trimmed):
+    labels = [text for text in (fields.get("title"), *tags) if isinstance(text, str)]
+    others = [text for text in (fields.get("description"), query.get("q")) if isinstance(text, str)]
+    has_other_length = any(
+        "\u0307" in text or not is_normalized("NFC", text) for text in (*labels, *others)
+    )
+    if has_other_length or not all(map(is_visible, labels)):
+        checks.append(positive_data_acceptance)
+    if has_other_length or any(text != text.strip() for text in labels):
         checks.append(negative_data_rejection)
     return checks
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.support.api import add_tasks, create, titles
+from tests.support.api import READ_ONLY_MESSAGE, add_tasks, create, titles
 from tests.support.client import Client, MakeClient, Token
 
 MAX_ID = 2**63 - 1
@@ -115,7 +115,7 @@ ID_MESSAGE = f"Must be a whole number from 1 to {MAX_ID}."
             ("changes", "title"),
             "Must have 1 to 200 characters.",
         ),
-        ({"ids": [1], "changes": {"id": 2}}, ("changes", "id"), "Unknown field."),
+        ({"ids": [1], "changes": {"id": 2}}, ("changes", "id"), READ_ONLY_MESSAGE),
         ({"ids": [1], "changes": {}, "user_id": "x"}, ("user_id",), "Unknown field."),
     ],
 )
@@ -124,7 +124,7 @@ def test_invalid_bulk_update_is_named_in_the_error(
 ) -> None:
     response = client.patch("/api/tasks", json=body)
     assert response.status_code == 400
-    assert response.json["detail"] == f"{'.'.join(('body', *loc))}: {message}"
+    assert response.json["detail"] == message
     assert response.json["errors"][0]["loc"] == ["body", *loc]
 
 

@@ -136,7 +136,7 @@ def test_truncated_body_changes_nothing(
     status, _, body = exchange(served, request, cut=True)
     assert (status, json.loads(body)["detail"]) == (
         400,
-        "body: The body is shorter than its Content-Length. Send all of it.",
+        "The body is shorter than its Content-Length. Send all of it.",
     )
     assert ask(connection, "GET", "/api/tasks", signed)[1] == [task]
     connection.close()

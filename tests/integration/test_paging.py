@@ -8,7 +8,7 @@ from gunicorn.http.message import MAX_REQUEST_LINE
 from marshmallow.validate import Length
 
 from tests import SECRET
-from tests.support.api import add_tasks, next_link, pages, query_error
+from tests.support.api import add_tasks, input_error, next_link, pages, query_error
 from tests.support.client import Client, MakeApp, Token
 from todo_api.limits import MAX_ID, MAX_QUERY_BYTES
 from todo_api.tasks.paging import SORTS, Cursor
@@ -96,34 +96,40 @@ def test_deleted_row_does_not_break_the_page_after_it(
 
 
 LIMIT = "Must be a whole number from 1 to 500."
+STATUS = "Must be one of: all, active, pending, completed, deleted."
 CURSOR = "Invalid cursor for this sort order. Take the cursor from the Link header, or send none."
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("name", "value", "message", "code", "limit"),
     [
+        ("limit", "0", LIMIT, "too_small", 1),
+        *(("limit", value, LIMIT, "too_large", 500) for value in ("501", "9" * 100)),
         *(
-            ("limit", value, LIMIT)
-            for value in ("0", "501", "-1", "+5", "05", "1_0", "\u0661", "1.0")
+            ("limit", value, LIMIT, "wrong_type", None)
+            for value in ("-1", "+5", "05", "1_0", "\u0661", "1.0")
         ),
-        *(("limit", value, LIMIT) for value in ("", "%20", "abc", "9" * 5_000, "1%00")),
-        *(("status", value, None) for value in ("", "ALL", "done", "all%00", "active,completed")),
-        *(("cursor", value, CURSOR) for value in ("", "x", "AAAA", "é", "%00", "=" * 24)),
+        *(
+            ("limit", value, LIMIT, "wrong_type", None)
+            for value in ("", "%20", "abc", "9" * 5_000, "1%00")
+        ),
+        *(
+            ("status", value, STATUS, "not_in_list", None)
+            for value in ("", "ALL", "done", "all%00", "active,completed")
+        ),
+        *(
+            ("cursor", value, CURSOR, "invalid", None)
+            for value in ("", "x", "AAAA", "é", "%00", "=" * 24)
+        ),
     ],
 )
 def test_invalid_parameter_is_named_in_the_error(
-    client: Client, name: str, value: str, message: str | None
+    client: Client, name: str, value: str, message: str, code: str, limit: int | None
 ) -> None:
-    message = message or "Must be one of: all, active, pending, completed, deleted."
     response = client.get(f"/api/tasks?{name}={value}")
     assert (response.status_code, response.json) == (
         400,
-        {
-            "detail": f"query.{name}: {message}",
-            "status_code": 400,
-            "error_type": "validation_error",
-            "errors": [{"loc": ["query", name], "msg": message, "type": "invalid"}],
-        },
+        query_error(name, message, code=code, limit=limit),
     )
 
 
@@ -193,7 +199,7 @@ def test_cursor_of_another_sort_is_rejected(client: Client) -> None:
 def test_duplicate_parameter_is_rejected(client: Client) -> None:
     response = client.get("/api/tasks?limit=1&limit=2")
     assert response.status_code == 400
-    assert response.json["detail"] == "query.limit: Sent more than once. Send it once."
+    assert response.json == query_error("limit", "Sent more than once. Send it once.")
 
 
 def test_page_of_long_descriptions_ends_early_and_has_a_link(
@@ -208,10 +214,7 @@ def test_page_of_long_descriptions_ends_early_and_has_a_link(
 @pytest.mark.parametrize("query", ["q=%ff", "q=caf%E9", "tag=%ed%a0%80", "status=all&q=%c3"])
 def test_query_that_is_not_utf8_is_refused(client: Client, query: str) -> None:
     response = client.get(f"/api/tasks?{query}")
-    assert response.status_code == 400
-    assert response.json["errors"] == [
-        {"loc": ["query"], "msg": "Not UTF-8. Encode the query as UTF-8.", "type": "invalid"}
-    ]
+    assert response.json == input_error(["query"], "Not UTF-8. Encode the query as UTF-8.")
 
 
 def test_cursor_of_the_previous_secret_is_valid_and_the_new_secret_signs(

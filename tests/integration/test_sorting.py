@@ -22,7 +22,8 @@ RANKS = {"low": 0, "medium": 1, "high": 2}
 @pytest.mark.parametrize("sort", ["", "id", "Title", "--title", "+title", "title,id", "user_id"])
 def test_invalid_sort_is_named_in_the_error(client: Client, sort: str) -> None:
     response = client.get("/api/tasks", query_string={"sort": sort})
-    expected = query_error("sort", f"Must be one of: {', '.join(SORTS)}.")
+    message = f"Must be one of: {', '.join(SORTS)}."
+    expected = query_error("sort", message, code="not_in_list")
     assert (response.status_code, response.json) == (400, expected)
 
 

@@ -1,10 +1,11 @@
 """Common requests to the API, and the error bodies that tests expect."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import Any
+from unicodedata import category
 from urllib.parse import urljoin
 
 import pytest
@@ -15,6 +16,7 @@ from werkzeug.test import TestResponse
 from tests.support.client import Client
 from todo_api.database import engine
 from todo_api.database.models import tasks
+from todo_api.tasks.fields import BLANK, INVISIBLE
 
 
 def create(client: Client, **task: Any) -> dict[str, Any]:
@@ -24,22 +26,60 @@ def create(client: Client, **task: Any) -> dict[str, Any]:
     return created
 
 
-def body_error(name: str, message: str, type_: str = "invalid") -> dict[str, Any]:
-    """Return the 400 for one invalid field of the body."""
-    loc = ["body", name] if name else ["body"]
+def is_visible(text: str) -> bool:
+    """Return whether there is something to see in a title or tag."""
+    return any(category(each) not in INVISIBLE and each not in BLANK for each in text)
+
+
+DATE_MESSAGE = "Must be an existing date in the form YYYY-MM-DD."
+PRIORITY_MESSAGE = "Must be one of: low, medium, high."
+NOT_STORABLE_MESSAGE = "Must not contain NUL characters or lone surrogates."
+ONE_LINE_MESSAGE = "Must be one line without control characters."
+READ_ONLY_MESSAGE = "Read-only. Send the request without this field."
+CODES = {
+    "Missing data for required field.": "missing",
+    "Unknown field.": "unknown",
+    "Unknown query parameter. Remove it.": "unknown",
+    READ_ONLY_MESSAGE: "read_only",
+    "Field may not be null.": "null",
+    "Must be a JSON string.": "wrong_type",
+    "Must be a JSON array.": "wrong_type",
+    "Must be a JSON object.": "wrong_type",
+    "Must be true or false.": "wrong_type",
+    DATE_MESSAGE: "not_a_date",
+    PRIORITY_MESSAGE: "not_in_list",
+    NOT_STORABLE_MESSAGE: "not_storable",
+    ONE_LINE_MESSAGE: "not_one_line",
+    "Must have a visible character.": "not_visible",
+}
+"""The code of each message that always has the same."""
+TYPES = {"missing": "missing", "unknown": "unknown", "read_only": "unknown", "null": "null"}
+
+
+def input_error(
+    loc: Sequence[str], message: str, code: str = "", limit: int | None = None
+) -> dict[str, Any]:
+    """Return the 400 for one error at a place in the request."""
+    code = code or CODES.get(message, "invalid")
+    error = {"loc": [*loc], "msg": message, "type": TYPES.get(code, "invalid"), "code": code}
     return {
-        "detail": f"{'.'.join(loc)}: {message}",
+        "detail": message,
         "status_code": 400,
         "error_type": "validation_error",
-        "errors": [{"loc": loc, "msg": message, "type": type_}],
+        "errors": [error if limit is None else error | {"limit": limit}],
     }
 
 
-def query_error(name: str, message: str, *rest: str) -> dict[str, Any]:
+def body_error(name: str, message: str) -> dict[str, Any]:
+    """Return the 400 for one invalid field of the body."""
+    return input_error(["body", name] if name else ["body"], message)
+
+
+def query_error(
+    name: str, message: str, *rest: str, code: str = "", limit: int | None = None
+) -> dict[str, Any]:
     """Return the 400 for one invalid query parameter."""
-    error = body_error(name, message)
-    error["errors"][0]["loc"] = ["query", name, *rest]
-    return error | {"detail": f"{'.'.join(['query', name, *rest])}: {message}"}
+    return input_error(["query", name, *rest], message, code, limit)
 
 
 def add_tasks(app: Flask, user: str, count: int, **columns: Any) -> None:
@@ -95,12 +135,6 @@ def titles(client: Client, query: str) -> set[str]:
     response = client.get("/api/tasks", query_string=query)
     assert response.status_code == 200, response.json
     return {task["title"] for task in response.json}
-
-
-DATE_MESSAGE = "Must be an existing date in the form YYYY-MM-DD."
-
-
-PRIORITY_MESSAGE = "Must be one of: low, medium, high."
 
 
 def second_page_of(client: Client, query: str) -> str:

@@ -1,12 +1,15 @@
 """Field types, and the fields that several shapes share."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Any
+from unicodedata import category, normalize
 
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf
 
+from todo_api.errors import Message
 from todo_api.limits import (
     DEFAULT_PAGE_SIZE,
     MAX_ID,
@@ -19,6 +22,9 @@ from todo_api.limits import (
 # PostgreSQL cannot store NUL in text, and a lone surrogate has no UTF-8 encoding.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and line separators
+# Nothing to see: controls, formats, marks without a letter, spaces. Then letters that are blank.
+INVISIBLE = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 NO_NUL_PATTERN = r"^[^\u0000]*$"
 TAG_PATTERN = (
     r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f]"
@@ -26,20 +32,19 @@ TAG_PATTERN = (
 )
 TITLE_PATTERN = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 MAX_EXACT_FLOAT = 2**53  # above it, a float stands for several integers
-BETWEEN_MESSAGE = "Must have {min} to {max} characters."
-AT_MOST_MESSAGE = "Must have at most {max} characters."
+NOT_IN_LIST = Message(OneOf.default_message, "not_in_list")
 
 
 class Text(fields.String):
-    """A string that PostgreSQL can store."""
+    """A string that PostgreSQL can store, in NFC: what looks equal is equal."""
 
-    default_error_messages = {"invalid": "Must be a JSON string."}  # noqa: RUF012
+    default_error_messages = {"invalid": Message("Must be a JSON string.", "wrong_type")}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = str(super()._deserialize(value, *args, **kwargs))
         if UNSTORABLE.search(text):
-            raise ValidationError("Must not contain NUL characters or lone surrogates.")
-        return text
+            raise invalid("Must not contain NUL characters or lone surrogates.", "not_storable")
+        return normalize("NFC", text)
 
 
 class Title(Text):
@@ -52,21 +57,12 @@ class Title(Text):
 class StrictBoolean(fields.Boolean):
     """A JSON true or false. Strings and numbers are invalid."""
 
-    default_error_messages = {"invalid": "Must be true or false."}  # noqa: RUF012
+    default_error_messages = {"invalid": Message("Must be true or false.", "wrong_type")}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if isinstance(value, bool):
             return value
         raise self.make_error("invalid")
-
-
-class PageSize(fields.Integer):
-    """A page size in ASCII digits. `int` would accept 1_0 and Arabic digits too."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if re.fullmatch(r"[1-9][0-9]{0,9}", value) and int(value) <= MAX_PAGE_SIZE:
-            return int(value)
-        raise ValidationError(f"Must be a whole number from 1 to {MAX_PAGE_SIZE}.")
 
 
 class WholeNumber(fields.Integer):
@@ -79,10 +75,23 @@ class WholeNumber(fields.Integer):
         self.minimum, self.maximum = minimum, maximum
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        text = f"Must be a whole number from {self.minimum} to {self.maximum}."
         exact = type(value) is int or (type(value) is float and abs(value) <= MAX_EXACT_FLOAT)
-        if exact and self.minimum <= value <= self.maximum and value == int(value):
-            return int(value)
-        raise ValidationError(f"Must be a whole number from {self.minimum} to {self.maximum}.")
+        if not exact or value != int(value):
+            raise invalid(text, "wrong_type")
+        if value < self.minimum:
+            raise invalid(text, "too_small", self.minimum)
+        if value > self.maximum:
+            raise invalid(text, "too_large", self.maximum)
+        return int(value)
+
+
+class PageSize(WholeNumber):
+    """A page size in ASCII digits. `int` would accept 1_0 and Arabic digits too."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+        number = int(value) if re.fullmatch(r"0|[1-9][0-9]{0,99}", value) else value
+        return super()._deserialize(number, *args, **kwargs)
 
 
 class CalendarDate(fields.Date):
@@ -94,23 +103,27 @@ class CalendarDate(fields.Date):
                 return date.fromisoformat(value)
         except (TypeError, ValueError):
             pass
-        raise ValidationError("Must be an existing date in the form YYYY-MM-DD.")
+        raise invalid("Must be an existing date in the form YYYY-MM-DD.", "not_a_date")
 
 
 class Tag(Text):
-    """A string on one line, trimmed and lower-cased before its length is checked."""
+    """A string on one line, trimmed and lower-cased before its length is checked.
+
+    The lower case of U+0130, the Turkish capital i, keeps its dot as a character of its own. It is
+    dropped, so that U+0130 is `i`. Lower-case letters may have a composed form that capitals lack.
+    """
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         tag = super()._deserialize(value, *args, **kwargs).strip().lower()
         if CONTROL.search(tag):
-            raise ValidationError("Must be one line without control characters.")
-        return tag
+            raise invalid("Must be one line without control characters.", "not_one_line")
+        return normalize("NFC", re.sub("i\u0307+", "i", tag))
 
 
 class BoundedList(fields.List[Any]):
     """A list whose length is validated before its items: a body may have 60,000 of them."""
 
-    default_error_messages = {"invalid": "Must be a JSON array."}  # noqa: RUF012
+    default_error_messages = {"invalid": Message("Must be a JSON array.", "wrong_type")}  # noqa: RUF012
 
     def __init__(self, item: fields.Field[Any], *, max_items: int, **options: Any) -> None:
         options["metadata"] = {"maxItems": max_items} | options.get("metadata", {})
@@ -119,7 +132,7 @@ class BoundedList(fields.List[Any]):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > self.max_items:
-            raise ValidationError(f"Must have at most {self.max_items} items.")
+            raise invalid(f"Must have at most {self.max_items} items.", "too_many", self.max_items)
         return super()._deserialize(value, *args, **kwargs)
 
 
@@ -133,10 +146,17 @@ class Tags(BoundedList):
         return list(dict.fromkeys(super()._deserialize(value, *args, **kwargs)))
 
 
+def invalid(*message: Any) -> ValidationError:
+    return ValidationError(Message(*message))
+
+
 def page_size_field(description: str) -> PageSize:
-    limits = {"minimum": 1, "maximum": MAX_PAGE_SIZE}
-    metadata = limits | {"description": description, "examples": [20]}
-    return PageSize(load_default=DEFAULT_PAGE_SIZE, metadata=metadata)
+    return PageSize(
+        minimum=1,
+        maximum=MAX_PAGE_SIZE,
+        load_default=DEFAULT_PAGE_SIZE,
+        metadata={"description": description, "examples": [20]},
+    )
 
 
 def id_field() -> WholeNumber:
@@ -149,18 +169,40 @@ def time_field(example: str | None, description: str) -> fields.DateTime:
 
 
 def priority_field(**options: Any) -> Text:
-    return Text(validate=OneOf(PRIORITIES), metadata={"examples": ["high"]}, **options)
+    return Text(
+        validate=OneOf(PRIORITIES, error=NOT_IN_LIST), metadata={"examples": ["high"]}, **options
+    )
 
 
 def tag_field() -> Tag:
     return Tag(
-        validate=Length(min=1, max=MAX_TAG_LENGTH, error=BETWEEN_MESSAGE),
+        validate=label_rules(MAX_TAG_LENGTH),
         metadata={
-            "description": "Trimmed and converted to lower case.",
+            "description": "Trimmed and converted to lower case. With a visible character.",
             "pattern": TAG_PATTERN,
             "examples": ["home"],
         },
     )
+
+
+def label_rules(maximum: int) -> list[Callable[[str], Any]]:
+    """Return the validators of a title or tag: its length, and that there is something to see."""
+    text = f"Must have 1 to {maximum} characters."
+    return [
+        Length(min=1, error=Message(text, "too_short", 1)),
+        Length(max=maximum, error=Message(text, "too_long", maximum)),
+        must_be_visible,
+    ]
+
+
+def must_be_visible(text: str) -> None:
+    if text and not any(category(each) not in INVISIBLE and each not in BLANK for each in text):
+        raise invalid("Must have a visible character.", "not_visible")
+
+
+def at_most(maximum: int) -> Length:
+    text = f"Must have at most {maximum} characters."
+    return Length(max=maximum, error=Message(text, "too_long", maximum))
 
 
 def count_field() -> fields.Integer:

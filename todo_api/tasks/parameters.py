@@ -3,7 +3,7 @@
 from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import OneOf
 
 from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE
 from todo_api.limits import (
@@ -12,12 +12,13 @@ from todo_api.limits import (
     STATUSES,
 )
 from todo_api.tasks.fields import (
-    AT_MOST_MESSAGE,
     NO_NUL_PATTERN,
+    NOT_IN_LIST,
     BoundedList,
     CalendarDate,
     Tags,
     Text,
+    at_most,
     page_size_field,
     priority_field,
 )
@@ -35,7 +36,7 @@ class Query(Input):
 class CompletedTasks(Query):
     """The tasks to delete. `status=completed` is required."""
 
-    status = fields.String(required=True, validate=OneOf(("completed",)))
+    status = fields.String(required=True, validate=OneOf(("completed",), error=NOT_IN_LIST))
 
 
 class ChangesPage(Query):
@@ -54,7 +55,7 @@ class TaskFilters(Query):
     """Filters. A task must match all that are sent."""
 
     status = fields.String(
-        validate=OneOf(STATUSES),
+        validate=OneOf(STATUSES, error=NOT_IN_LIST),
         load_default="all",
         metadata={
             "description": "`pending` is the same as `active`. `deleted` is the trash, which no "
@@ -63,9 +64,10 @@ class TaskFilters(Query):
         },
     )
     q = Text(
-        validate=Length(max=MAX_SEARCH_LENGTH, error=AT_MOST_MESSAGE),
+        validate=at_most(MAX_SEARCH_LENGTH),
         metadata={
-            "description": "Text in the title or the description, upper or lower case.",
+            "description": "Text in the title or the description, upper or lower case. Accents "
+            "and full-width letters differ.",
             "pattern": NO_NUL_PATTERN,
             "examples": ["milk"],
         },
@@ -96,7 +98,7 @@ class TaskPage(TaskFilters):
     """Filters, sort order and page."""
 
     sort = fields.String(
-        validate=OneOf(SORTS),
+        validate=OneOf(SORTS, error=NOT_IN_LIST),
         load_default="-created_at",
         metadata={
             "description": "`-` means descending. Tasks without a due date always come last.",

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, missing
+from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.validate import Length
 
 from todo_api.database.models import PUBLIC
-from todo_api.errors import UNKNOWN_MESSAGE
+from todo_api.errors import UNKNOWN_MESSAGE, Message
 from todo_api.limits import (
     MAX_COUNTED_TAGS,
     MAX_DESCRIPTION_LENGTH,
@@ -16,8 +16,6 @@ from todo_api.limits import (
     PRIORITIES,
 )
 from todo_api.tasks.fields import (
-    AT_MOST_MESSAGE,
-    BETWEEN_MESSAGE,
     NO_NUL_PATTERN,
     TITLE_PATTERN,
     BoundedList,
@@ -26,8 +24,10 @@ from todo_api.tasks.fields import (
     Tags,
     Text,
     Title,
+    at_most,
     count_field,
     id_field,
+    label_rules,
     priority_field,
     time_field,
 )
@@ -42,13 +42,14 @@ READ_ONLY = (
     "version",
     "deleted_at",
 )
+READ_ONLY_MESSAGE = Message("Read-only. Send the request without this field.", "read_only")
 
 
 class Input(Schema):
     """The base of every request shape. Unknown names are rejected."""
 
     error_messages = {  # noqa: RUF012 -- marshmallow's own way
-        "type": "Must be a JSON object.",
+        "type": Message("Must be a JSON object.", "wrong_type"),
         "unknown": UNKNOWN_MESSAGE,
     }
 
@@ -69,9 +70,9 @@ class TaskFields(Input):
     )
     title = Title(
         required=True,
-        validate=Length(min=1, max=MAX_TITLE_LENGTH, error=BETWEEN_MESSAGE),
+        validate=label_rules(MAX_TITLE_LENGTH),
         metadata={
-            "description": "White space at both ends is removed.",
+            "description": "White space at both ends is removed. With a visible character.",
             "pattern": TITLE_PATTERN,
             "examples": ["Buy milk"],
         },
@@ -79,9 +80,9 @@ class TaskFields(Input):
     description = Text(
         load_default=None,
         allow_none=True,
-        validate=Length(max=MAX_DESCRIPTION_LENGTH, error=AT_MOST_MESSAGE),
+        validate=at_most(MAX_DESCRIPTION_LENGTH),
         metadata={
-            "description": "Kept as typed, or null.",
+            "description": "Kept as typed, in Unicode's form NFC, or null.",
             "pattern": NO_NUL_PATTERN,
             "examples": ["Two litres, whole"],
         },
@@ -120,6 +121,12 @@ class NewTask(TaskFields):
 
     class Meta(Input.Meta):
         exclude = READ_ONLY
+
+    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> None:
+        """Tell fields that are read-only from those that are unknown."""
+        for name in READ_ONLY:
+            if name in error.messages:
+                error.messages_dict[name] = [READ_ONLY_MESSAGE]
 
 
 class TaskChanges(NewTask):

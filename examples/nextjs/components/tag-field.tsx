@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { KeyboardEvent as KeyPress } from "react";
 import { focusField } from "@/lib/focus";
+import { toTag } from "@/lib/query";
 
 type Props = {
   field: { id: string; "aria-invalid": boolean; "aria-describedby": string };
@@ -15,7 +16,7 @@ export function TagField({ field, tags, known, onChange }: Props) {
   const list = `${field.id}-known`;
 
   function add(typed: string) {
-    const added = typed.split(",").map((tag) => tag.trim().toLowerCase());
+    const added = typed.split(",").map(toTag);
     onChange([...new Set([...tags, ...added.filter(Boolean)])]);
     setText("");
   }

@@ -42,9 +42,15 @@ export function parseQuery(search: string): Query {
     status: STATUSES.find((known) => known === values.get("status")) ?? "all",
     q: values.get("q") ?? "",
     priority: PRIORITIES.filter((known) => values.getAll("priority").includes(known)),
-    tag: [...new Set(values.getAll("tag"))],
+    tag: [...new Set(values.getAll("tag").map(toTag))],
     sort: isSort(sort) ? sort : DEFAULT_SORT,
   };
+}
+
+/** Write a tag as the service stores it: in NFC, in lower case, and a Turkish capital i as i. */
+export function toTag(typed: string): string {
+  const lower = typed.normalize("NFC").trim().toLowerCase();
+  return lower.replace(/i\u0307+/g, "i").normalize("NFC");
 }
 
 function isSort(value: string): value is Sort {
@@ -87,5 +93,9 @@ export function matches(task: Task, { status, priority, tag }: Query): boolean {
 
 /** Return whether a task contains the text of the search, as far as the browser can tell. */
 export function contains({ title, description }: Task, { q }: Query): boolean {
-  return `${title}\n${description ?? ""}`.toLowerCase().includes(q.trim().toLowerCase());
+  return fold(`${title}\n${description ?? ""}`).includes(fold(q.trim()));
+}
+
+function fold(text: string): string {
+  return text.normalize("NFC").toLowerCase();
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeDue } from "../lib/due";
-import { EVERYTHING, formatQuery, parseQuery } from "../lib/query";
+import type { Task } from "../lib/api";
+import { contains, EVERYTHING, formatQuery, parseQuery, toTag } from "../lib/query";
 
 test("a query survives the URL", () => {
   const url = "status=active&q=oat+milk&priority=high&priority=low&tag=home&tag=a%2Cb&sort=due_date";
@@ -19,6 +20,24 @@ test("the default query has an empty URL", () => {
 test("invalid values in a URL are ignored", () => {
   const url = "status=deleted&priority=urgent&sort=color&sort=title&page=2";
   assert.deepEqual(parseQuery(url), EVERYTHING);
+});
+
+for (const [typed, stored] of [
+  [" Cafe\u0301 ", "caf\u00e9"],
+  ["\u0130zmir", "izmir"],
+  ["I\u0307ZMIR", "izmir"],
+  ["i\u0307\u0307zmir", "izmir"],
+  ["H\u0331", "\u1e96"],
+] as const) {
+  test(`the tag ${JSON.stringify(typed)} is stored as ${stored}`, () => {
+    assert.equal(toTag(typed), stored);
+    assert.deepEqual(parseQuery(`tag=${typed}`).tag, [stored]);
+  });
+}
+
+test("a search finds composed and decomposed text", () => {
+  const task = { title: "Caf\u00e9", description: null } as Task;
+  assert(contains(task, { ...EVERYTHING, q: "cafe\u0301" }));
 });
 
 for (const [due, expected] of [
