@@ -20,10 +20,9 @@ from todo_api.limits import (
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and line separators
 NO_NUL_PATTERN = r"^[^\u0000]*$"
-TAG_PATTERN = (
-    r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f]"
-    r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-)
+# Without line separators: written out, they break the JavaScript of generated clients.
+ON_ONE_LINE = r"([^\u0000-\u001f\u007f-\u009f\u2027-\u202a]|[\u2027\u202a])*"
+TAG_PATTERN = rf"^{ON_ONE_LINE}[^\s\u0000-\u001f\u007f-\u009f]{ON_ONE_LINE}$"
 TITLE_PATTERN = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 MAX_EXACT_FLOAT = 2**53  # above it, a float stands for several integers
 BETWEEN_MESSAGE = "Must have {min} to {max} characters."
