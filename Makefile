@@ -62,7 +62,8 @@ check: .venv/installed ## Check lint, formatting, types and tests with coverage,
 
 audit: .venv/installed ## Check the pinned packages for known vulnerabilities.
 	@$(BIN)/pip-audit --strict --vulnerability-service osv --disable-pip \
-	    --require-hashes -r requirements-dev.txt -r benchmarks/requirements.txt
+	    --require-hashes -r requirements-dev.txt -r benchmarks/requirements.txt \
+	    -r tests/openapi/requirements.txt
 
 format: .venv/installed ## Fix lint and formatting, and list what is left to fix by hand.
 	@$(BIN)/ruff format --quiet .; \
@@ -77,7 +78,8 @@ openapi: .venv/installed .env ## Regenerate openapi.json.
 	@$(BIN)/flask openapi write openapi.json
 	@echo 'Next: cd examples/nextjs && npm ci && npm run types && npm run check'
 
-lint-openapi: .venv/installed ## Check openapi.json with Redocly and Spectral, if Node is installed.
+lint-openapi: .venv/installed ## Lint openapi.json, and generate clients from it. Most of it needs Node.
+	-@$(MAKE) --no-print-directory tests/openapi/.venv/installed
 	@$(BIN)/pytest -n0 tests/openapi
 
 lock: .venv/installed ## Update the pinned packages from pyproject.toml.
@@ -85,6 +87,7 @@ lock: .venv/installed ## Update the pinned packages from pyproject.toml.
 	@$(LOCK) requirements-run.txt pyproject.toml --extra run
 	@$(LOCK) requirements-dev.txt pyproject.toml --extra run --extra dev
 	@$(LOCK) benchmarks/requirements.txt benchmarks/requirements.in
+	@$(LOCK) tests/openapi/requirements.txt tests/openapi/requirements.in
 
 # Without the extras, pip may choose a newer release of a pinned package, which has no hash.
 LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras \
@@ -95,7 +98,8 @@ LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hash
 # The service runs with the packages of production alone, the peers with theirs.
 benchmarks/service/.venv/installed: requirements.txt
 benchmarks/.venv/installed: benchmarks/requirements.txt
-.venv/installed-run .venv/installed benchmarks/service/.venv/installed benchmarks/.venv/installed:
+tests/openapi/.venv/installed: tests/openapi/requirements.txt
+.venv/installed-run .venv/installed benchmarks/service/.venv/installed benchmarks/.venv/installed tests/openapi/.venv/installed:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required. Choose one: make PYTHON=python3.13")'
 	@$(PYTHON) tools/install.py $(@D) $<
 	@touch $@

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from marshmallow import Schema, fields
+from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import OneOf
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
@@ -96,7 +96,14 @@ STANDARD_MESSAGES = {
 ERROR_TYPES = tuple(error.name for error in ERRORS.values())
 
 
-class InputError(Schema):
+class Output(Schema):
+    """The base of every response shape. A later version may have more fields."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class InputError(Output):
     """One error in a request."""
 
     loc = fields.List(
@@ -111,7 +118,10 @@ class InputError(Schema):
     type = fields.String(
         required=True,
         validate=OneOf(INPUT_ERROR_TYPE_NAMES),
-        metadata={"examples": ["missing"]},
+        metadata={
+            "description": "For programs. A later version may have more types.",
+            "examples": ["missing"],
+        },
     )
     code = fields.String(
         required=True,
@@ -120,7 +130,7 @@ class InputError(Schema):
     limit = fields.Integer(metadata={"description": "Of a code `too_...`.", "examples": [200]})
 
 
-class Error(Schema):
+class ApiError(Output):
     """The body of every error response."""
 
     detail = fields.String(
@@ -130,7 +140,7 @@ class Error(Schema):
     error_type = fields.String(
         required=True,
         validate=OneOf(ERROR_TYPES),
-        metadata={"description": "The type of the error, for programs."},
+        metadata={"description": "For programs. A later version may have more types."},
     )
     errors = fields.List(
         fields.Nested(InputError),

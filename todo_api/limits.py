@@ -1,6 +1,6 @@
 """The limits and choices of the API. models.py repeats those of stored values as constraints."""
 
-MAX_ID = 2**63 - 1  # PostgreSQL's bigint
+MAX_ID = 2**53 - 1  # JavaScript's largest exact integer
 MAX_TITLE_LENGTH = 200
 MAX_DESCRIPTION_LENGTH = 10_000
 MAX_USER_ID_LENGTH = 255

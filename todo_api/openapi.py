@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import flask_swagger_ui
-from apispec import APISpec, BasePlugin
+from apispec import APISpec
 from apispec.core import Components
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, redirect
+from flask_smorest.spec.plugins import FlaskPlugin
 from werkzeug.exceptions import PreconditionFailed
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
@@ -23,13 +24,13 @@ from todo_api.errors import (
     ERRORS,
     INPUT_ERROR_TYPE_NAMES,
     RETRY_AFTER,
-    Error,
+    ApiError,
     ErrorType,
     write_error,
 )
 from todo_api.http.facts import camel_case, error_name, named
 from todo_api.http.smorest import Api, TaskIdConverter
-from todo_api.limits import MAX_ID, PRIORITIES, STATUSES
+from todo_api.limits import MAX_ID, MAX_TAG_LENGTH, PRIORITIES, STATUSES
 from todo_api.tasks.paging import SORTS
 from todo_api.version import __version__
 
@@ -80,13 +81,19 @@ CHOICES = {
     "ErrorType": ERROR_TYPES,
     "InputErrorType": INPUT_ERROR_TYPE_NAMES,
 }
-TASK_ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+NAMED: dict[str, dict[str, Any]] = {
+    **{name: {"type": "string", "enum": list(choices)} for name, choices in CHOICES.items()},
+    "TaskId": {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID},
+    "Tag": {"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH},
+}
+"""What fields do not say themselves, but refer to by name."""
+SORT_NAMES = [sort.removeprefix("-").upper() + "_DESC" * sort.startswith("-") for sort in SORTS]
 
 
 def init_app(app: Flask) -> Api:
     app.config.update(DOCUMENT)
-    api = Api(app, spec_kwargs={"marshmallow_plugin": Schemas(), "extra_plugins": [Routes()]})
-    api.register_converter(TaskIdConverter, lambda _: TASK_ID)
+    api = Api(app, spec_kwargs={"marshmallow_plugin": Schemas(), "flask_plugin": Routes()})
+    api.register_converter(TaskIdConverter, lambda _: {"$ref": reference("TaskId")})
     add_components(api.spec.components)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
     docs = Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
@@ -98,10 +105,11 @@ def init_app(app: Flask) -> Api:
 
 
 def add_components(components: Components) -> None:
-    """Add the parts that operations refer to by name: choices, the token and errors."""
+    """Add the parts that operations refer to by name: schemas, the token and errors."""
     del components.schemas["PaginationMetadata"]  # flask-smorest's, which no operation uses
-    for name, choices in CHOICES.items():
-        components.schema(name, {"type": "string", "enum": list(choices)})
+    for name, schema in NAMED.items():
+        components.schema(name, schema)
+    components.schemas["Sort"]["x-enum-varnames"] = SORT_NAMES
     components.security_scheme("bearer", BEARER)
     for status, error in ERRORS.items():
         if error.example:
@@ -129,24 +137,32 @@ def set_document_headers(response: Response) -> Response:
 
 
 class Schemas(MarshmallowPlugin):
-    """apispec's, but choices are schemas of their own."""
+    """apispec's, but choices, ids and tags are schemas of their own."""
 
     def init_spec(self, spec: APISpec) -> None:
         super().init_spec(spec)
-        self.converter.add_attribute_function(refer_to_choices)  # type: ignore[union-attr]
+        self.converter.add_attribute_function(refer_to_named)  # type: ignore[union-attr]
 
 
-def refer_to_choices(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[str, Any]:
-    """Replace the values of named choices by a reference to their schema."""
-    for name, choices in CHOICES.items():
-        if ret.get("enum") == list(choices):
-            del ret["type"], ret["enum"]
-            return {"$ref": f"#/components/schemas/{name}"}
+def refer_to_named(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[str, Any]:
+    """Replace what a named schema says by a reference to it."""
+    for name, schema in NAMED.items():
+        if schema.items() <= ret.items():
+            for key in schema:
+                del ret[key]
+            return {"$ref": reference(name)}
     return {}
 
 
-class Routes(BasePlugin):
-    """Adds to each operation its id, and a 404 if its path has a parameter."""
+def reference(name: str) -> str:
+    return f"#/components/schemas/{name}"
+
+
+class Routes(FlaskPlugin):
+    """Adds to each operation its id, and a 404 if its path has a parameter. Ids have an example."""
+
+    def rule_to_params(self, rule: Rule) -> list[dict[str, Any]]:
+        return [each | {"example": 1} for each in super().rule_to_params(rule)]
 
     def operation_helper(
         self, path: str | None = None, operations: dict[Any, Any] | None = None, **known: Any
@@ -155,7 +171,8 @@ class Routes(BasePlugin):
         absent = {404: error_name(404)} if rule.arguments else {}
         for operation in (operations or {}).values():
             operation["operationId"] = camel_case(rule.endpoint.rpartition(".")[2])
-            operation["responses"] = dict(sorted((operation["responses"] | absent).items()))
+            responses = operation["responses"] | absent
+            operation["responses"] = {code: responses[code] for code in sorted(responses, key=str)}
 
 
 def describe_error(status: int, error: ErrorType) -> dict[str, Any]:
@@ -169,7 +186,7 @@ def describe_error(status: int, error: ErrorType) -> dict[str, Any]:
         example["errors"] = [place | {"type": "missing", "code": "missing"}]
     response: dict[str, Any] = {
         "description": HTTP_STATUS_CODES[status],
-        "content": {"application/json": {"schema": Error, "examples": named(example=example)}},
+        "content": {"application/json": {"schema": ApiError, "examples": named(example=example)}},
     }
     if status in ERROR_HEADERS:
         name, type_, example_ = ERROR_HEADERS[status]

@@ -134,7 +134,7 @@ def test_defaults_of_the_configuration_page_are_those_of_the_service() -> None:
 
 def operations() -> set[str]:
     return {
-        f"{method.upper()} {path.replace('{task_id}', '{id}')}"
+        f"{method.upper()} {path}"
         for path, item in DOCUMENT["paths"].items()
         for method in item.keys() - {"parameters"}
     }

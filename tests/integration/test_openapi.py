@@ -73,7 +73,10 @@ def test_every_operation_has_its_id_and_status_codes(anonymous: Client) -> None:
     built = document(anonymous)
     assert built["openapi"] == "3.1.0"
     found = {
-        (method, path): (operation["operationId"], {int(code) for code in operation["responses"]})
+        (method, path): (
+            operation["operationId"],
+            {int(code) for code in operation["responses"] if code != "default"},
+        )
         for path, item in built["paths"].items()
         for method, operation in item.items()
         if method != "parameters"
@@ -151,7 +154,11 @@ FILTERS: dict[str, Any] = {
 PAGE = FILTERS | {
     "sort": {"$ref": "#/components/schemas/Sort", "default": "-created_at"},
     "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
-    "cursor": {"type": "string"},
+    "cursor": {
+        "type": "string",
+        "minLength": 29,
+        "pattern": r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{27}$",
+    },
 }
 
 
@@ -168,7 +175,8 @@ def test_list_parameters_have_the_limits_of_the_validators(anonymous: Client) ->
         without = set(found) - with_examples - {"cursor"}  # clients never build a cursor
         assert not without, f"add an example of {without} to todo_api/tasks/parameters.py"
         tag = found.pop("tag")
-        assert (tag["type"], tag["maxItems"], tag["items"]["maxLength"]) == ("array", 10, 50)
+        items = tag["items"]["$ref"]
+        assert (tag["type"], tag["maxItems"], items) == ("array", 10, "#/components/schemas/Tag")
         assert found == expected, (
             f"edit FILTERS or PAGE of tests/integration/test_openapi.py, if {path} should change"
         )
@@ -203,10 +211,70 @@ def test_choices_are_named_schemas_and_no_other_schema_repeats_them(anonymous: C
         "InputErrorType": {*INPUT_ERROR_TYPES.values(), "invalid"},
     }
     assert json.dumps(built).count(json.dumps(schemas["Priority"]["enum"])) == 1
-    error = schemas["Error"]["properties"]["error_type"]
+    error = schemas["ApiError"]["properties"]["error_type"]
     assert error["$ref"] == "#/components/schemas/ErrorType"
     kind = schemas["InputError"]["properties"]["type"]
     assert kind["$ref"] == "#/components/schemas/InputErrorType"
+
+
+def test_requests_are_strict_and_responses_may_grow(anonymous: Client) -> None:
+    schemas = document(anonymous)["components"]["schemas"]
+    objects = {name for name, schema in schemas.items() if schema["type"] == "object"}
+    strict = {name for name in objects if schemas[name].get("additionalProperties") is False}
+    assert strict == {"NewTask", "TaskChanges", "ManyChanges", "Completion"}
+
+
+def test_new_task_has_the_defaults_of_the_service(anonymous: Client, client: Client) -> None:
+    fields = document(anonymous)["components"]["schemas"]["NewTask"]["properties"]
+    defaults = {name: field["default"] for name, field in fields.items() if name != "title"}
+    created = client.post("/api/tasks", json={"title": "x"}).json
+    assert defaults == {name: created[name] for name in defaults}
+
+
+def test_ids_and_tags_are_named_schemas(anonymous: Client) -> None:
+    built = document(anonymous)
+    assert built["components"]["schemas"]["TaskId"]["maximum"] == 2**53 - 1
+    assert json.dumps(built).count(str(2**53 - 1)) == 1
+    tag, task = {"$ref": "#/components/schemas/Tag"}, built["components"]["schemas"]["Task"]
+    assert tag.items() <= task["properties"]["tags"]["items"].items()
+    (parameter,) = built["paths"]["/api/tasks/{task_id}"]["parameters"]
+    assert parameter["schema"] == {"$ref": "#/components/schemas/TaskId"}
+    assert parameter["example"] == 1
+
+
+def test_each_sort_order_has_a_name_for_programs(anonymous: Client) -> None:
+    sort = document(anonymous)["components"]["schemas"]["Sort"]
+    names = dict(zip(sort["enum"], sort["x-enum-varnames"], strict=True))
+    assert (names["title"], names["-due_date"]) == ("TITLE", "DUE_DATE_DESC")
+    assert all(name.isidentifier() for name in names.values())
+
+
+def test_no_pattern_has_a_line_separator(anonymous: Client) -> None:
+    patterns = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(document(anonymous)))
+    assert patterns
+    for pattern in map(json.loads, patterns):
+        written_out = re.sub(r"\\u(\w{4})", lambda code: chr(int(code[1], 16)), pattern)
+        assert not re.search("[\n\r\u2028\u2029]", written_out), ascii(pattern)
+
+
+def test_each_operation_has_its_summary_and_a_default_response(anonymous: Client) -> None:
+    items = document(anonymous)["paths"].values()
+    operations = [each for item in items for name, each in item.items() if name != "parameters"]
+    assert len({each["summary"] for each in operations}) == len(operations)
+    for each in operations:
+        assert each["responses"]["default"] == {"$ref": "#/components/responses/DEFAULT_ERROR"}
+
+
+def test_links_lead_from_a_create_to_its_task_and_from_a_sync_to_the_next(
+    anonymous: Client,
+) -> None:
+    paths = document(anonymous)["paths"]
+    created, synced = paths["/api/tasks"]["post"], paths["/api/tasks/changes"]["get"]
+    to_task = {"operationId": "getTask", "parameters": {"task_id": "$response.body#/id"}}
+    onward = {"operationId": "getTaskChanges", "parameters": {"since": "$response.body#/next"}}
+    for status in ("200", "201"):
+        assert created["responses"][status]["links"] == {"getTask": to_task}
+    assert synced["responses"]["200"]["links"] == {"getTaskChanges": onward}
 
 
 def test_root_leads_to_the_docs_page(anonymous: Client) -> None:

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from tests.support.api import next_link
-from tests.support.client import Client
+from tests.support.api import create, next_link
+from tests.support.client import Client, Token
 from tests.support.complete import assert_complete
 from todo_api.database.models import metadata, tasks
 
@@ -71,6 +71,18 @@ def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
         "add this to todo_api/database/models.py, or drop it in a new migration:"
         f" only the migrations have {unmodelled}"
     )
+
+
+def test_no_id_is_beyond_what_javascript_represents_exactly(empty: Flask, token: Token) -> None:
+    flask_migrate.upgrade()
+    client = Client(empty, token("ann"))
+    with empty.extensions["engine"].connect() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE tasks ALTER COLUMN id RESTART {2**53 - 1}")
+        last = create(client)
+        assert last["id"] == 2**53 - 1
+        assert client.get(f"/api/tasks/{last['id']}").json == last
+        with pytest.raises(sa.exc.DBAPIError, match="reached maximum value of sequence"):
+            connection.exec_driver_sql("INSERT INTO tasks (user_id, title) VALUES ('ann', 'x')")
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_restore_of_an_absent_or_foreign_task_is_a_404(
     client.delete(f"/api/tasks/{task['id']}")
     foreign = client_of(f"other-{user}").post(f"/api/tasks/{task['id']}/restore")
     assert foreign.status_code == 404
-    assert client.post(f"/api/tasks/{2**62}/restore").status_code == 404
+    assert client.post(f"/api/tasks/{2**52}/restore").status_code == 404
     assert len(client.get("/api/tasks?status=deleted").json) == 1
 
 

@@ -61,8 +61,8 @@ def wired(
         ("PATCH", "/api/tasks/{}/complete", None, 200, "WITH taken"),
         ("PATCH", "/api/tasks/{}/complete", {"completed": True}, 200, "WITH taken"),
         ("DELETE", "/api/tasks/{}", None, 204, "WITH taken"),
-        ("GET", f"/api/tasks/{2**62}", None, 404, "SELECT"),
-        ("DELETE", f"/api/tasks/{2**62}", None, 404, "WITH taken"),
+        ("GET", f"/api/tasks/{2**52}", None, 404, "SELECT"),
+        ("DELETE", f"/api/tasks/{2**52}", None, 404, "WITH taken"),
         ("GET", "/ready", None, 200, "SELECT"),
     ],
 )

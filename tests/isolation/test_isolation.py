@@ -14,7 +14,7 @@ from todo_api.accounts.recount import NEXT_USERS
 from todo_api.database.dialect import Dialect
 from todo_api.tasks.purge import BARE, PURGE, UNFINISHED
 
-ABSENT = 2**62
+ABSENT = 2**52
 ON_A_TASK = [
     ("GET", "", None),
     ("PATCH", "", {"title": "stolen"}),

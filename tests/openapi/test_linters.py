@@ -1,4 +1,4 @@
-"""openapi.json passes the strictest rules of Redocly and Spectral."""
+"""Programs in Node accept openapi.json: linters with their strictest rules, and a generator."""
 
 import os
 import subprocess
@@ -22,5 +22,15 @@ def installed() -> None:
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("linter", ["redocly", "spectral"])
 def test_document_has_no_problem(linter: str) -> None:
+    npm_run(linter)
+
+
+@pytest.mark.usefixtures("installed")
+def test_generated_typescript_with_zod_compiles() -> None:
+    npm_run("generate")
+    npm_run("compile")
+
+
+def npm_run(script: str) -> None:
     environ = os.environ | {"REDOCLY_TELEMETRY": "off"}
-    subprocess.run(["npm", "run", "--silent", linter], cwd=HERE, env=environ, check=True)
+    subprocess.run(["npm", "run", "--silent", script], cwd=HERE, env=environ, check=True)

@@ -5,6 +5,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_api.limits import (
     MAX_DESCRIPTION_LENGTH,
+    MAX_ID,
     MAX_KEY_LENGTH,
     MAX_TAG_LENGTH,
     MAX_TAGS,
@@ -29,7 +30,7 @@ TIME = sa.DateTime(timezone=True)
 tasks = sa.Table(
     "tasks",
     metadata,
-    sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True, maxvalue=MAX_ID), nullable=False),
     sa.Column("user_id", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text),

@@ -28,6 +28,12 @@ def fails_with(*statuses: int) -> Decorator:
     return lambda view: describe(view, responses={each: error_name(each) for each in statuses})
 
 
+def leads_to(operation: str, *statuses: int, **parameters: str) -> Decorator:
+    """Link responses of a view to an operation, and say where its parameters are in them."""
+    link = {operation: {"operationId": operation, "parameters": parameters}}
+    return lambda view: describe(view, responses={each: {"links": link} for each in statuses})
+
+
 def camel_case(snake_case: str) -> str:
     first, *others = snake_case.split("_")
     return first + "".join(word.capitalize() for word in others)
@@ -59,6 +65,6 @@ def prepare_facts_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -
     facts = {"parameters": {}, "responses": {}, "security": []} | doc_info.get("facts", {})
     if facts["parameters"]:
         doc["parameters"] = [*doc.get("parameters", []), *facts["parameters"].values()]
-    doc["responses"] = doc.get("responses", {}) | facts["responses"]
+    doc["responses"] = deepupdate(doc.get("responses", {}), facts["responses"])
     doc["security"] = facts["security"]
     return doc

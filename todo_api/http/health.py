@@ -2,21 +2,21 @@
 
 import logging
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 from marshmallow.validate import OneOf
 from werkzeug.exceptions import ServiceUnavailable
 
 from todo_api.context import current_request
 from todo_api.database.engine import execute
 from todo_api.database.schema_check import UNUSABLE_COLUMNS, schema_advice
-from todo_api.errors import RETRY_AFTER
+from todo_api.errors import RETRY_AFTER, Output
 from todo_api.http.facts import fails_with, named
 from todo_api.http.smorest import Blueprint
 
 logger = logging.getLogger(__name__)
 
 
-class Health(Schema):
+class Health(Output):
     """The state of the service."""
 
     status = fields.String(required=True, validate=OneOf(("ok",)))

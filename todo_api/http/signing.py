@@ -9,6 +9,9 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 from todo_api.context import settings
 
+SIGNED = {"type": "string", "minLength": 29, "pattern": r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{27}$"}
+"""The form of a signed value, for the OpenAPI document."""
+
 
 def sign(use: str, value: list[Any]) -> str:
     payload = base64_encode(orjson.dumps(value))

@@ -19,7 +19,7 @@ from todo_api.context import application, current_request
 from todo_api.errors import (
     NO_TASK_MESSAGE,
     UNKNOWN_PARAMETER_MESSAGE,
-    Error,
+    ApiError,
     InvalidInput,
     drop_tracebacks,
     write_error,
@@ -44,8 +44,7 @@ def init_app(app: Flask) -> None:
 class Api(flask_smorest.Api):
     """flask-smorest's, with this service's error bodies."""
 
-    ERROR_SCHEMA = Error
-    DEFAULT_ERROR_RESPONSE_NAME = None
+    ERROR_SCHEMA = ApiError
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         return write_error(error)

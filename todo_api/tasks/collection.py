@@ -10,7 +10,7 @@ from todo_api.accounts.queries import CREATE_ACCOUNT, GET_ACCOUNT, task_rows
 from todo_api.context import current_request
 from todo_api.database.engine import execute_for_user
 from todo_api.http.auth import require_user
-from todo_api.http.facts import fails_with, named
+from todo_api.http.facts import fails_with, leads_to, named
 from todo_api.http.preconditions import (
     ETAG,
     is_current,
@@ -96,6 +96,7 @@ def get_task_stats(query: dict[str, Any]) -> Row[Any]:
 @require_user
 @blp.arguments(ChangesPage, location="query")
 @blp.response(200, TaskSync, examples=named(oneChangeAndOneDeletion=CHANGES_EXAMPLE))
+@leads_to("getTaskChanges", 200, since="$response.body#/next")
 @fails_with(410)
 def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
     """Get what has changed

@@ -26,10 +26,9 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and line separators
 INVISIBLE = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 NO_NUL_PATTERN = r"^[^\u0000]*$"
-TAG_PATTERN = (
-    r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f]"
-    r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-)
+# Without line separators: written out, they break the JavaScript of generated clients.
+ON_ONE_LINE = r"([^\u0000-\u001f\u007f-\u009f\u2027-\u202a]|[\u2027\u202a])*"
+TAG_PATTERN = rf"^{ON_ONE_LINE}[^\s\u0000-\u001f\u007f-\u009f]{ON_ONE_LINE}$"
 TITLE_PATTERN = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 MAX_EXACT_FLOAT = 2**53  # above it, a float stands for several integers
 NOT_IN_LIST = Message(OneOf.default_message, "not_in_list")

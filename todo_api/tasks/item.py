@@ -13,7 +13,7 @@ from todo_api.context import current_request, settings
 from todo_api.database.engine import execute_for_user
 from todo_api.errors import NO_TASK_MESSAGE, QUOTA_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
 from todo_api.http.auth import require_user
-from todo_api.http.facts import fails_with, named
+from todo_api.http.facts import fails_with, leads_to, named
 from todo_api.http.preconditions import (
     ETAG,
     Versions,
@@ -63,6 +63,7 @@ NEW_TITLE = named(newTitle={"title": "Buy milk"})
 @blp.alt_response(
     200, schema=Task, headers=ETAG | LOCATION | REPLAYED, examples=named(created=TASK)
 )
+@leads_to("getTask", 200, 201, task_id="$response.body#/id")
 @fails_with(403)
 @takes_idempotency_key
 def create_task(task: dict[str, Any], key: str | None) -> tuple[Row[Any], int, dict[str, str]]:
@@ -95,8 +96,9 @@ def get_task(task_id: int) -> TaggedTask:
     return tagged(found(fetch(queries.GET, task_id=task_id)))
 
 
-@blp.route("/<task_id:task_id>", methods=["PATCH"])
 @blp.route("/<task_id:task_id>", methods=["PUT"], endpoint="replace_task")
+@blp.doc(summary="Change a task with PUT")  # but not of the route below
+@blp.route("/<task_id:task_id>", methods=["PATCH"])
 @require_user
 @blp.arguments(TaskChanges, examples=NEW_TITLE)
 @blp.response(200, Task, headers=ETAG, examples=named(changed=TASK))

@@ -6,6 +6,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import OneOf
 
 from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE
+from todo_api.http.signing import SIGNED
 from todo_api.limits import (
     MAX_PRIORITIES,
     MAX_SEARCH_LENGTH,
@@ -43,10 +44,8 @@ class ChangesPage(Query):
     """Where the client is, and how much it takes at once."""
 
     since = SyncToken(
-        metadata={
-            "type": "string",
-            "description": "`next` of the previous response. Without it all tasks are returned.",
-        }
+        metadata=SIGNED
+        | {"description": "`next` of the previous response. Without it all tasks are returned."}
     )
     limit = page_size_field("The maximum number of tasks and deleted ids.")
 
@@ -107,10 +106,8 @@ class TaskPage(TaskFilters):
     )
     limit = page_size_field("The maximum number of tasks on a page.")
     cursor = Cursor(
-        metadata={
-            "type": "string",
-            "description": "Where the previous page ended. Take it from the `Link` header.",
-        }
+        metadata=SIGNED
+        | {"description": "Where the previous page ended. Take it from the `Link` header."}
     )
 
     @validates_schema

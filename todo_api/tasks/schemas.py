@@ -6,7 +6,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.validate import Length
 
 from todo_api.database.models import PUBLIC
-from todo_api.errors import UNKNOWN_MESSAGE, Message
+from todo_api.errors import UNKNOWN_MESSAGE, Message, Output
 from todo_api.limits import (
     MAX_COUNTED_TAGS,
     MAX_DESCRIPTION_LENGTH,
@@ -139,6 +139,9 @@ class TaskChanges(NewTask):
 class Task(TaskFields):
     """A task. Every field is present. Responses promise no pattern, which may change."""
 
+    class Meta(Output.Meta):
+        pass
+
     def on_bind_field(self, _name: str, field_obj: fields.Field[Any]) -> None:
         field_obj.required, field_obj.load_default = True, missing
         for field in (field_obj, getattr(field_obj, "inner", field_obj)):
@@ -175,7 +178,7 @@ class ManyChanges(Input):
     changes = fields.Nested(TaskChanges, required=True)
 
 
-class TaskSync(Schema):
+class TaskSync(Output):
     """The changes since a sync token."""
 
     tasks = fields.List(
@@ -199,12 +202,12 @@ class TaskSync(Schema):
         return obj
 
 
-PriorityCounts = Schema.from_dict(
+PriorityCounts = Output.from_dict(
     {priority: count_field() for priority in PRIORITIES}, name="PriorityCounts"
 )
 
 
-class TaskStats(Schema):
+class TaskStats(Output):
     """The number of tasks that match the filters, in total and by kind."""
 
     total = count_field()
@@ -222,7 +225,7 @@ class TaskStats(Schema):
     )
 
 
-class Deleted(Schema):
+class Deleted(Output):
     """The tasks that were deleted."""
 
     deleted = count_field()

@@ -6,7 +6,7 @@ import { fetchToken } from "./auth-client";
 export type Task = components["schemas"]["Task"];
 export type NewTask = components["schemas"]["NewTask"];
 export type TaskChanges = components["schemas"]["TaskChanges"];
-type ApiError = components["schemas"]["Error"];
+type ApiError = components["schemas"]["ApiError"];
 
 const RENEW_BEFORE_MS = 60_000;
 const TIMEOUT_MS = 20_000; // longer than the service waits for its database
