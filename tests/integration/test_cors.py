@@ -73,9 +73,9 @@ def test_preflight_allows_the_same_headers_whatever_it_asks_for(
 def test_preflight_allows_the_headers_of_the_setting(make_app: MakeApp, lines: Lines) -> None:
     app = make_app(cors_allow_headers=("X-Trace", "x-app-version"))
     asked = PREFLIGHT | {"Access-Control-Request-Headers": "traceparent,x-trace,X-App-Version"}
-    allowed = Client(app).options("/api/tasks", headers=asked).headers[
-        "Access-Control-Allow-Headers"
-    ]
+    allowed = (
+        Client(app).options("/api/tasks", headers=asked).headers["Access-Control-Allow-Headers"]
+    )
     assert names(allowed) == REQUEST_HEADERS | {"x-trace", "x-app-version"}
     assert lines.events("WARNING") == []
 

@@ -34,6 +34,7 @@ def init_app(app: Flask) -> None:
     app.url_map.merge_slashes = False
     app.url_map.converters["task_id"] = TaskIdConverter
     app.json = Json(app)
+    app.before_request(refuse_other_spellings)
     app.after_request(add_default_headers)
     app.teardown_request(drop_routing_error)
 
@@ -145,6 +146,17 @@ class TaskIdConverter(BaseConverter):
         if len(value) > len(str(MAX_ID)) or int(value) > MAX_ID:
             raise NotFound(NO_TASK_MESSAGE)  # werkzeug's ValidationError can end as a 405
         return int(value)
+
+
+def refuse_other_spellings() -> None:
+    """Refuse `//api/tasks` and `/api%2ftasks`: a rule of a proxy for `/api/` may not see them.
+
+    Werkzeug takes them for `/api/tasks`. Only gunicorn tells how a path was encoded.
+    """
+    environ = current_request().environ
+    encoded = environ.get("RAW_URI", "").partition("?")[0].lower()
+    if environ["PATH_INFO"].startswith("//") or "%2f" in encoded:
+        raise NotFound
 
 
 def drop_routing_error(_error: BaseException | None) -> None:
