@@ -154,8 +154,10 @@ def refuse_other_spellings() -> None:
     Werkzeug takes them for `/api/tasks`. Only gunicorn tells how a path was encoded.
     """
     environ = current_request().environ
-    encoded = environ.get("RAW_URI", "").partition("?")[0].lower()
-    if environ["PATH_INFO"].startswith("//") or "%2f" in encoded:
+    sent = environ.get("RAW_URI", "")
+    if environ["PATH_INFO"].startswith("//") or (
+        "%2" in sent and "%2f" in sent.partition("?")[0].lower()
+    ):
         raise NotFound
 
 
