@@ -5,6 +5,7 @@ from http import HTTPStatus
 from traceback import walk_tb
 from typing import Any
 
+from gunicorn.http.message import Request
 from gunicorn.util import http_date
 
 # The `error_type` and the `detail` of each status code. gunicorn's own texts quote the request.
@@ -24,9 +25,9 @@ REFUSALS = {
 class Refusal:
     """Stands for the socket of a client to which gunicorn sends an error: HTML with few headers."""
 
-    def __init__(self, sock: Any, error: BaseException) -> None:
+    def __init__(self, sock: Any, request: Any, error: BaseException) -> None:
         self.sock = sock
-        self.is_head = is_of_head(error)
+        self.is_head = request.method == "HEAD" if request else is_of_head(error)
 
     def gettimeout(self) -> float:
         return 0.0  # then gunicorn does not change it
@@ -51,11 +52,11 @@ class Refusal:
 
 
 def is_of_head(error: BaseException) -> bool:
-    """Return whether a HEAD was refused. Only the frames of gunicorn's parser know it."""
+    """Return whether a HEAD could not be parsed. Only the frames of gunicorn's parser know it."""
     for frame, _ in walk_tb(error.__traceback__):
         known = frame.f_locals
-        if getattr(known.get("self"), "method", "") == "HEAD":
-            return True
-        if frame.f_code.co_name == "read_line" and known["data"].startswith(b"HEAD "):
-            return True
+        if isinstance(known.get("self"), Request):
+            line = known.get("data", b"") if frame.f_code.co_name == "read_line" else b""
+            if known["self"].method == "HEAD" or line.startswith(b"HEAD "):
+                return True
     return False

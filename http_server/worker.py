@@ -198,7 +198,7 @@ class Worker(ThreadWorker):
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        super().handle_error(req, Refusal(client, exc), addr, exc)
+        super().handle_error(req, Refusal(client, req, exc), addr, exc)
 
     def next_request_ready(self, conn: Connection) -> bool:
         """Return whether another request is there, or comes within moments.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from http_server.refusal import REFUSALS
 from tests.support.client import Token
 from tests.support.raw_http import exchange, head
 from tests.support.serving import Server
@@ -14,6 +15,7 @@ from todo_api.errors import ERRORS
 
 CLOSE = b"Connection: close\r\n\r\n"
 REFUSED = [
+    ("{} /health HTTP/1.1\r\nHost: a/b\r\n\r\n", 400, ERRORS[400].name),
     ("{} /health HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", 400, ERRORS[400].name),
     ("{} /health HTTP/1.1\r\nHost: x\r\nA B: c\r\n\r\n", 400, ERRORS[400].name),
     ("{} /health HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400, ERRORS[400].name),
@@ -85,6 +87,12 @@ def test_refusal_after_another_request_on_the_connection_is_of_its_own_method(
     first = b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n"
     _, _, rest = exchange(served, first + REFUSED[0][0].format("GET").encode())
     assert json.loads(rest.partition(b"\r\n\r\n")[2])["status_code"] == 400
+
+
+def test_types_of_refusals_are_those_of_the_service() -> None:
+    assert {status: name for status, (name, _) in REFUSALS.items() if status in ERRORS} == {
+        status: ERRORS[status].name for status in (400, 500)
+    }
 
 
 HOSTS = [
