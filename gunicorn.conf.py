@@ -1,14 +1,21 @@
 """How gunicorn runs the service. It reads PORT and WEB_CONCURRENCY by itself."""
 
 import gc
+import re
 import resource
 import socket
 import sys
 from typing import Any
 
+from gunicorn.http.errors import InvalidHeader
+
 from http_server import shutdown
 
 MAX_DRAINED_BYTES = 64 * 1024  # of a body that the service did not read, gunicorn reads less
+# RFC 9112, section 3.2, but not empty: an http URL has a host (RFC 9110, section 4.2.1).
+HOST = re.compile(
+    r"(?:[\w.~!$&'()*+,;=-]|%[0-9a-f]{2})+(?::[0-9]*)?|\[[0-9a-f:.]+\](?::[0-9]*)?", re.A | re.I
+)
 OTHER_DESCRIPTORS = 100  # database connections, files that are sent, logs, pipes
 
 
@@ -20,17 +27,24 @@ def on_starting(server: Any) -> None:
 
 
 def pre_request(_worker: Any, request: Any) -> None:
-    """Close the connection after a request that asks for it, or whose body may stay unread.
+    """Check `Host` and the version. Close the connection when a request asks for it.
 
-    gunicorn knows `Connection: close` only as the sole option, and drops that of an application.
+    Also when its body may stay unread. gunicorn knows `Connection: close` only as the sole option,
+    and drops that of an application. It refuses a second `Host` itself.
     """
+    host = "absent" if request.version == (1, 0) else ""
     for name, value in request.headers:
-        if (
+        if name == "HOST":
+            host = value
+        elif (
             name == "TRANSFER-ENCODING"
             or (name == "CONTENT-LENGTH" and int(value) >= MAX_DRAINED_BYTES)
             or (name == "CONNECTION" and "close" in value.lower())
         ):
             request.force_close()
+    if not HOST.fullmatch(host):
+        raise InvalidHeader("HOST", req=request)
+    request.version = min(request.version, (1, 1))  # the response says it too
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

@@ -22,8 +22,8 @@ def create_app(config: Config | None = None) -> Flask:
     app = context.App(__name__, static_folder=None)
     context.init_app(app, config)
     logs.init_app(app)  # first: it starts the clock, and logs when all else is done
-    cors.init_app(app, config)
-    smorest.init_app(app)  # preflights need no valid body, so they come before the limits
+    cors.init_app(app, config)  # preflights need no valid path or body, so they come first
+    smorest.init_app(app)
     parsing.init_app(app)
     engine.init_app(app, config)
     documented = openapi.init_app(app)

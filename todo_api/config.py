@@ -41,7 +41,11 @@ UNUSABLE = re.compile(
     re.IGNORECASE,
 )
 PORT = re.compile(r"[0-9]{0,5}")
-ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?", re.I)
+# Of any scheme: the page of an app is on capacitor://localhost, tauri://localhost or app://name.
+ORIGIN = re.compile(
+    r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?", re.I
+)
+HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")  # flask-cors takes some other characters for a pattern
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
 MAX_PORT = 65_535
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -66,6 +70,7 @@ class Config:
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
     frontend_origins: tuple[str, ...] = ("http://localhost:3000",)
+    cors_allow_headers: tuple[str, ...] = ()
     log_level: str = "INFO"
     max_tasks_per_user: int = MAX_TASKS_PER_USER
     pool_size: int = 10  # gunicorn.conf.py has twice as many threads
@@ -93,6 +98,11 @@ class Config:
             if text and QUOTED.fullmatch(text):
                 yield f"{name} {IS_QUOTED}"
         yield next(filter(None, map(origin_problem, self.frontend_origins or ("",))), None)
+        if not all(map(HEADER_NAME.fullmatch, self.cors_allow_headers)):
+            yield (
+                "CORS_ALLOW_HEADERS must be names of headers, separated by commas: letters, digits "
+                "and hyphens; no *"
+            )
         if self.log_level not in LOG_LEVELS:
             yield f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"
         if self.max_tasks_per_user < 1:
@@ -114,7 +124,8 @@ class Config:
             database_url_unpooled=optional("DATABASE_URL_UNPOOLED"),
             jwt_audience=optional("JWT_AUDIENCE"),
             jwt_issuer=optional("JWT_ISSUER"),
-            frontend_origins=tuple(o.strip().rstrip("/") for o in origins.split(",") if o.strip()),
+            frontend_origins=tuple(o.rstrip("/") for o in split(origins)),
+            cors_allow_headers=split(environ.get("CORS_ALLOW_HEADERS", "")),
             log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
             max_tasks_per_user=int(most) if re.fullmatch("[0-9]{1,18}", most) else 0,
         )
@@ -165,7 +176,13 @@ def secret_problem(name: str, secret: str) -> str | None:
     return None
 
 
+def split(names: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in names.split(",") if name.strip())
+
+
 def origin_problem(origin: str) -> str | None:
+    if not origin.isascii():
+        return "FRONTEND_URL has a host that is not ASCII; write it as browsers do: xn--..."
     found = ORIGIN.fullmatch(origin)
     if not found or int((found[1] or ":0")[1:]) > MAX_PORT:
         return (

@@ -48,6 +48,11 @@ MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may b
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
 NO_TASK_MESSAGE = "Task not found"
 STALE_MESSAGE = "The task has changed. Get it again, then retry with its new ETag."
+CHANGED_MESSAGE = "This has changed. Get it again, without If-Match."
+WEAK_TAG_MESSAGE = (
+    "If-Match never matches a weak tag (W/, which some proxies add). Send the version of the task "
+    'in quotes, such as "7".'
+)
 REUSED_KEY_MESSAGE = "This Idempotency-Key was sent with another body. Send a new key."
 EXPIRED_TOKEN_MESSAGE = "This sync token has expired. Start again without `since`."  # noqa: S105
 NO_LENGTH_MESSAGE = "Send the body with a Content-Length, not a Transfer-Encoding."

@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response
 
 from todo_api.context import current_request
 from todo_api.errors import (
+    CHANGED_MESSAGE,
     ERROR_TYPES,
     ERRORS,
     INPUT_ERROR_TYPE_NAMES,
@@ -56,6 +57,7 @@ DOCUMENT = {
 
 ERROR_HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
+    415: ("Accept-Encoding", "string", "identity"),
     429: ("Retry-After", "integer", RETRY_AFTER),
     503: ("Retry-After", "integer", RETRY_AFTER),
 }
@@ -97,6 +99,7 @@ def init_app(app: Flask) -> Api:
     add_components(api.spec.components)
     assets = Path(flask_swagger_ui.__file__).parent / "dist"
     docs = Blueprint("docs", __name__, static_folder=assets, static_url_path="/docs/assets")
+    docs.before_request(ignore_other_ranges)
     docs.after_request(refuse_failed_condition)
     docs.add_url_rule("/", "root", lambda: redirect("docs"))
     app.register_blueprint(docs)
@@ -116,24 +119,34 @@ def add_components(components: Components) -> None:
             components.response(error_name(status), describe_error(status, error))
 
 
+def ignore_other_ranges() -> None:
+    """Ignore a `Range` of an unknown unit or with HEAD (RFC 9110, section 14.2)."""
+    request = current_request()
+    unit = request.headers.get("Range", "").partition("=")[0]
+    if request.method == "HEAD" or unit.lower() != "bytes":
+        request.environ.pop("HTTP_RANGE", None)
+
+
+def set_document_headers(response: Response) -> Response:
+    """Let browsers keep the document. Let the docs page load only its assets and its own script."""
+    request = current_request()
+    if response.status_code != HTTPStatus.OK or request.path not in ("/docs", "/openapi.json"):
+        return response
+    response.headers["Cache-Control"] = "no-cache"
+    if request.path == "/docs":
+        scripts = INLINE_SCRIPT.findall(response.get_data())
+        hashes = " ".join(f"'sha256-{b64encode(sha256(s).digest()).decode()}'" for s in scripts)
+        response.headers["Content-Security-Policy"] = PAGE_POLICY.format(hashes=hashes)
+    response.add_etag()
+    return refuse_failed_condition(response.make_conditional(request.environ))
+
+
 def refuse_failed_condition(response: Response) -> Response:
     """Give a failed `If-Match` the body of every error. Flask would send the file."""
     if response.status_code != HTTPStatus.PRECONDITION_FAILED:
         return response
     response.close()
-    return write_error(PreconditionFailed("The file has changed. Get it again."))
-
-
-def set_document_headers(response: Response) -> Response:
-    """Let browsers keep the document. Let the docs page load only its assets and its own script."""
-    path = current_request().path
-    if response.status_code == HTTPStatus.OK and path in ("/docs", "/openapi.json"):
-        response.headers["Cache-Control"] = "no-cache"
-    if response.status_code == HTTPStatus.OK and path == "/docs":
-        scripts = INLINE_SCRIPT.findall(response.get_data())
-        hashes = " ".join(f"'sha256-{b64encode(sha256(s).digest()).decode()}'" for s in scripts)
-        response.headers["Content-Security-Policy"] = PAGE_POLICY.format(hashes=hashes)
-    return response
+    return write_error(PreconditionFailed(CHANGED_MESSAGE))
 
 
 class Schemas(MarshmallowPlugin):

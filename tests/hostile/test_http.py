@@ -155,18 +155,6 @@ def test_malformed_request_line_is_rejected(served: Server, signed: str, line: b
     assert tasks(served, signed) == []
 
 
-@pytest.mark.parametrize("host", [b"", b"a b", b"a/b", b"[", b"\xff", b"a" * 5_000, b"x:port"])
-def test_odd_host_is_no_server_error(served: Server, host: bytes) -> None:
-    request = b"GET /health HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n"
-    ((status, _),) = exchange(served, request)
-    assert status in (200, 400)
-
-
-def test_request_without_a_host_is_no_server_error(served: Server) -> None:
-    ((status, _),) = exchange(served, b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
-    assert status in (200, 400)
-
-
 def test_pipelined_requests_are_answered_in_order(served: Server, signed: str) -> None:
     one = post(signed, LENGTH, body=BODY)
     last = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

@@ -11,6 +11,7 @@ from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.http.body import LengthReader
+from gunicorn.http.message import Request
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -40,6 +41,7 @@ def test_gunicorn_is_the_version_that_the_worker_was_checked_on() -> None:
         (TConn.wait_for_data, ["self", "timeout"]),
         (TConn.init, ["self"]),
         (TConn.close, ["self", "graceful"]),
+        (ThreadWorker.handle_error, ["self", "req", "client", "addr", "exc"]),
         (LengthReader, ["unreader", "length"]),
         (Logger.setup, ["self", "cfg"]),
         (Logger.warning, ["self", "msg", "args", "kwargs"]),
@@ -81,6 +83,9 @@ def test_method_has_the_expected_parameters(
         (LengthReader.read, "self.length -= size"),
         (SocketUnreader.chunk, "self.sock.recv(size)"),
         (util.write, "sock.sendall(data)"),
+        (util.write_error, "write_nonblock(sock, http.encode('latin1'))"),
+        (util.write_nonblock, "if timeout != 0.0:"),
+        (Request.read_line, "data = bytes(buf)"),
     ],
 )
 def test_gunicorn_still_does_what_the_worker_relies_on(part: Callable[..., Any], used: str) -> None:

@@ -14,8 +14,21 @@ PREFLIGHT = {
 
 REQUEST_HEADERS = {
     "authorization", "content-type", "accept", "x-request-id", "if-match", "if-none-match",
-    "idempotency-key",
+    "idempotency-key", "traceparent", "tracestate", "baggage", "sentry-trace",
 }  # fmt: skip
+
+
+ORIGINS = (
+    "https://a.example.com",
+    "http://[::1]:3000",
+    "https://[2001:db8::5]",
+    "http://my_host.local:8080",
+    "capacitor://localhost",
+    "tauri://localhost",
+    "app://.",
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    "safari-web-extension://0F5AB6F5-7F0C-4C1B-8E0C-2C8F0C7D6A11",
+)
 
 
 def names(header: str) -> set[str]:
@@ -55,6 +68,31 @@ def test_preflight_allows_the_same_headers_whatever_it_asks_for(
     ]
     assert names(allowed) == REQUEST_HEADERS
     assert len(allowed) < 200
+
+
+def test_preflight_allows_the_headers_of_the_setting(make_app: MakeApp, lines: Lines) -> None:
+    app = make_app(cors_allow_headers=("X-Trace", "x-app-version"))
+    asked = PREFLIGHT | {"Access-Control-Request-Headers": "traceparent,x-trace,X-App-Version"}
+    allowed = (
+        Client(app).options("/api/tasks", headers=asked).headers["Access-Control-Allow-Headers"]
+    )
+    assert names(allowed) == REQUEST_HEADERS | {"x-trace", "x-app-version"}
+    assert lines.events("WARNING") == []
+
+
+def test_refused_header_is_logged_as_a_warning(anonymous: Client, lines: Lines) -> None:
+    asked = {"Access-Control-Request-Headers": "authorization,x-mine, x-Mine,x-\x1b[2J"}
+    assert anonymous.options("/api/tasks", headers=PREFLIGHT | asked).status_code == 204
+    warning, _ = lines.parsed()
+    assert (warning["level"], warning["headers"]) == ("WARNING", "x-mine, x-\\x1b[2j")
+    assert warning["event"] == "header refused: if your page sends it, add it to CORS_ALLOW_HEADERS"
+
+
+def test_many_refused_headers_are_one_short_line(anonymous: Client, lines: Lines) -> None:
+    asked = {"Access-Control-Request-Headers": ",".join(f"x-\x85{n}" for n in range(900))}
+    anonymous.options("/api/tasks", headers=PREFLIGHT | asked)
+    assert lines.parsed()[0]["headers"].startswith("x-\\x850, x-\\x851, ")
+    assert len(lines.getvalue().splitlines()[0]) < 1_000
 
 
 @pytest.mark.parametrize(
@@ -151,19 +189,29 @@ def test_each_allowed_origin_gets_its_own_header(make_app: MakeApp) -> None:
         "https://a.example.com.evil.com",
         "https://a.example.com\n",
         "xhttps://a.example.com",
+        "http://:3000",
+        "http://1:3000",
+        "http://::1:3000",
+        "http://[::1]:30000",
+        "http://[::1].evil.com:3000",
+        "capacitor://localhostage",
     ],
 )
 def test_origin_is_compared_as_a_whole_and_not_as_a_pattern(make_app: MakeApp, origin: str) -> None:
-    app = make_app(frontend_origins=("https://a.example.com", "http://[::1]:3000"))
+    app = make_app(frontend_origins=ORIGINS)
     environ = {"HTTP_ORIGIN": origin}  # a header of the test client takes no line feed
     response = Client(app).get("/health", environ_overrides=environ)
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
-def test_ipv6_origin_is_allowed(make_app: MakeApp) -> None:
-    app = make_app(frontend_origins=("http://[::1]:3000",))
-    response = Client(app).get("/health", headers={"Origin": "http://[::1]:3000"})
-    assert response.headers["Access-Control-Allow-Origin"] == "http://[::1]:3000"
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_origin_of_any_form_is_allowed(make_app: MakeApp, origin: str) -> None:
+    app = make_app(frontend_origins=ORIGINS)
+    for response in (
+        Client(app).get("/health", headers={"Origin": origin}),
+        Client(app).options("/api/tasks", headers=PREFLIGHT | {"Origin": origin}),
+    ):
+        assert response.headers["Access-Control-Allow-Origin"] == origin
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": ORIGIN}, {"Origin": "http://other.example"}])

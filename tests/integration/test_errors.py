@@ -119,6 +119,7 @@ def test_compressed_body_is_rejected(client: Client) -> None:
     response = client.post("/api/tasks", json={"title": "x"}, headers={"Content-Encoding": "gzip"})
     assert response.status_code == 415
     assert response.json["detail"] == "The body is compressed. Send it without a Content-Encoding."
+    assert response.headers["Accept-Encoding"] == "identity"
 
 
 def test_identity_in_any_case_is_no_compression(client: Client) -> None:

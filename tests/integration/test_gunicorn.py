@@ -151,6 +151,29 @@ def test_proxy_headers_do_not_change_the_path(served: Server, header: str) -> No
     assert (status, body) == (200, b'{"status":"ok"}')
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["//api/tasks", "///api/tasks", "/api//tasks", "/api%2ftasks", "/api%2Ftasks?q=x",
+     "/%2fapi/tasks", "http://localhost//api/tasks", "//", "//docs", "/api/tasks/", "/api%5Ctasks"],
+)  # fmt: skip
+def test_other_spelling_of_a_path_is_unknown(
+    served: Server, token: Token, user: str, path: str
+) -> None:
+    request = head(token(user), "Connection: close", line=f"GET {path} HTTP/1.1")
+    status, _, body = exchange(served, request)
+    assert (status, json.loads(body)["detail"]) == (404, "No such path.")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/t%61sks", "/api/tasks?q=a%2fb//c", "http://localhost/api/tasks"]
+)
+def test_path_may_be_encoded_and_absolute(
+    served: Server, token: Token, user: str, path: str
+) -> None:
+    request = head(token(user), "Connection: close", line=f"GET {path} HTTP/1.1")
+    assert exchange(served, request)[0] == 200
+
+
 def test_preflight_and_error_are_readable_across_origins(served: Server) -> None:
     connection = served.connect()
     origin = {"Origin": "http://localhost:3000"}

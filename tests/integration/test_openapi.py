@@ -15,7 +15,7 @@ from todo_api.openapi import CHOICES
 from todo_api.tasks.paging import SORTS
 
 OPERATIONS = {
-    ("get", "/api/tasks"): ("listTasks", {200, 304, 400, 401, 411, 413, 429, 500, 503}),
+    ("get", "/api/tasks"): ("listTasks", {200, 304, 400, 401, 411, 412, 413, 429, 500, 503}),
     ("post", "/api/tasks"): (
         "createTask",
         {200, 201, 400, 401, 403, 411, 413, 415, 422, 429, 500, 503},
@@ -25,7 +25,7 @@ OPERATIONS = {
     ("get", "/api/tasks/stats"): ("getTaskStats", {200, 400, 401, 411, 413, 429, 500, 503}),
     ("get", "/api/tasks/{task_id}"): (
         "getTask",
-        {200, 304, 400, 401, 404, 411, 413, 429, 500, 503},
+        {200, 304, 400, 401, 404, 411, 412, 413, 429, 500, 503},
     ),
     ("patch", "/api/tasks/{task_id}"): (
         "updateTask",

@@ -169,7 +169,7 @@ def test_list_from_before_the_accounts_has_an_etag_of_its_rows(client: Client, u
     assert len(client.get("/api/tasks", headers=headers).json) == 3
 
 
-@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match", "If-Unmodified-Since"])
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -197,14 +197,73 @@ def test_304_for_any_tag_has_the_tag(client: Client, path: str) -> None:
     assert response.headers["ETag"] == client.get(path).headers["ETag"]
 
 
+@pytest.mark.parametrize("header", ["If-None-Match", "If-Unmodified-Since", "Idempotency-Key"])
 @pytest.mark.parametrize(("method", "suffix", "body"), [*WRITES, ("POST", "/restore", None)])
-def test_write_of_a_task_refuses_if_none_match(
-    client: Client, method: str, suffix: str, body: object
+def test_write_of_a_task_refuses_what_it_does_not_check(
+    client: Client, method: str, suffix: str, body: object, header: str
 ) -> None:
     path = f"/api/tasks/{create(client)['id']}"
-    response = client.open(path + suffix, method=method, json=body, headers={"If-None-Match": "*"})
-    assert response.json["errors"][0]["loc"] == ["header", "If-None-Match"]
+    response = client.open(path + suffix, method=method, json=body, headers={header: "*"})
+    assert response.status_code == 400
+    assert response.json["errors"][0]["loc"] == ["header", header]
     assert client.get(path).json["version"] == 1
+
+
+@pytest.mark.parametrize("path", ["/api/tasks/stats", "/api/tasks/changes"])
+def test_read_without_a_tag_refuses_if_match(client: Client, path: str) -> None:
+    response = client.get(path, headers={"If-Match": '"1"'})
+    assert response.status_code == 400
+    assert response.json["errors"][0]["loc"] == ["header", "If-Match"]
+
+
+@pytest.mark.parametrize("header", ["Idempotency-Key", "If-Unmodified-Since", "If-None-Match"])
+def test_read_without_a_tag_ignores_what_cannot_harm(client: Client, header: str) -> None:
+    assert client.get("/api/tasks/stats", headers={header: "x"}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/tasks/{}"])
+def test_read_checks_if_match_before_if_none_match(client: Client, path: str, method: str) -> None:
+    path = path.format(create(client)["id"])
+    tag = client.get(path).headers["ETag"]
+    for sent, status in [(tag, 200), ("*", 200), (f'"0", {tag}', 200), ('"0"', 412)]:
+        response = client.open(path, method=method, headers={"If-Match": sent})
+        assert response.status_code == status
+        both = {"If-Match": sent, "If-None-Match": tag}
+        response = client.open(path, method=method, headers=both)
+        assert response.status_code == (304 if status == 200 else 412)
+    response = client.get(path, headers={"If-Match": '"0"'})
+    assert response.json["detail"] == "This has changed. Get it again, without If-Match."
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_weak_tag_is_named_in_the_412(client: Client, method: str) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    response = client.open(path, method=method, json={}, headers={"If-Match": 'W/"1"'})
+    assert response.status_code == 412
+    assert response.json["detail"].startswith("If-Match never matches a weak tag")
+
+
+@pytest.mark.parametrize("coding", ["-gzip", "--gzip", ";br", "-zstd"])
+def test_tag_that_a_compressing_proxy_altered_is_recognised(client: Client, coding: str) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+
+    def altered(path: str) -> str:
+        return f'"0", {client.get(path).headers["ETag"][:-1]}{coding}"'
+
+    for each in (path, "/api/tasks"):
+        assert client.get(each, headers={"If-None-Match": altered(each)}).status_code == 304
+        assert client.get(each, headers={"If-Match": altered(each)}).status_code == 200
+    stale = altered(path)
+    assert client.patch(path, json={"title": "y"}, headers={"If-Match": stale}).status_code == 200
+    assert client.patch(path, json={"title": "z"}, headers={"If-Match": stale}).status_code == 412
+
+
+@pytest.mark.parametrize("suffix", ["-gzi", "gzip", "-gzip-gzip", "---gzip", "/gzip", "-identity"])
+def test_tag_with_another_suffix_is_another_tag(client: Client, suffix: str) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    response = client.patch(path, json={}, headers={"If-Match": f'"1{suffix}"'})
+    assert response.status_code == 412
 
 
 def test_restore_checks_the_version(client: Client) -> None:

@@ -213,6 +213,7 @@ def test_every_variable_is_read() -> None:
             "JWT_AUDIENCE": "todo",
             "JWT_ISSUER": "https://auth.example.com",
             "FRONTEND_URL": "https://a.example.com/, http://b.example.com:8080",
+            "CORS_ALLOW_HEADERS": "X-Trace, x-app-version,",
             "LOG_LEVEL": "warning",
         }
     )
@@ -221,6 +222,7 @@ def test_every_variable_is_read() -> None:
     assert config.database_url_unpooled == "postgres://u@direct/db"
     assert (config.jwt_audience, config.jwt_issuer) == ("todo", "https://auth.example.com")
     assert config.frontend_origins == ("https://a.example.com", "http://b.example.com:8080")
+    assert config.cors_allow_headers == ("X-Trace", "x-app-version")
     assert config.log_level == "WARNING"
 
 
@@ -238,6 +240,10 @@ def test_every_variable_is_read() -> None:
         "null",
         ",",
         "http://[::1]:0",
+        "capacitor://",
+        "chrome-extension://abc/page.html",
+        "://localhost",
+        "localhost:3000",
     ],
 )
 def test_invalid_origin_is_rejected(origins: str) -> None:
@@ -245,9 +251,16 @@ def test_invalid_origin_is_rejected(origins: str) -> None:
         Config.from_env({**ENVIRON, "FRONTEND_URL": origins})
 
 
-def test_origin_may_be_an_ipv6_address() -> None:
-    config = Config.from_env({**ENVIRON, "FRONTEND_URL": "http://[::1]:3000"})
-    assert config.frontend_origins == ("http://[::1]:3000",)
+def test_internationalised_origin_gets_a_hint() -> None:
+    with pytest.raises(ConfigError, match=r"^FRONTEND_URL .* xn--") as error:
+        Config.from_env({**ENVIRON, "FRONTEND_URL": "https://bücher.example"})
+    assert "bücher" not in str(error.value)
+
+
+@pytest.mark.parametrize("names", ["*", "X-Mine, *", "X.*", "X Mine", "X-Müll", "X$", "X_Mine"])
+def test_invalid_allowed_header_is_rejected(names: str) -> None:
+    with pytest.raises(ConfigError, match=r"^CORS_ALLOW_HEADERS "):
+        Config.from_env({**ENVIRON, "CORS_ALLOW_HEADERS": names})
 
 
 def test_unknown_log_level_is_rejected() -> None:

@@ -2,12 +2,13 @@
 
 import logging
 import re
+from http import HTTPStatus
 
 from flask import Flask, Response
 from flask_cors import CORS
 
 from todo_api.config import Config
-from todo_api.context import current_request
+from todo_api.context import application, current_request, settings
 
 REQUEST_HEADERS = [
     "Authorization",
@@ -17,13 +18,19 @@ REQUEST_HEADERS = [
     "If-Match",
     "If-None-Match",
     "Idempotency-Key",
+    # What tracing in browsers adds by itself.
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "sentry-trace",
 ]
-"""The request headers that a page of an allowed origin may send."""
-MAX_ORIGIN = 200  # characters of an origin in the log
+"""The request headers that a page of an allowed origin may send, with `CORS_ALLOW_HEADERS`."""
+MAX_LOGGED = 200  # characters of an origin, or of names of headers, in the log
 logger = logging.getLogger(__name__)
 
 
 def init_app(app: Flask, config: Config) -> None:
+    app.before_request(answer_preflight)
     app.after_request(refuse_others)  # it runs after flask-cors
     CORS(
         app,
@@ -31,7 +38,7 @@ def init_app(app: Flask, config: Config) -> None:
         origins=[re.compile(rf"{re.escape(o)}\Z", re.I) for o in config.frontend_origins],
         supports_credentials=True,
         methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-        allow_headers=REQUEST_HEADERS,
+        allow_headers=[*REQUEST_HEADERS, *config.cors_allow_headers],
         expose_headers=[
             "Link",
             "Location",
@@ -44,6 +51,32 @@ def init_app(app: Flask, config: Config) -> None:
         always_send=False,
         intercept_exceptions=False,  # Flask passes the response of every error to it
     )
+
+
+def answer_preflight() -> Response | None:
+    """Answer a preflight on every path. If it were a 404, a page could not read the error body.
+
+    The answer is the same whatever headers it asks for. flask-cors would return those that match,
+    however often they are repeated, and a proxy takes no response with a large head.
+    """
+    request = current_request()
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        allowed = [*REQUEST_HEADERS, *settings().cors_allow_headers]
+        warn_of_refused_headers(request.headers.get("Access-Control-Request-Headers", ""), allowed)
+        request.environ["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = ",".join(allowed)
+        return application().response_class(status=HTTPStatus.NO_CONTENT)
+    return None
+
+
+def warn_of_refused_headers(requested: str, allowed: list[str]) -> None:
+    """Log headers that a page may not send: it only sees "Failed to fetch"."""
+    known = {name.lower() for name in ("", *allowed)}
+    names = dict.fromkeys(name.strip().lower() for name in requested.split(","))
+    if refused := [name for name in names if name not in known]:
+        logger.warning(
+            "header refused: if your page sends it, add it to CORS_ALLOW_HEADERS",
+            extra={"headers": printable(", ".join(refused))},
+        )
 
 
 def refuse_others(response: Response) -> Response:
@@ -60,5 +93,9 @@ def warn_of_refused(origin: str) -> None:
     if origin.partition("://")[2] != current_request().host:  # a page of this host needs none
         logger.warning(
             "origin refused: if it is yours, add it to FRONTEND_URL",
-            extra={"origin": ascii(origin[:MAX_ORIGIN])[1:-1]},
+            extra={"origin": printable(origin)},
         )
+
+
+def printable(text: str) -> str:
+    return ascii(text[:MAX_LOGGED])[1:-1]

@@ -51,12 +51,13 @@ class Parser(FlaskParser):
         body = read_body()
         if not body:
             raise ValidationError("A JSON object is required.")
-        if not is_json_request(req):
-            raise UnsupportedMediaType(NOT_JSON_MESSAGE)
         if req.headers.get("Content-Encoding", "identity").lower() != "identity":
+            after_this_request(accept_identity)
             raise UnsupportedMediaType(
                 "The body is compressed. Send it without a Content-Encoding."
             )
+        if not is_json_request(req):
+            raise UnsupportedMediaType(NOT_JSON_MESSAGE)
         try:
             return strict_json.loads(body)
         except (ValueError, RecursionError) as error:
@@ -132,6 +133,11 @@ def reject_unbounded_body() -> None:
             with suppress(InvalidInput):  # a client that stalls
                 receive(cache=False)
         raise RequestEntityTooLarge(TOO_LARGE_MESSAGE)
+
+
+def accept_identity(response: Response) -> Response:
+    response.headers["Accept-Encoding"] = "identity"  # RFC 9110, section 12.5.3
+    return response
 
 
 def close_connection(response: Response) -> Response:

@@ -10,24 +10,31 @@ from typing import Any
 import orjson
 from flask import Response
 from sqlalchemy import Row
+from werkzeug.exceptions import PreconditionFailed
 
 from todo_api.context import application, current_request, request_state
-from todo_api.errors import InvalidInput
+from todo_api.errors import CHANGED_MESSAGE, STALE_MESSAGE, WEAK_TAG_MESSAGE, InvalidInput
 from todo_api.http.facts import View, describe, error_name, takes_header
 from todo_api.limits import MAX_ENTITY_TAGS, MAX_ID, MAX_KEY_LENGTH
 
 # RFC 9110, section 8.8.3. A list may have empty elements (section 5.6.1).
 TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 TAGS = re.compile(rf"[ \t,]*{TAG}(?:[ \t]*,[ \t,]*{TAG})*[ \t,]*")
+# What compressing proxies add to a tag: "5-gzip" (Apache), "5--gzip" (Jetty), "5;br".
+CODING = re.compile(r'(?:--?|;)(?:gzip|br|zstd|deflate)(?=")')
 VERSION = re.compile(r'"(0|[1-9][0-9]{0,18})"')
-CONDITIONS = {"If-Match": "HTTP_IF_MATCH", "If-None-Match": "HTTP_IF_NONE_MATCH"}
+CONDITIONS_OF_A_READ = {"If-Match": "HTTP_IF_MATCH"}
+CONDITIONS_OF_A_WRITE = {
+    name: f"HTTP_{name.upper().replace('-', '_')}"
+    for name in ("If-Match", "If-None-Match", "If-Unmodified-Since", "Idempotency-Key")
+}
 KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY_LENGTH}}}")
 BAD_TAGS_MESSAGE = 'Must be * or a list of entity tags such as "7".'
 TOO_MANY_TAGS_MESSAGE = f"Must have at most {MAX_ENTITY_TAGS} entity tags."
 BAD_KEY_MESSAGE = f"Must have 1 to {MAX_KEY_LENGTH} printable ASCII characters."
 UNUSED_MESSAGE = (
-    "Not supported by this request. Send If-Match with a write of one task, and If-None-Match with "
-    "GET."
+    "Not supported by this request. Send If-Match with a write of one task, If-None-Match with "
+    "GET, and Idempotency-Key with POST /api/tasks."
 )
 
 
@@ -43,6 +50,9 @@ IF_MATCH = header(
     "If-Match",
     'Change the task only if this is its `ETag`, such as `"1"`. Or several tags, or `*`.',
     pattern=ENTITY_TAGS,
+)
+IF_MATCH_OF_A_READ = header(
+    "If-Match", "Return 412 if this is no longer the `ETag`.", pattern=ENTITY_TAGS
 )
 IF_NONE_MATCH = header(
     "If-None-Match",
@@ -82,18 +92,24 @@ def takes_if_match(view: View) -> View:
     )
 
 
-def takes_if_none_match(view: View) -> View:
-    """Answer 304 if `If-None-Match` has the `ETag` of the view's response."""
+def takes_conditions(view: View) -> View:
+    """Check the `ETag` of the view's response: 412 for `If-Match`, 304 for `If-None-Match`."""
 
     @wraps(view)
     def cached(*args: Any, **kwargs: Any) -> Any:
         result = view(*args, **kwargs)
-        if isinstance(result, Response) or not is_current(result[1]["ETag"]):
-            return result
-        return not_modified(result[1]["ETag"])
+        is_unchanged = isinstance(result, Response)  # the view knew it before it read all
+        tag = result.headers["ETag"] if is_unchanged else result[1]["ETag"]
+        if "HTTP_IF_MATCH" in current_request().environ and not is_allowed(tag):
+            raise failed(CHANGED_MESSAGE)
+        return not_modified(tag) if not is_unchanged and is_current(tag) else result
 
     unchanged = {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": ETAG}
-    return describe(cached, parameters={"If-None-Match": IF_NONE_MATCH}, responses={304: unchanged})
+    return describe(
+        cached,
+        parameters={"If-Match": IF_MATCH_OF_A_READ, "If-None-Match": IF_NONE_MATCH},
+        responses={304: unchanged, 412: error_name(412)},
+    )
 
 
 def takes_idempotency_key(view: View) -> View:
@@ -109,17 +125,20 @@ def takes_idempotency_key(view: View) -> View:
 
 
 def reject_unused_conditions(view: View) -> None:
-    """Reject a write that has a condition which its view does not take.
+    """Reject a request that has a condition or a key which its view does not take.
 
-    A write that ignored a condition could overwrite what the condition protects.
+    A write that ignored it could overwrite what it protects. A read may ignore `If-None-Match`, and
+    a key: it is safe to retry.
     """
     request = current_request()
+    is_read = request.method in ("GET", "HEAD")
+    conditions = CONDITIONS_OF_A_READ if is_read else CONDITIONS_OF_A_WRITE
     unused = [
         name
-        for name, key in CONDITIONS.items()
+        for name, key in conditions.items()
         if key in request.environ and not takes_header(view, name)
     ]
-    if unused and request.method not in ("GET", "HEAD"):
+    if unused:
         raise InvalidInput("header", {name: [UNUSED_MESSAGE] for name in unused})
 
 
@@ -146,7 +165,18 @@ def entity_tags(header: str) -> list[str] | None:
         raise InvalidInput("header", {header: [TOO_MANY_TAGS_MESSAGE]})
     if not TAGS.fullmatch(value):
         raise InvalidInput("header", {header: [BAD_TAGS_MESSAGE]})
-    return re.findall(TAG, value)
+    return re.findall(TAG, CODING.sub("", value))
+
+
+def is_allowed(tag: str) -> bool:
+    """Return whether `If-Match` has this tag, by strong comparison."""
+    return not {"*", tag}.isdisjoint(entity_tags("If-Match") or [])
+
+
+def failed(message: str = STALE_MESSAGE) -> PreconditionFailed:
+    """Return the 412 of an `If-Match`. It says if the reason may be a weak tag."""
+    is_weak = any(tag.startswith("W/") for tag in entity_tags("If-Match") or [])
+    return PreconditionFailed(WEAK_TAG_MESSAGE if is_weak else message)
 
 
 def is_current(tag: str) -> bool:

@@ -1,9 +1,8 @@
-"""flask-smorest for this API: routes, JSON, preflights, and the headers of every response."""
+"""flask-smorest for this API: routes, JSON, and the headers of every response."""
 
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import wraps
-from http import HTTPStatus
 from typing import Any
 
 import flask_smorest
@@ -24,7 +23,6 @@ from todo_api.errors import (
     drop_tracebacks,
     write_error,
 )
-from todo_api.http.cors import REQUEST_HEADERS
 from todo_api.http.facts import Decorator, View, fails_with, prepare_facts_doc, takes_query
 from todo_api.http.parsing import Parser, read_body
 from todo_api.http.preconditions import reject_unused_conditions
@@ -32,11 +30,11 @@ from todo_api.limits import MAX_ID
 
 
 def init_app(app: Flask) -> None:
-    """Set up what holds for every route: paths, JSON, preflights and default headers."""
+    """Set up what holds for every route: paths, JSON and default headers."""
     app.url_map.merge_slashes = False
     app.url_map.converters["task_id"] = TaskIdConverter
     app.json = Json(app)
-    app.before_request(answer_preflight)
+    app.before_request(refuse_other_spellings)
     app.after_request(add_default_headers)
     app.teardown_request(drop_routing_error)
 
@@ -149,17 +147,17 @@ class TaskIdConverter(BaseConverter):
         return int(value)
 
 
-def answer_preflight() -> Response | None:
-    """Answer a preflight on every path. If it were a 404, a page could not read the error body.
+def refuse_other_spellings() -> None:
+    """Refuse `//api/tasks` and `/api%2ftasks`: a rule of a proxy for `/api/` may not see them.
 
-    The answer is the same whatever headers it asks for. flask-cors would return those that match,
-    however often they are repeated, and a proxy takes no response with a large head.
+    Werkzeug takes them for `/api/tasks`. Only gunicorn tells how a path was encoded.
     """
-    request = current_request()
-    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        request.environ["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = ",".join(REQUEST_HEADERS)
-        return application().response_class(status=HTTPStatus.NO_CONTENT)
-    return None
+    environ = current_request().environ
+    sent = environ.get("RAW_URI", "")
+    if environ["PATH_INFO"].startswith("//") or (
+        "%2" in sent and "%2f" in sent.partition("?")[0].lower()
+    ):
+        raise NotFound
 
 
 def drop_routing_error(_error: BaseException | None) -> None:

@@ -16,7 +16,7 @@ from todo_api.http.preconditions import (
     is_current,
     list_tag,
     not_modified,
-    takes_if_none_match,
+    takes_conditions,
 )
 from todo_api.limits import MAX_DELETED
 from todo_api.tasks import queries
@@ -61,7 +61,7 @@ LINK = {
 @require_user
 @blp.arguments(TaskPage, location="query")
 @blp.response(200, Task(many=True), headers=ETAG | LINK, examples=named(onePage=[TASK]))
-@takes_if_none_match
+@takes_conditions
 def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[str, str]]:
     """List tasks
 

@@ -6,21 +6,22 @@ from typing import Any
 from psycopg2.errors import UniqueViolation
 from sqlalchemy import Executable, Row
 from sqlalchemy.exc import IntegrityError
-from werkzeug.exceptions import Forbidden, NotFound, PreconditionFailed, UnprocessableEntity
+from werkzeug.exceptions import Forbidden, NotFound, UnprocessableEntity
 
 from todo_api.accounts.queries import GET_TASK_COUNT, RECOUNT
 from todo_api.context import current_request, settings
 from todo_api.database.engine import execute_for_user
-from todo_api.errors import NO_TASK_MESSAGE, QUOTA_MESSAGE, REUSED_KEY_MESSAGE, STALE_MESSAGE
+from todo_api.errors import NO_TASK_MESSAGE, QUOTA_MESSAGE, REUSED_KEY_MESSAGE
 from todo_api.http.auth import require_user
 from todo_api.http.facts import fails_with, leads_to, named
 from todo_api.http.preconditions import (
     ETAG,
     Versions,
     body_hash,
+    failed,
+    takes_conditions,
     takes_idempotency_key,
     takes_if_match,
-    takes_if_none_match,
     task_tag,
 )
 from todo_api.tasks import queries
@@ -87,7 +88,7 @@ def create_task(task: dict[str, Any], key: str | None) -> tuple[Row[Any], int, d
 @blp.route("/<task_id:task_id>")
 @require_user
 @blp.response(200, Task, headers=ETAG, examples=named(task=TASK))
-@takes_if_none_match
+@takes_conditions
 def get_task(task_id: int) -> TaggedTask:
     """Get a task
 
@@ -158,7 +159,7 @@ def restore_task(task_id: int, versions: Versions) -> TaggedTask:
         if row is None:
             row = found(fetch(queries.GET_ANYWHERE, task_id=task_id))
             if versions is not None and row.version not in versions:
-                raise PreconditionFailed(STALE_MESSAGE)
+                raise failed()
         if row.deleted_at is None:  # otherwise it was deleted between the two statements
             return tagged(row)
 
@@ -196,7 +197,7 @@ def execute_on(task_id: int, versions: Versions, statement: Executable, **values
     row = fetch(statement, task_id=task_id, versions=versions, **values)
     if row is None and versions is not None:
         found(fetch(queries.GET, task_id=task_id))
-        raise PreconditionFailed(STALE_MESSAGE)
+        raise failed()
     return found(row)
 
 
