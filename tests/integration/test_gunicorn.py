@@ -20,16 +20,7 @@ from todo_api.config import Config
 from todo_api.limits import MAX_BODY_BYTES
 
 
-def test_reload_replaces_the_workers(config: Config, tmp_path: Path) -> None:
-    with Server(tmp_path / "log", config.database_url) as server:
-        before = workers(server)
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: not before & workers(server), "an old worker still runs")
-        connection = server.connect()
-        assert ask(connection, "GET", "/health", "")[0].status == 200
-
-
-def test_reload_serves_the_code_as_it_is_then(config: Config, tmp_path: Path) -> None:
+def test_reload_replaces_the_workers_and_loads_the_code_again(config: Config, tmp_path: Path) -> None:
     for name in ("todo_api", "http_server", "migrations"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "gunicorn.conf.py", tmp_path)
@@ -47,7 +38,8 @@ def test_reload_serves_the_code_as_it_is_then(config: Config, tmp_path: Path) ->
 
 @pytest.fixture(scope="module")
 def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("served") / "log", config.database_url) as server:
+    folder = tmp_path_factory.mktemp("served")
+    with Server(folder / "log", config.database_url, HOME=str(folder / "home")) as server:
         yield server
 
 
@@ -197,14 +189,11 @@ def test_absent_database_does_not_stop_startup(tmp_path: Path) -> None:
     assert server.process.returncode == 0
 
 
-def test_no_control_socket_is_created(tmp_path: Path, config: Config) -> None:
-    home = str(tmp_path / "home")
-    with Server(tmp_path / "log", config.database_url, HOME=home) as server:
-        connection = server.connect()
-        assert ask(connection, "GET", "/health", "")[0].status == 200
-        connection.close()
-    assert server.process.returncode == 0
-    assert not (tmp_path / "home").exists()
+def test_no_control_socket_is_created(served: Server) -> None:
+    connection = served.connect()
+    assert ask(connection, "GET", "/health", "")[0].status == 200
+    connection.close()
+    assert not served.log.with_name("home").exists()
 
 
 def test_server_header_has_no_version(served: Server) -> None:
