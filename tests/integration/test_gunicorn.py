@@ -20,7 +20,9 @@ from todo_api.config import Config
 from todo_api.limits import MAX_BODY_BYTES
 
 
-def test_reload_replaces_the_workers_and_loads_the_code_again(config: Config, tmp_path: Path) -> None:
+def test_reload_replaces_the_workers_and_loads_the_code_again(
+    config: Config, tmp_path: Path
+) -> None:
     for name in ("todo_api", "http_server", "migrations"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "gunicorn.conf.py", tmp_path)

@@ -255,9 +255,7 @@ def test_upgrade_of_a_newer_database_only_warns(flask: RunFlask, newer: str) -> 
 
 
 @pytest.mark.parametrize("command", ["current", "check", "downgrade"])
-def test_other_commands_fail_on_a_newer_database(
-    flask: RunFlask, newer: str, command: str
-) -> None:
+def test_other_commands_fail_on_a_newer_database(flask: RunFlask, newer: str, command: str) -> None:
     ran = flask("wsgi", "db", command, DATABASE_URL=newer)
     assert ran.exit_code == 1
     assert last_event(ran.stderr) == (
