@@ -13,6 +13,7 @@ import pytest
 from tests import ROOT, SECRET
 from tests.support.api import location, next_link
 from tests.support.client import Token
+from tests.support.processes import measured
 from tests.support.raw_http import exchange, head
 from tests.support.serving import Server, ask, workers
 from tests.support.waiting import wait_until
@@ -41,7 +42,8 @@ def test_reload_replaces_the_workers_and_loads_the_code_again(
 @pytest.fixture(scope="module")
 def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served")
-    with Server(folder / "log", config.database_url, HOME=str(folder / "home")) as server:
+    environ = measured() | {"HOME": str(folder / "home")}
+    with Server(folder / "log", config.database_url, **environ) as server:
         yield server
 
 

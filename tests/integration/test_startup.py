@@ -53,8 +53,7 @@ def run(command: list[str], folder: Path, **environ: str) -> CompletedProcess[st
 
 
 def environment() -> dict[str, str]:
-    passed = {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
-    return passed | {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    return processes.measured() | {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
@@ -90,7 +89,7 @@ def test_process_of_flask_prints_each_invalid_setting(tmp_path: Path) -> None:
 
 
 def test_gunicorn_logs_each_invalid_setting(tmp_path: Path) -> None:
-    server = Server(tmp_path / "log", "", **BAD)
+    server = Server(tmp_path / "log", "", **processes.measured(), **BAD)
     assert server.status() == 4
     logged = [line for line in server.lines() if line["logger"] == "todo_api.wsgi"]
     assert [line["event"] for line in logged] == PROBLEMS
@@ -137,7 +136,8 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "failing.py").write_text(FAILING)
     own = '\nwsgi_app = "failing:app"\n'
     (folder / "gunicorn.conf.py").write_text((ROOT / "gunicorn.conf.py").read_text() + own)
-    with Server(folder / "log", "", 0, 0, folder, PYTHONPATH=str(ROOT), **GOOD) as server:
+    environ = processes.measured() | GOOD | {"PYTHONPATH": str(ROOT)}
+    with Server(folder / "log", "", 0, 0, folder, **environ) as server:
         yield server
 
 
@@ -327,7 +327,7 @@ def test_flask_run_on_an_address_of_another_machine_fails(flask: RunFlask) -> No
 
 
 def test_gunicorn_on_a_port_in_use_is_one_line(tmp_path: Path, taken: int) -> None:
-    server = Server(tmp_path / "log", "postgresql://host/db", 0, taken)
+    server = Server(tmp_path / "log", "postgresql://host/db", 0, taken, **processes.measured())
     assert server.status() == 1
     logged = [line["event"] for line in server.lines() if line["level"] != "INFO"]
     assert logged == [
