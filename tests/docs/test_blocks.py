@@ -16,6 +16,7 @@ from typing import Any
 import flask_migrate
 import pytest
 import sqlalchemy as sa
+from dotenv import dotenv_values
 
 from tests import ROOT, SECRET
 from tests.docs import markdown
@@ -30,8 +31,10 @@ from tests.docs.runner import (
     shows,
     write_output,
 )
+from tests.support.client import Token
 from tests.support.postgres import NewDatabase
 from tests.support.programs import needs
+from tests.support.serving import Endpoint, ask
 from todo_api import create_app
 from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
@@ -46,10 +49,6 @@ README = ROOT / "README.md"
 API_PAGE = ROOT / "docs/api.md"
 BESIDE_MAKE_RUN = (API_PAGE, ROOT / "docs/auth.md")
 """The pages for a terminal beside `make run`, where only .env has the secret."""
-LIST = """
-TOKEN=$(.venv/bin/flask token demo)
-curl -s http://localhost:8000/api/tasks -H "Authorization: Bearer $TOKEN"
-"""
 LOG_FIELDS = set(first_code(rows(OPERATIONS_PAGE, "log field")))
 UPDATE = "UPDATE_DOCS" in os.environ
 INSTALLED = (Path(sys.prefix) / "installed").exists()
@@ -75,31 +74,30 @@ def run_page(page: Path, checkout: Path, new_database: NewDatabase) -> list[tupl
     steps = markdown.steps(page)
     serving = [step for step in steps if step.block.mark == "serves"]
     others = [step for step in steps if step not in serving]
-    if not steps:
-        return []
     with ExitStack() as stack:
         if serving:
             served = served_by(serving[0].block, checkout)
         else:
-            served = service(checkout, stack.enter_context(migrated(new_database)))
+            served = service(steps, checkout, stack.enter_context(migrated(new_database)))
         port, environ = stack.enter_context(served)
         if page in BESIDE_MAKE_RUN:
             secret = environ.pop("BETTER_AUTH_SECRET")
             (checkout / ".env").write_text(f"BETTER_AUTH_SECRET={secret}\n")
         printed = run(others, checkout, port, environ)
-    log = as_documented((checkout / "service.log").read_text(), checkout, port)
-    return [*zip(others, printed, strict=True), *((step, log) for step in serving)]
-
-
-@pytest.fixture
-def checkout(folder: Path) -> Path:
-    return copy_checkout(folder)
+    ran = [*zip(others, printed, strict=True)]
+    for step in serving:
+        log = (checkout / "service.log").read_text()
+        ran.append((step, as_documented(log, checkout, port)))
+    return ran
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=name_of)
 def test_blocks_print_what_the_page_shows(
-    page: Path, checkout: Path, new_database: NewDatabase
+    page: Path, folder: Path, new_database: NewDatabase
 ) -> None:
+    if not markdown.steps(page):
+        return
+    checkout = copy_checkout(folder)
     compare(run_page(page, checkout, new_database))
     lines = documented_lines(checkout)
     if page == API_PAGE:
@@ -107,20 +105,24 @@ def test_blocks_print_what_the_page_shows(
 
 
 def test_readme_serves_and_its_service_keeps_its_tasks_and_stops_its_database(
-    checkout: Path, new_database: NewDatabase
+    folder: Path, new_database: NewDatabase, token: Token
 ) -> None:
+    checkout = copy_checkout(folder)
     running = checkout / "instance/postgres/data/postmaster.pid"
     *printed, (make_run, _) = run_page(README, checkout, new_database)
     compare([*printed, (make_run, _)])
     documented_lines(checkout)
     assert (checkout / ".env").stat().st_mode & 0o777 == 0o600
     assert not running.exists()
-    with served_by(make_run.block, checkout) as (port, environ):
+    signed = token("demo", key=dotenv_values(checkout / ".env")["BETTER_AUTH_SECRET"])
+    with served_by(make_run.block, checkout) as (port, _):
         assert running.exists()
-        again = run([Step(Block(README, 0, "sh", LIST), None)], checkout, port, environ)
+        connection = Endpoint(port).connect()
+        _, tasks = ask(connection, "GET", "/api/tasks", signed)
+        connection.close()
     assert not running.exists()
     _, created = printed[-1]
-    assert again == [f"[{created}]"]
+    assert tasks == [json.loads(created)]
 
 
 def compare(ran: list[tuple[Step, str]]) -> None:

@@ -7,7 +7,6 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -148,17 +147,11 @@ def processes(name: str) -> int:
     return int(count)
 
 
-@pytest.mark.parametrize(
-    "proxy_class",
-    [pytest.param(Nginx, marks=needs_nginx), pytest.param(Balancer, marks=needs_haproxy)],
-)
-def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
-    new_database: NewDatabase,
-    folder: Path,
-    token: Token,
-    user: str,
-    proxy_class: type[Nginx | Balancer],
-) -> None:
+@pytest.fixture(scope="module")
+def composed(
+    new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The service as compose.yaml migrates and serves it."""
     services = read("compose.yaml")["services"]
     assert 'CMD ["gunicorn"]' in (ROOT / "Dockerfile").read_text()
     with new_database() as url:
@@ -170,33 +163,41 @@ def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
         ]
         migrated = run(command, cwd=ROOT, env=release)
         assert migrated.returncode == 0, migrated.stderr
-        with Server(folder / "log", url, WEB_CONCURRENCY="2") as server, ExitStack() as stack:
+        log = tmp_path_factory.mktemp("composed") / "log"
+        with Server(log, url, WEB_CONCURRENCY="2") as server:
             wait_until(lambda: answers(server), "the service does not answer")
-            proxy = stack.enter_context(proxy_class(folder, [server.port]))
-            connection, signed = proxy.connect(), token(user)
-            body = b'{"title": "x"}'
-            response, task = ask(connection, "POST", "/api/tasks", signed, body)
-            assert response.status == 201
-            assert ask(connection, "GET", location(response), signed)[1] == task
-            large = b'{"title": "' + b"x" * 200_000 + b'"}'
-            _, error = ask(connection, "POST", "/api/tasks", signed, large)
-            assert error["error_type"] == "payload_too_large_error"
-            query = "/api/tasks?q=x&tag=" + "x" * 6_000
-            assert ask(connection, "GET", query, signed)[0].status == 400
+            yield server
+
+
+@pytest.mark.parametrize(
+    "proxy_class",
+    [pytest.param(Nginx, marks=needs_nginx), pytest.param(Balancer, marks=needs_haproxy)],
+)
+def test_commands_of_compose_migrate_and_serve_behind_a_proxy(
+    composed: Server, folder: Path, token: Token, user: str, proxy_class: type[Nginx | Balancer]
+) -> None:
+    with proxy_class(folder, [composed.port]) as proxy:
+        connection, signed = proxy.connect(), token(user)
+        body = b'{"title": "x"}'
+        response, task = ask(connection, "POST", "/api/tasks", signed, body)
+        assert response.status == 201
+        assert ask(connection, "GET", location(response), signed)[1] == task
+        large = b'{"title": "' + b"x" * 200_000 + b'"}'
+        _, error = ask(connection, "POST", "/api/tasks", signed, large)
+        assert error["error_type"] == "payload_too_large_error"
+        query = "/api/tasks?q=x&tag=" + "x" * 6_000
+        assert ask(connection, "GET", query, signed)[0].status == 400
 
 
 @needs_nginx
 @pytest.mark.parametrize("clients", CLIENTS, ids=["IPv4", "IPv6"])
 def test_nginx_behind_a_proxy_limits_each_client(
-    config: Config, folder: Path, clients: list[str]
+    composed: Server, folder: Path, clients: list[str]
 ) -> None:
     lines = ("set_real_ip_from 10.0.0.0/8", "real_ip_header", "real_ip_recursive")
     changes = {f"#{line}": line for line in lines} | {"10.0.0.0/8": "127.0.0.1"}
     changes |= {"burst=100": "burst=5", "rate=50r/s": "rate=1r/m"}
-    with (
-        Server(folder / "log", config.database_url) as server,
-        Nginx(folder, [server.port], changes) as proxy,
-    ):
+    with Nginx(folder, [composed.port], changes) as proxy:
         statuses = [status(proxy, client) for client in clients]
     assert statuses[-2:] == [429, 200]
 
@@ -217,13 +218,10 @@ def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) 
 @needs_haproxy
 @pytest.mark.parametrize("clients", CLIENTS, ids=["IPv4", "IPv6"])
 def test_haproxy_behind_a_proxy_limits_each_client(
-    config: Config, folder: Path, clients: list[str]
+    composed: Server, folder: Path, clients: list[str]
 ) -> None:
     by_header = {"tcp-request connection track-sc0 src": "http-request track-sc0 " + FORWARDED}
-    with Server(folder / "log", config.database_url) as server, ExitStack() as stack:
-        wait_until(lambda: answers(server), "the service does not answer")
-        changes = {"gt 500": "gt 5"} | by_header
-        proxy = stack.enter_context(Balancer(folder, [server.port], changes))
+    with Balancer(folder, [composed.port], {"gt 500": "gt 5"} | by_header) as proxy:
         statuses = [status(proxy, client) for client in clients]
     assert statuses[-2:] == [429, 200]
 
@@ -285,27 +283,24 @@ def as_superuser(*statements: str) -> str:
 
 
 @needs("openssl")
-def test_commands_create_roles_that_serve_without_a_warning(roles: Callable[[str], str]) -> None:
-    found = doctor_lines(roles(CREATE_ROLES))
-    assert found["rights"].endswith("SELECT, INSERT, UPDATE, DELETE; the role owns nothing")
-    assert found["schema"].startswith("ok    schema      revision")
-    assert "migrations" in found
-    assert [line for line in found.values() if not line.startswith("ok ")] == []
-
-
-@needs("openssl")
-def test_commands_change_the_password_of_the_service(roles: Callable[[str], str]) -> None:
+def test_commands_create_roles_and_change_the_password_of_the_service(
+    roles: Callable[[str], str],
+) -> None:
     """The second role may use the tables of later migrations too."""
     table = 'psql "$DATABASE_URL_UNPOOLED" --command="CREATE TABLE later ()"'
     use = 'psql "$DATABASE_URL" --command="DELETE FROM later"'
-    steps = [CREATE_ROLES, 'FIRST="$DATABASE_URL"', SECOND_ROLE, END_FIRST_PASSWORD, table, use]
+    steps = [CREATE_ROLES, 'FIRST="$DATABASE_URL"; echo END', SECOND_ROLE, END_FIRST_PASSWORD]
     refused = '! psql "$FIRST" --command="SELECT 1" 2>&1'
-    printed = roles("\n".join([*steps, refused, "flask doctor"]))
+    printed = roles("\n".join([*steps, table, use, refused, "flask doctor"]))
+    first, second = map(doctor_lines, printed.split("END\n"))
+    assert first["rights"].endswith("SELECT, INSERT, UPDATE, DELETE; the role owns nothing")
+    assert first["schema"].startswith("ok    schema      revision")
+    assert "migrations" in first
     assert re.search("is not permitted to log in|password authentication failed", printed)
-    found = doctor_lines(printed)
-    assert "todo_service_user" in found["connection"]
-    assert found["connection"].endswith("_2")
-    assert [line for line in found.values() if not line.startswith("ok ")] == []
+    assert "todo_service_user" in second["connection"]
+    assert second["connection"].endswith("_2")
+    lines = [*first.values(), *second.values()]
+    assert [line for line in lines if not line.startswith("ok ")] == []
     roles(DROP_SECOND_ROLE)
 
 

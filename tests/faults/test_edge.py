@@ -62,29 +62,35 @@ def signed(config: Config, user: str, token: Token) -> str:
 
 
 @pytest.fixture(params=["asset", "page"])
-def request_of(request: pytest.FixtureRequest, signed: str) -> bytes:
+def requests(
+    request: pytest.FixtureRequest, config: Config, user: str, token: Token
+) -> list[bytes]:
+    """A file, or the pages of eight users, as one user may not hold all threads."""
     if request.param == "asset":
-        return BUNDLE
-    return get("/api/tasks?limit=500", f"Authorization: Bearer {signed}")
+        return [BUNDLE]
+    tokens = [with_large_page(config, f"{user}-{number}", token) for number in range(8)]
+    return [get("/api/tasks?limit=500", f"Authorization: Bearer {signed}") for signed in tokens]
 
 
 @pytest.mark.parametrize(("clients", "most"), [(24, 25), (100, 60)])
 def test_silent_readers_are_given_up(
-    served: Server, request_of: bytes, clients: int, most: int
+    served: Server, requests: list[bytes], clients: int, most: int
 ) -> None:
     usual = seconds_of_health(served)
-    with silent_readers(served, clients, request_of):
-        seconds = seconds_of_health(served)
-    print(f"{clients} silent: {seconds:.1f} s")  # noqa: T201 the figure
-    assert seconds < most + 20 * usual
+    slowest = 0.0
+    with silent_readers(served, clients, requests):
+        for _ in range(10):  # until all threads send, which takes long on a busy machine
+            slowest = max(slowest, seconds_of_health(served))
+            time.sleep(0.5)
+    print(f"{clients} silent: {slowest:.1f} s")  # noqa: T201 the figure
+    assert slowest < most + 20 * usual
 
 
 def test_slow_but_steady_reader_gets_its_page_beside_silent_ones(
-    served: Server, config: Config, user: str, token: Token, request_of: bytes
+    served: Server, signed: str, requests: list[bytes]
 ) -> None:
-    own = with_large_page(config, f"other-{user}", token)  # one user may not send them all at once
-    page = get("/api/tasks?limit=30", f"Authorization: Bearer {own}", "Connection: close")
-    with open_socket(served, 4096) as connection, silent_readers(served, 24, request_of):
+    page = get("/api/tasks?limit=30", f"Authorization: Bearer {signed}", "Connection: close")
+    with open_socket(served, 4096) as connection, silent_readers(served, 24, requests):
         connection.sendall(page)
         connection.settimeout(LIMIT)
         assert read_slowly(connection, 10_000_000, READER) > 300_000

@@ -12,6 +12,7 @@ from tests.pytest_hooks import pytest_xdist_auto_num_workers
 from tests.support.processes import run
 
 MANY = 1 + (os.cpu_count() or 1)
+UNMEASURED = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
 
 FAILING = """
 from todo_api.config import Config
@@ -46,9 +47,8 @@ def run_pytest(folder: Path, code: str) -> str:
     checkout = folder / "todo"
     shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*NOT_NEW))
     (checkout / "tests/unit/test_own.py").write_text(code)
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/test_own.py"]
-    ran = run(command, cwd=checkout, env=inherited | {"CI": "true"})
+    ran = run(command, cwd=checkout, env=UNMEASURED | {"CI": "true"})
     return ran.stdout + ran.stderr
 
 
@@ -73,7 +73,7 @@ def test_no_test_runs_for_ever_by_default(pytestconfig: pytest.Config) -> None:
 def test_tests_can_be_chosen_by_what_they_use() -> None:
     """So `make pooled` needs no list of tests, which could lack a new one."""
     command = [sys.executable, "-m", "pytest", "--uses=config", "--collect-only", "-q"]
-    printed = run([*command, "tests/unit/test_logs.py"], cwd=ROOT).stdout
+    printed = run([*command, "tests/unit/test_logs.py"], cwd=ROOT, env=UNMEASURED).stdout
     assert "test_request_is_one_line" in printed  # the client uses the settings
     assert "test_line_outside_a_request_has_no_request_id" not in printed
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests import ROOT
 from tests.support.client import Token
+from tests.support.processes import measured
 from tests.support.raw_http import exchange, get, head, open_socket, seconds_of_health
 from tests.support.serving import Server, ask
 from tests.support.waiting import LIMIT, wait_until
@@ -25,7 +26,8 @@ CHUNKED = "Transfer-Encoding: chunked"
 
 @pytest.fixture(scope="module")
 def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("edge") / "log", config.database_url) as server:
+    log = tmp_path_factory.mktemp("edge") / "log"
+    with Server(log, config.database_url, **measured()) as server:
         yield server
     assert not [line for line in server.lines() if line["level"] in ("ERROR", "CRITICAL")]
 
@@ -55,9 +57,9 @@ def test_client_that_sends_on_and_on_is_reset(served: Server) -> None:
 def test_more_connections_than_descriptors_do_not_end_a_worker(
     config: Config, tmp_path: Path, options: str
 ) -> None:
-    arguments = {"GUNICORN_CMD_ARGS": options}
+    environ = measured() | {"GUNICORN_CMD_ARGS": options}
     with (
-        Server(tmp_path / "log", config.database_url, 256, **arguments) as server,
+        Server(tmp_path / "log", config.database_url, 256, **environ) as server,
         ExitStack() as held,
     ):
         for _ in range(600):
@@ -194,8 +196,7 @@ def test_response_that_fails_halfway_is_not_taken_for_a_whole_one(tmp_path: Path
     settings = f"import runpy; globals().update(runpy.run_path({str(ROOT / 'gunicorn.conf.py')!r}))"
     (tmp_path / "gunicorn.conf.py").write_text(f'{settings}; wsgi_app = "half:app"')
     (tmp_path / "half.py").write_text(HALF)
-    with Server(
-        tmp_path / "log", "postgresql://host/db", 0, 0, tmp_path, PYTHONPATH=str(ROOT)
-    ) as server:
+    environ = measured() | {"PYTHONPATH": str(ROOT)}
+    with Server(tmp_path / "log", "postgresql://host/db", 0, 0, tmp_path, **environ) as server:
         assert exchange(server, get("/known"))[2] == b"half"
         assert exchange(server, get("/unknown"))[2] == b"4\r\nhalf\r\n"

@@ -13,6 +13,7 @@ import pytest
 from tests import ROOT, SECRET
 from tests.support.api import location, next_link
 from tests.support.client import Token
+from tests.support.processes import measured
 from tests.support.raw_http import exchange, head
 from tests.support.serving import Server, ask, workers
 from tests.support.waiting import wait_until
@@ -20,16 +21,9 @@ from todo_api.config import Config
 from todo_api.limits import MAX_BODY_BYTES
 
 
-def test_reload_replaces_the_workers(config: Config, tmp_path: Path) -> None:
-    with Server(tmp_path / "log", config.database_url) as server:
-        before = workers(server)
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: not before & workers(server), "an old worker still runs")
-        connection = server.connect()
-        assert ask(connection, "GET", "/health", "")[0].status == 200
-
-
-def test_reload_serves_the_code_as_it_is_then(config: Config, tmp_path: Path) -> None:
+def test_reload_replaces_the_workers_and_loads_the_code_again(
+    config: Config, tmp_path: Path
+) -> None:
     for name in ("todo_api", "http_server", "migrations"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "gunicorn.conf.py", tmp_path)
@@ -47,7 +41,9 @@ def test_reload_serves_the_code_as_it_is_then(config: Config, tmp_path: Path) ->
 
 @pytest.fixture(scope="module")
 def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("served") / "log", config.database_url) as server:
+    folder = tmp_path_factory.mktemp("served")
+    environ = measured() | {"HOME": str(folder / "home")}
+    with Server(folder / "log", config.database_url, **environ) as server:
         yield server
 
 
@@ -220,14 +216,11 @@ def test_absent_database_does_not_stop_startup(tmp_path: Path) -> None:
     assert server.process.returncode == 0
 
 
-def test_no_control_socket_is_created(tmp_path: Path, config: Config) -> None:
-    home = str(tmp_path / "home")
-    with Server(tmp_path / "log", config.database_url, HOME=home) as server:
-        connection = server.connect()
-        assert ask(connection, "GET", "/health", "")[0].status == 200
-        connection.close()
-    assert server.process.returncode == 0
-    assert not (tmp_path / "home").exists()
+def test_no_control_socket_is_created(served: Server) -> None:
+    connection = served.connect()
+    assert ask(connection, "GET", "/health", "")[0].status == 200
+    connection.close()
+    assert not served.log.with_name("home").exists()
 
 
 def test_server_header_has_no_version(served: Server) -> None:

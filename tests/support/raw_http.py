@@ -2,8 +2,9 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import cycle, islice
 from threading import Event, Thread
 
 import psutil
@@ -55,10 +56,10 @@ def head(token: str, *headers: str, line: str = "POST /api/tasks HTTP/1.1") -> b
 
 
 @contextmanager
-def silent_readers(server: Server, count: int, request: bytes) -> Iterator[None]:
-    """Clients that ask four times and read nothing."""
+def silent_readers(server: Server, count: int, requests: Sequence[bytes]) -> Iterator[None]:
+    """Clients that ask four times and read nothing. Each sends the next of the requests."""
     with ExitStack() as held:
-        for _ in range(count):
+        for request in islice(cycle(requests), count):
             connection = held.enter_context(open_socket(server, 4096))
             connection.sendall(request * 4)
         time.sleep(0.5)

@@ -52,7 +52,6 @@ class Server(Endpoint):
         self.log = log
         settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": database_url}
         settings |= {"PATH": os.environ["PATH"]}
-        settings |= {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
         limit = f"ulimit -n {descriptors}; " if descriptors else ""
         command = [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"]
         with log.open("w") as stderr:
