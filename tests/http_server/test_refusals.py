@@ -8,6 +8,7 @@ import pytest
 
 from http_server.refusal import REFUSALS
 from tests.support.client import Token
+from tests.support.processes import measured
 from tests.support.raw_http import exchange, head
 from tests.support.serving import Server
 from todo_api.config import Config
@@ -46,7 +47,8 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("refusals") / "log", config.database_url) as server:
+    log = tmp_path_factory.mktemp("refusals") / "log"
+    with Server(log, config.database_url, **measured()) as server:
         yield server
     assert not [line for line in server.lines() if line["level"] in ("ERROR", "CRITICAL")]
 
