@@ -37,7 +37,7 @@ UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "\w+"')
 NOWHERE = {"host": "/dev/null", "hostaddr": "", "port": "1"}  # libpq checks values, then fails
 # libpq reads numbers only when it has an address.
 UNUSABLE = re.compile(
-    r"client_encoding=(?!utf-?8\Z)|(?:(?:connect|tcp_user)_timeout|keepalives\w*)=(?!-?[0-9]+\Z)",
+    r"client_encoding=(?!utf-?8\Z)|(?:(?:connect|tcp_user)_timeout|keepalives\w*)=(?!-?[0-9]{1,9}\Z)",
     re.IGNORECASE,
 )
 PORT = re.compile(r"[0-9]{0,5}")
@@ -223,9 +223,11 @@ def parameter_problem(name: str, url: str, query: str) -> str | None:
     if unusable := unusable_values(parameters):
         advice = "see https://www.postgresql.org/docs/current/libpq-connect.html"
         return f"{name} has a parameter with an unusable value, {unusable}: {advice}"
-    ports = map(PORT.fullmatch, parameters.get("port", "").split(","))
+    ports = [PORT.fullmatch(port) for port in parameters.get("port", "").split(",")]
     valid = all(port and 0 < int(port[0] or 1) <= MAX_PORT for port in ports)
-    return None if valid and parameters.get("dbname") else f"{name} {INVALID_URL}"
+    hosts = (parameters.get("host") or parameters.get("hostaddr", "")).split(",")
+    valid &= len(ports) in (1, len(hosts)) and bool(parameters.get("dbname"))
+    return None if valid else f"{name} {INVALID_URL}"
 
 
 def unusable_values(parameters: dict[str, str]) -> str:
@@ -234,7 +236,8 @@ def unusable_values(parameters: dict[str, str]) -> str:
     try:
         connect(make_dsn(**parameters | NOWHERE), async_=True)
     except OperationalError as error:
-        if NOWHERE["host"] not in str(error):
+        # GSSAPI needs TCP. Its value has passed then.
+        if NOWHERE["host"] not in str(error) and "over a local socket" not in str(error):
             words = set(re.findall(r"\w+", str(error)))
             unusable |= parameters.keys() & words or {"several, or a variable such as PGSSLMODE"}
     return ", ".join(sorted(unusable))

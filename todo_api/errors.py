@@ -88,10 +88,14 @@ ERRORS = {
     412: ErrorType("precondition_failed_error", STALE_MESSAGE),
     413: ErrorType("payload_too_large_error", TOO_LARGE_MESSAGE),
     415: ErrorType("unsupported_media_type_error", NOT_JSON_MESSAGE),
+    414: ErrorType("uri_too_long_error"),
     416: ErrorType("range_not_satisfiable_error"),
+    417: ErrorType("expectation_failed_error"),
     422: ErrorType("unprocessable_error", REUSED_KEY_MESSAGE),
     429: ErrorType("too_many_requests_error", BUSY_MESSAGE),
+    431: ErrorType("request_header_fields_too_large_error"),
     500: ErrorType("internal_server_error", INTERNAL_MESSAGE),
+    501: ErrorType("not_implemented_error"),
     503: ErrorType("service_unavailable_error", UNAVAILABLE_MESSAGE),
 }
 STANDARD_MESSAGES = {
@@ -124,7 +128,7 @@ class InputError(Output):
         required=True,
         validate=OneOf(INPUT_ERROR_TYPE_NAMES),
         metadata={
-            "description": "For programs. A later version may have more types.",
+            "description": "For programs. Coarse: `code` is finer.",
             "examples": ["missing"],
         },
     )

@@ -2,11 +2,13 @@
 
 import json
 import re
+import runpy
 from collections.abc import Iterator
 
 import pytest
 
 from http_server.refusal import REFUSALS
+from tests import ROOT
 from tests.support.client import Token
 from tests.support.processes import measured
 from tests.support.raw_http import exchange, head
@@ -92,9 +94,13 @@ def test_refusal_after_another_request_on_the_connection_is_of_its_own_method(
 
 
 def test_types_of_refusals_are_those_of_the_service() -> None:
-    assert {status: name for status, (name, _) in REFUSALS.items() if status in ERRORS} == {
-        status: ERRORS[status].name for status in (400, 500)
-    }
+    for status, (name, _) in REFUSALS.items():
+        assert ERRORS[status].name == name
+
+
+def test_refusal_names_the_limit_of_gunicorn_conf() -> None:
+    settings = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    assert f"at most {settings['limit_request_fields']}, each" in REFUSALS[431][1]
 
 
 HOSTS = [

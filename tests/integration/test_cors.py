@@ -88,6 +88,20 @@ def test_refused_header_is_logged_as_a_warning(anonymous: Client, lines: Lines) 
     assert warning["event"] == "header refused: if your page sends it, add it to CORS_ALLOW_HEADERS"
 
 
+def test_header_that_a_stranger_asks_for_is_not_logged(anonymous: Client, lines: Lines) -> None:
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Headers": "x-mine"}
+    anonymous.options("/api/tasks", headers=PREFLIGHT | asked)
+    assert [line["event"][:14] for line in lines.parsed()] == ["origin refused", "request"]
+
+
+def test_own_page_of_a_host_with_an_underscore_is_no_stranger(
+    anonymous: Client, lines: Lines
+) -> None:
+    headers = {"Host": "todo_api:8000", "Origin": "http://todo_api:8000"}
+    anonymous.get("/health", headers=headers)
+    assert lines.events("WARNING") == []
+
+
 def test_many_refused_headers_are_one_short_line(anonymous: Client, lines: Lines) -> None:
     asked = {"Access-Control-Request-Headers": ",".join(f"x-\x85{n}" for n in range(900))}
     anonymous.options("/api/tasks", headers=PREFLIGHT | asked)

@@ -96,6 +96,38 @@ def test_invisible_characters_beside_visible_ones_stay(client: Client, text: str
     assert (task["title"], task["description"], task["tags"]) == (text, "\u200b", [text])
 
 
+MARKS = "\u0301" * 16 + "\u0323" * 15  # to normalize n of them takes n * n steps
+
+
+@pytest.mark.parametrize("text", ["a" + MARKS, "é\u05d0" + MARKS[::-1] + "b", MARKS * 600])
+def test_long_run_of_marks_is_refused_before_it_is_normalized(
+    client: Client, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def normalize_short(_: str, value: str) -> str:
+        assert len(value) < len(text)
+        return normalize("NFC", value)
+
+    monkeypatch.setattr("todo_api.tasks.fields.normalize", normalize_short)
+    message = "Must have at most 30 combining marks in a row."
+    bodies: list[tuple[dict[str, Any], list[str]]] = [
+        ({"title": text}, ["body", "title"]),
+        ({"description": text}, ["body", "description"]),
+        ({"tags": ["a", text]}, ["body", "tags", "1"]),
+    ]
+    for body, loc in bodies:
+        expected = input_error(loc, message, "too_many_marks", 30)
+        assert client.post("/api/tasks", json={"title": "x"} | body).json == expected
+    if len(text) < 100:
+        refused = client.get("/api/tasks", query_string={"q": text}).json
+        assert refused == input_error(["query", "q"], message, "too_many_marks", 30)
+
+
+def test_thirty_marks_in_a_row_are_accepted(client: Client) -> None:
+    text = f"a{MARKS[1:]} b{MARKS[:-1]}"
+    task = create(client, title=text, description=text * 100)
+    assert task["title"] == normalize("NFC", text)
+
+
 @pytest.fixture
 def old(empty: Flask) -> Iterator[sa.Connection]:
     """A connection to a database of revision 0012."""
@@ -142,6 +174,8 @@ def test_stored_text_is_normalized(old: sa.Connection, empty: Flask, token: Toke
         # Longer in NFC than is allowed.
         {"title": "\u0958" * 101, "tags": ["\u0958" * 26]},
         {"title": "x", "description": "\u0958" * 5_001},
+        # It takes a second to normalize.
+        {"title": nfd, "description": "a" + "\u0301" * 5_000 + "\u0323" * 4_999},
     )
     old.execute(sa.insert(tasks).values(user_id="without an account", title=nfd))
     before = stored(old)
@@ -149,9 +183,9 @@ def test_stored_text_is_normalized(old: sa.Connection, empty: Flask, token: Toke
     since = client.get("/api/tasks/changes").json["next"]
     flask_migrate.upgrade()
     first, second, third, *others, last = stored(old)
-    assert first == before[0] | {"title": "é", "version": 8}
-    assert second == before[1] | {"description": "é", "version": 8}
-    assert third == before[2] | {"tags": ["izmir", "b", "é"], "version": 8}
+    assert first == before[0] | {"title": "é", "version": 9}
+    assert second == before[1] | {"description": "é", "version": 9}
+    assert third == before[2] | {"tags": ["izmir", "b", "é"], "version": 9}
     assert others == before[3:-1]
     assert last == before[-1] | {"title": "é", "version": 1}
     changes = client.get(f"/api/tasks/changes?since={since}").json

@@ -246,7 +246,8 @@ def test_parameter_that_libpq_rejects_stops_startup(
     "parameters",
     [
         *("sslmode=verify-full&sslrootcert=/absent.pem", "sslnegotiation=direct&sslmode=require"),
-        *("connect_timeout=-1", "keepalives=0", "client_encoding=UTF8", "hostaddr=::1&port=1,2"),
+        *("connect_timeout=-1", "keepalives=0", "client_encoding=UTF8", "hostaddr=::1&port=1"),
+        "gssencmode=require",
     ],
 )
 def test_other_parameters_of_libpq_are_accepted(config: Config, parameters: str) -> None:

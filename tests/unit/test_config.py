@@ -155,6 +155,8 @@ def test_missing_required_variable_is_named(name: str) -> None:
         "postgresql://u:hunter2@a,b:0/db",
         "postgresql://u:hunter2@a/db?port=0",
         "postgresql://u:hunter2@a/db?port=1,hunter2",
+        "postgresql://u:hunter2@a,b,c/db?port=1,2",
+        "postgresql://u:hunter2@a/db?connect_timeout=9999999999",
         "postgresql://u:hunter2@[::1,b/db",
         "postgresql://u:hunt@er2@host/db",
         "postgresql://u:1/hunt@er2@host/db",

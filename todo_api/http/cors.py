@@ -69,10 +69,12 @@ def answer_preflight() -> Response | None:
 
 
 def warn_of_refused_headers(requested: str, allowed: list[str]) -> None:
-    """Log headers that a page may not send: it only sees "Failed to fetch"."""
+    """Log headers that a page of ours may not send: it only sees "Failed to fetch"."""
     known = {name.lower() for name in ("", *allowed)}
     names = dict.fromkeys(name.strip().lower() for name in requested.split(","))
-    if refused := [name for name in names if name not in known]:
+    refused = [name for name in names if name not in known]
+    ours = {origin.lower() for origin in settings().frontend_origins}
+    if refused and current_request().headers.get("Origin", "").lower() in ours:
         logger.warning(
             "header refused: if your page sends it, add it to CORS_ALLOW_HEADERS",
             extra={"headers": printable(", ".join(refused))},
@@ -90,7 +92,9 @@ def refuse_others(response: Response) -> Response:
 
 def warn_of_refused(origin: str) -> None:
     """Log an origin that gets no CORS headers: its page only sees "Failed to fetch"."""
-    if origin.partition("://")[2] != current_request().host:  # a page of this host needs none
+    if origin.partition("://")[2] != current_request().headers.get(
+        "Host"
+    ):  # a page of this host needs none
         logger.warning(
             "origin refused: if it is yours, add it to FRONTEND_URL",
             extra={"origin": printable(origin)},

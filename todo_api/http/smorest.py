@@ -150,7 +150,7 @@ class TaskIdConverter(BaseConverter):
 def refuse_other_spellings() -> None:
     """Refuse `//api/tasks` and `/api%2ftasks`: a rule of a proxy for `/api/` may not see them.
 
-    Werkzeug takes them for `/api/tasks`. Only gunicorn tells how a path was encoded.
+    Werkzeug takes them for `/api/tasks`.
     """
     environ = current_request().environ
     sent = environ.get("RAW_URI", "")

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 from datetime import date
+from itertools import groupby
 from typing import Any
-from unicodedata import category, normalize
+from unicodedata import category, combining, normalize
 
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf
@@ -30,7 +31,7 @@ NO_NUL_PATTERN = r"^[^\u0000]*$"
 ON_ONE_LINE = r"([^\u0000-\u001f\u007f-\u009f\u2027-\u202a]|[\u2027\u202a])*"
 TAG_PATTERN = rf"^{ON_ONE_LINE}[^\s\u0000-\u001f\u007f-\u009f]{ON_ONE_LINE}$"
 TITLE_PATTERN = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
-MAX_EXACT_FLOAT = 2**53  # above it, a float stands for several integers
+MAX_MARKS = 30  # in a row, as in UAX #15: to normalize them takes quadratic time
 NOT_IN_LIST = Message(OneOf.default_message, "not_in_list")
 
 
@@ -43,7 +44,16 @@ class Text(fields.String):
         text = str(super()._deserialize(value, *args, **kwargs))
         if UNSTORABLE.search(text):
             raise invalid("Must not contain NUL characters or lone surrogates.", "not_storable")
+        if not text.isascii() and longest_run_of_marks(text) > MAX_MARKS:
+            message = f"Must have at most {MAX_MARKS} combining marks in a row."
+            raise invalid(message, "too_many_marks", MAX_MARKS)
         return normalize("NFC", text)
+
+
+def longest_run_of_marks(text: str) -> int:
+    """Return how many combining characters follow each other at most."""
+    runs = groupby(text, key=lambda each: combining(each) > 0)
+    return max((sum(1 for _ in run) for is_mark, run in runs if is_mark), default=0)
 
 
 class Title(Text):
@@ -75,8 +85,7 @@ class WholeNumber(fields.Integer):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         text = f"Must be a whole number from {self.minimum} to {self.maximum}."
-        exact = type(value) is int or (type(value) is float and abs(value) <= MAX_EXACT_FLOAT)
-        if not exact or value != int(value):
+        if type(value) is not int and not (type(value) is float and value.is_integer()):
             raise invalid(text, "wrong_type")
         if value < self.minimum:
             raise invalid(text, "too_small", self.minimum)
