@@ -4,9 +4,12 @@ import hmac
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from ipaddress import ip_address
 from secrets import token_hex
+from urllib.parse import urlsplit
 
 from psycopg2 import OperationalError, ProgrammingError, connect
 from psycopg2.extensions import make_dsn, parse_dsn
@@ -46,6 +49,7 @@ ORIGIN = re.compile(
     r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?", re.I
 )
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")  # flask-cors takes some other characters for a pattern
+IP_ADDRESS = re.compile(r"[0-9][0-9.]*|.*:.*")
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
 MAX_PORT = 65_535
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -191,7 +195,16 @@ def origin_problem(origin: str) -> str | None:
         )
     if DEFAULT_PORT.fullmatch(origin):
         return "FRONTEND_URL has a default port; leave out :80 and :443, as browsers do"
+    host = str(urlsplit(origin).hostname)
+    if IP_ADDRESS.fullmatch(host) and not is_canonical(host):
+        return "FRONTEND_URL has an IP address that browsers write in another way: 127.0.0.1, [::1]"
     return None
+
+
+def is_canonical(address: str) -> bool:
+    with suppress(ValueError):
+        return str(ip_address(address)) == address
+    return False
 
 
 def url_problem(name: str, url: str) -> str | None:

@@ -55,6 +55,7 @@ WEAK_TAG_MESSAGE = (
 )
 REUSED_KEY_MESSAGE = "This Idempotency-Key was sent with another body. Send a new key."
 EXPIRED_TOKEN_MESSAGE = "This sync token has expired. Start again without `since`."  # noqa: S105
+NO_BODY_MESSAGE = "This request takes no body. Send none."
 NO_LENGTH_MESSAGE = "Send the body with a Content-Length, not a Transfer-Encoding."
 TOO_LARGE_MESSAGE = f"The body is too large. Send at most {MAX_BODY_BYTES // 1024} KiB."
 NOT_JSON_MESSAGE = "The body must be JSON. Send it with Content-Type: application/json."
@@ -99,6 +100,7 @@ ERRORS = {
     503: ErrorType("service_unavailable_error", UNAVAILABLE_MESSAGE),
 }
 STANDARD_MESSAGES = {
+    400: "Malformed request. Check `Host` and the other headers.",
     404: "No such path.",
     405: "This path does not support the method. See the Allow header.",
 }

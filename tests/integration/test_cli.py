@@ -45,7 +45,7 @@ def test_token_without_a_user_asks_for_one(app: Flask) -> None:
     assert "Name the user of the token: flask token USER" in printed.output
 
 
-def check(app: Flask, text: str) -> tuple[int, list[str]]:
+def check(app: Flask, text: str | bytes) -> tuple[int, list[str]]:
     """Return the exit code and the lines of `flask token --check`."""
     ran = app.test_cli_runner().invoke(args=["token", "--check"], input=text)
     return ran.exit_code, ran.output.splitlines()
@@ -63,6 +63,7 @@ def test_check_accepts_a_valid_token_and_names_its_user(
 
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("malformed", {"text": "undefined"}),
+    ("malformed", {"text": b"\xff\xfe"}),
     ("malformed", {"text": "W1tb" * 1_500 + ".e30.x"}),
     ("missing", {"text": "\n"}),
     ("wrong_algorithm", {"key": SECRET * 2, "algorithm": "HS512"}),

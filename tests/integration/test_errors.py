@@ -61,6 +61,7 @@ def test_wrong_method_lists_the_allowed_ones(
     [
         (b"", "A JSON object is required."),
         (b"{", "Not valid JSON: "),
+        (b"\xef\xbb\xbf{}", "Not valid JSON: a byte order mark."),
         (b"{'title': 'x'}", "Not valid JSON: "),
         (b'{"title": "x",}', "Not valid JSON: "),
         (b'{"title": "x"} x', "Not valid JSON: "),

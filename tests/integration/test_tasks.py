@@ -265,6 +265,21 @@ def test_malformed_id_is_not_found(client: Client, id_: str) -> None:
     assert (response.status_code, response.json["error_type"]) == (404, "not_found_error")
 
 
+def test_body_of_a_request_that_takes_none_is_refused(client: Client) -> None:
+    task = create(client, completed=True)
+    path = f"/api/tasks/{task['id']}"
+    for method, target in (
+        ("GET", path),
+        ("DELETE", path),
+        ("DELETE", "/api/tasks?status=completed"),
+        ("POST", f"{path}/restore"),
+        ("DELETE", "/api/account"),
+    ):
+        response = client.open(target, method=method, json={"ids": [1]})
+        assert response.json == body_error("", "This request takes no body. Send none.")
+    assert client.get("/api/tasks").json == [task]
+
+
 def test_unknown_query_parameter_is_named_in_the_error(client: Client) -> None:
     task = create(client)
     path = f"/api/tasks/{task['id']}"

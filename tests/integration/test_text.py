@@ -61,6 +61,7 @@ def test_length_of_a_tag_is_that_of_its_lower_case(client: Client, tag: str) -> 
 
 
 INVISIBLE = [
+    *("\u20dd", "\u0903"),
     *("\u200b", "\u2060", "\u00ad", "\u3164", "\u2800", "\u115f\u1160", "\uffa0", "\u200e"),
     *("\ufeff", "\u180e", "\u034f", "\ufe0f", "\u200d\u200c", "\u200b \u3000 \u200b", "\U000e0041"),
 ]

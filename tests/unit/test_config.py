@@ -235,6 +235,8 @@ def test_every_variable_is_read() -> None:
         "https://app.example.com:65536",
         "https://app.example.com:443",
         "http://app.example.com:80",
+        "http://127.1:3000",
+        "http://[0:0:0:0:0:0:0:1]:3000",
         "https://*.example.com",
         "example.com",
         "https://example.com/app",

@@ -30,7 +30,7 @@ from todo_api.limits import MAX_USER_ID_LENGTH
 def token(user: str | None, minutes: int, check: bool) -> None:
     """Print a token of USER for curl, as Better Auth would sign it. Or check one."""
     if check:
-        check_token(sys.stdin.read())
+        check_token(sys.stdin.buffer.read().decode(errors="replace"))
         return
     if user is None:
         raise click.UsageError("Name the user of the token: flask token USER")

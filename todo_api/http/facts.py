@@ -55,6 +55,12 @@ def takes_query(view: View) -> bool:
     return any(each["in"] == "query" for each in arguments["parameters"])
 
 
+def takes_body(view: View) -> bool:
+    """Return whether a view takes a body."""
+    arguments = vars(view)["_apidoc"].get("arguments", {"parameters": []})
+    return any(each["in"] == "json" for each in arguments["parameters"])
+
+
 def takes_header(view: View, name: str) -> bool:
     """Return whether a view names a request header."""
     return name in vars(view)["_apidoc"].get("facts", {}).get("parameters", {})

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from todo_api.context import application, current_request
 from todo_api.errors import (
+    NO_BODY_MESSAGE,
     NO_TASK_MESSAGE,
     UNKNOWN_PARAMETER_MESSAGE,
     ApiError,
@@ -23,7 +24,14 @@ from todo_api.errors import (
     drop_tracebacks,
     write_error,
 )
-from todo_api.http.facts import Decorator, View, fails_with, prepare_facts_doc, takes_query
+from todo_api.http.facts import (
+    Decorator,
+    View,
+    fails_with,
+    prepare_facts_doc,
+    takes_body,
+    takes_query,
+)
 from todo_api.http.parsing import Parser, read_body
 from todo_api.http.preconditions import reject_unused_conditions
 from todo_api.limits import MAX_ID
@@ -128,11 +136,13 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 def reject_unused() -> None:
-    """Reject query parameters and conditions that the view of the request does not take."""
+    """Reject query parameters, a body and conditions that the view of the request does not take."""
     request = current_request()
     view = application().view_functions[str(request.endpoint)]
     if request.query_string and request.args and not takes_query(view):
         raise InvalidInput("query", {name: [UNKNOWN_PARAMETER_MESSAGE] for name in request.args})
+    if request.environ.get("CONTENT_LENGTH", "0") not in ("", "0") and not takes_body(view):
+        raise InvalidInput("body", [NO_BODY_MESSAGE])
     reject_unused_conditions(view)
 
 

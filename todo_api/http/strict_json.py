@@ -1,6 +1,7 @@
 """How JSON is read: as RFC 8259 has it. Python's parser accepts more."""
 
 import json
+from codecs import BOM_UTF8
 from typing import Any, NoReturn
 
 
@@ -10,6 +11,8 @@ class NotJson(ValueError):
 
 def loads(text: bytes) -> Any:
     """Return the value of a JSON text in UTF-8. Raise `ValueError` for anything else."""
+    if text.startswith(BOM_UTF8):
+        raise NotJson("a byte order mark")
     return json.loads(text.decode(), object_pairs_hook=unique_names, parse_constant=reject_constant)
 
 

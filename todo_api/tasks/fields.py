@@ -24,7 +24,7 @@ from todo_api.limits import (
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # and line separators
 # Nothing to see: controls, formats, marks without a letter, spaces. Then letters that are blank.
-INVISIBLE = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}
+INVISIBLE = {"Cc", "Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"}
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 NO_NUL_PATTERN = r"^[^\u0000]*$"
 # Without line separators: written out, they break the JavaScript of generated clients.
