@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import OneOf
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, PreconditionFailed
 from werkzeug.wrappers import Response
 
 from todo_api.context import application, request_state
@@ -47,7 +47,7 @@ INPUT_ERROR_TYPE_NAMES = (*dict.fromkeys(INPUT_ERROR_TYPES.values()), OTHER_INPU
 MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
 NO_TASK_MESSAGE = "Task not found"
-STALE_MESSAGE = "The task has changed. Get it again, then retry with its new ETag."
+STALE_MESSAGE = "The task has changed: see `current`. Retry with the ETag of this response."
 CHANGED_MESSAGE = "This has changed. Get it again, without If-Match."
 WEAK_TAG_MESSAGE = (
     "If-Match never matches a weak tag (W/, which some proxies add). Send the version of the task "
@@ -86,7 +86,7 @@ ERRORS = {
     405: ErrorType("method_not_allowed_error"),
     410: ErrorType("sync_token_expired_error", EXPIRED_TOKEN_MESSAGE),
     411: ErrorType("length_required_error", NO_LENGTH_MESSAGE),
-    412: ErrorType("precondition_failed_error", STALE_MESSAGE),
+    412: ErrorType("precondition_failed_error", CHANGED_MESSAGE),
     413: ErrorType("payload_too_large_error", TOO_LARGE_MESSAGE),
     415: ErrorType("unsupported_media_type_error", NOT_JSON_MESSAGE),
     414: ErrorType("uri_too_long_error"),
@@ -168,6 +168,14 @@ class InvalidInput(BadRequest):
         super().__init__(self.errors[0]["msg"])
 
 
+class StaleTask(PreconditionFailed):
+    """The 412 of a write. It has the task as it is now."""
+
+    def __init__(self, message: str, current: dict[str, Any]) -> None:
+        self.current = current
+        super().__init__(message)
+
+
 def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
     """Flatten marshmallow's messages. They are nested like the input.
 
@@ -205,6 +213,9 @@ def write_error(error: HTTPException) -> Response:
     request_state().error_type = body["error_type"]
     if isinstance(error, InvalidInput):
         body["errors"] = error.errors
+    if isinstance(error, StaleTask):
+        body["current"] = error.current
+        response.set_etag(str(error.current["version"]))
     response.set_data(application().json.dumps(body))
     response.content_type = "application/json"
     drop_tracebacks(error)

@@ -25,14 +25,18 @@ from todo_api.errors import (
     ERRORS,
     INPUT_ERROR_TYPE_NAMES,
     RETRY_AFTER,
+    STALE_MESSAGE,
     ApiError,
     ErrorType,
     write_error,
 )
 from todo_api.http.facts import camel_case, error_name, named
+from todo_api.http.preconditions import ETAG, STALE_TASK_ERROR
 from todo_api.http.smorest import Api, TaskIdConverter
 from todo_api.limits import MAX_ID, MAX_TAG_LENGTH, PRIORITIES, STATUSES
+from todo_api.tasks.examples import TASK
 from todo_api.tasks.paging import SORTS
+from todo_api.tasks.schemas import StaleTaskError
 from todo_api.version import __version__
 
 DOCUMENT = {
@@ -117,6 +121,7 @@ def add_components(components: Components) -> None:
     for status, error in ERRORS.items():
         if error.example:
             components.response(error_name(status), describe_error(status, error))
+    components.response(STALE_TASK_ERROR, describe_stale_task())
 
 
 def ignore_other_ranges() -> None:
@@ -186,6 +191,15 @@ class Routes(FlaskPlugin):
             operation["operationId"] = camel_case(rule.endpoint.rpartition(".")[2])
             responses = operation["responses"] | absent
             operation["responses"] = {code: responses[code] for code in sorted(responses, key=str)}
+
+
+def describe_stale_task() -> dict[str, Any]:
+    """Return the 412 of a write: the error, and the task as it is now."""
+    error = describe_error(412, ERRORS[412]._replace(example=STALE_MESSAGE))
+    content = error["content"]["application/json"]
+    content["schema"] = StaleTaskError
+    content["examples"]["example"]["value"]["current"] = TASK
+    return error | {"headers": ETAG}
 
 
 def describe_error(status: int, error: ErrorType) -> dict[str, Any]:

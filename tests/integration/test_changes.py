@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from flask import Flask
 
 from tests import ROOT
-from tests.support.api import add_tasks, create, run_before
+from tests.support.api import add_tasks, create, next_link, run_before
 from tests.support.client import Client, MakeClient
-from todo_api.tasks import sync
+from todo_api.tasks import queries, sync
 
 CHANGES = "/api/tasks/changes"
 FORGED = "WyJ4Il0.kUo3vT0sYxWq4mHc8dRz1nLbE5g"
@@ -179,3 +179,77 @@ def test_statement_of_the_documentation_makes_old_tokens_invalid(
     with own_app.extensions["engine"].connect() as connection:
         connection.execute(sa.text(statement[0]))
     assert client.get(CHANGES, query_string={"since": before}).status_code == 410
+
+
+def test_list_has_a_token_for_what_changes_after_its_snapshot(client: Client) -> None:
+    first, added = create(client), []
+    page = queries.PAGE_BY_SORT["-created_at"]
+    with run_before(page, lambda: added.append(create(client))):
+        listed = client.get("/api/tasks")
+    assert listed.json == [*added, first]
+    token = listed.headers["Sync-Token"]
+    nothing = get_changes(client, token)
+    assert (nothing["tasks"], nothing["deleted"], nothing["next"]) == ([], [], token)
+    changed = client.patch(f"/api/tasks/{first['id']}", json={"title": "later"}).json
+    client.delete(f"/api/tasks/{added[0]['id']}")
+    changes = get_changes(client, token)
+    assert (changes["tasks"], changes["deleted"]) == ([changed], [added[0]["id"]])
+
+
+@pytest.mark.parametrize("query", ["?sort=title", "?status=deleted", "?q=nothing&limit=1"])
+def test_token_of_any_list_is_for_all_changes(client: Client, query: str) -> None:
+    create(client)
+    token = client.get(f"/api/tasks{query}").headers["Sync-Token"]
+    assert get_changes(client, token)["tasks"] == []
+    later = create(client)
+    assert get_changes(client, token)["tasks"] == [later]
+
+
+def test_only_the_first_page_has_a_token(client: Client) -> None:
+    for _ in range(2):
+        create(client)
+    first = client.get("/api/tasks?limit=1")
+    second = client.get(next_link(first))
+    tag = {"If-None-Match": first.headers["ETag"]}
+    unchanged = client.get("/api/tasks?limit=1", headers=tag)
+    assert (second.status_code, unchanged.status_code) == (200, 304)
+    found = ["Sync-Token" in each.headers for each in (first, second, unchanged)]
+    assert found == [True, False, False]
+
+
+def test_list_without_an_account_has_no_token(client: Client, user: str) -> None:
+    assert "Sync-Token" not in client.get("/api/tasks").headers
+    add_tasks(client.application, user, 1)
+    assert "Sync-Token" not in client.get("/api/tasks").headers
+    create(client)
+    assert "Sync-Token" in client.get("/api/tasks").headers
+
+
+def test_token_of_a_list_expires_with_an_erasure(client: Client) -> None:
+    create(client)
+    token = client.get("/api/tasks").headers["Sync-Token"]
+    client.delete("/api/account")
+    for _ in range(2):
+        assert client.get(CHANGES, query_string={"since": token}).status_code == 410
+        create(client)
+
+
+def test_first_list_of_a_process_reads_which_database_it_is(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(client)
+    monkeypatch.delitem(client.application.extensions, "database", raising=False)
+    token = client.get("/api/tasks").headers["Sync-Token"]
+    assert get_changes(client, token)["tasks"] == []
+
+
+def test_token_with_an_outdated_database_expires_until_a_sync(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(client)
+    monkeypatch.setitem(client.application.extensions, "database", "1.2.{table}.00000001")
+    outdated = client.get("/api/tasks").headers["Sync-Token"]
+    assert client.get(CHANGES, query_string={"since": outdated}).status_code == 410
+    get_changes(client)
+    token = client.get("/api/tasks").headers["Sync-Token"]
+    assert get_changes(client, token)["tasks"] == []

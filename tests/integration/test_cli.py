@@ -1,5 +1,6 @@
 """The `flask` commands."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from flask import Flask
 from tests import SECRET
 from tests.support.client import Client, MakeApp, Token
 from tests.support.log import Lines
+from todo_api.commands import seed
 from todo_api.http import auth
 
 
@@ -102,3 +104,50 @@ def test_check_and_log_name_the_same_reason(
 
 def test_every_reason_is_tested() -> None:
     assert {name for name, _ in REFUSED} == set(auth.AUTH_FAILURES)
+
+
+def test_seed_creates_tasks_as_the_api_does(make_app: MakeApp, token: Token) -> None:
+    app, user = make_app(max_tasks_per_user=150), "seed-user"  # the user decides the tasks
+    client = Client(app, token(user))
+    seeded = app.test_cli_runner().invoke(args=["seed", user, "--count", "149", "--anywhere"])
+    assert (seeded.exit_code, seeded.output) == (0, f"created 149 tasks of {user}\n")
+    listed = client.get("/api/tasks?limit=500").json
+    trash = client.get("/api/tasks?status=deleted").json
+    assert trash
+    assert len(listed) + len(trash) == 149
+    assert len({task["version"] for task in listed + trash}) == 149
+    assert {bool(task["completed_at"]) for task in listed} == {False, True}
+    today = datetime.now(UTC).date().isoformat()
+    assert {task["due_date"] > today for task in listed if task["due_date"]} == {False, True}
+    again = app.test_cli_runner().invoke(args=["seed", user, "--count", "2", "--anywhere"])
+    assert (again.exit_code, again.output.partition(",")[0]) == (1, "Error: You have 150 tasks")
+
+
+def test_seed_for_an_invalid_user_is_rejected(app: Flask) -> None:
+    ran = app.test_cli_runner().invoke(args=["seed", " "])
+    assert (ran.exit_code, "not blank" in ran.output) == (2, True)
+
+
+def test_seed_refuses_a_database_elsewhere(make_app: MakeApp) -> None:
+    app = make_app(database_url="postgresql://u:p@db.example.com/x")
+    ran = app.test_cli_runner().invoke(args=["seed", "demo"])
+    assert (ran.exit_code, "add --anywhere" in ran.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("embedded", True),
+        ("postgresql://u:p@localhost:5433/x", True),
+        ("postgresql+psycopg2://u@127.0.0.1/x", True),
+        ("postgresql://u@[::1]/x", True),
+        ("postgresql://u@/x?host=/var/run/postgresql", True),
+        ("postgresql://u@db.example.com/x?hostaddr=127.0.0.1", True),
+        ("postgresql://u@/x", False),  # PGHOST may name another machine
+        ("postgresql://u@localhost.example.com/x", False),
+        ("postgresql://u@localhost,db.example.com/x", False),
+        ("postgresql://u@localhost/x?hostaddr=10.0.0.1", False),
+    ],
+)
+def test_local_database_is_known_by_its_host(url: str, expected: bool) -> None:
+    assert seed.is_local(url) is expected

@@ -176,7 +176,8 @@ def test_every_response_is_readable_across_origins(
     assert response.status_code == status
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert names(response.headers["Access-Control-Expose-Headers"]) == {
-        "link", "location", "etag", "idempotency-replayed", "retry-after", "x-request-id",
+        "link", "location", "etag", "idempotency-replayed", "retry-after",
+        "sync-token", "x-request-id",
     }  # fmt: skip
 
 

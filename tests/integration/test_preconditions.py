@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.api import add_tasks, create, input_error, location
+from tests.support.api import add_tasks, create, input_error, location, run_before
 from tests.support.client import Client, MakeClient
-from todo_api.tasks import collection
+from todo_api.tasks import collection, queries
 
 WRITES = [
     ("PUT", "", {"title": "new"}),
@@ -45,12 +45,13 @@ def test_stale_write_is_a_412_that_writes_nothing(
     assert (response.status_code, response.json) == (
         412,
         {
-            "detail": "The task has changed. Get it again, then retry with its new ETag.",
+            "detail": "The task has changed: see `current`. Retry with the ETag of this response.",
             "status_code": 412,
             "error_type": "precondition_failed_error",
+            "current": task,
         },
     )
-    assert "ETag" not in response.headers
+    assert response.headers["ETag"] == f'"{task["version"]}"'
     assert client.get(path).json == task
 
 
@@ -270,10 +271,26 @@ def test_restore_checks_the_version(client: Client) -> None:
     path = f"/api/tasks/{create(client)['id']}"
     client.delete(path)
     stale = client.post(f"{path}/restore", headers={"If-Match": '"1"'})
-    assert stale.status_code == 412
+    assert (stale.status_code, stale.headers["ETag"]) == (412, '"2"')
+    assert [stale.json["current"]] == client.get("/api/tasks?status=deleted").json
     assert client.get(path).status_code == 404
     assert client.post(f"{path}/restore", headers={"If-Match": '"2"'}).json["version"] == 3
-    assert client.post(f"{path}/restore", headers={"If-Match": '"2"'}).status_code == 412
+    restored = client.post(f"{path}/restore", headers={"If-Match": '"2"'})
+    assert (restored.status_code, restored.json["current"]) == (412, client.get(path).json)
+
+
+def test_current_task_of_a_412_never_has_a_version_that_was_sent(client: Client) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    with run_before(queries.GET, lambda: client.patch(path, json={"title": "meanwhile"})):
+        response = client.patch(path, json={"title": "x"}, headers={"If-Match": '"2"'})
+    assert (response.status_code, response.json["version"]) == (200, 3)
+
+
+def test_failed_read_has_no_task(client: Client) -> None:
+    path = f"/api/tasks/{create(client)['id']}"
+    response = client.get(path, headers={"If-Match": '"0"'})
+    assert response.status_code == 412
+    assert "current" not in response.json
 
 
 @pytest.mark.parametrize(

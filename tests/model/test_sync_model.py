@@ -88,7 +88,10 @@ class Life:
         self.account = Account()
         people = [Person(server, token) for _ in range(WRITERS + CLIENTS)]
         self.writers = [Writer(person, self.account, self.fork()) for person in people[:WRITERS]]
-        self.replicas = [Replica(person) for person in people[WRITERS:]]
+        self.replicas = [
+            Replica(person, starts_from_list=number > 0)
+            for number, person in enumerate(people[WRITERS:])
+        ]
         self.lists = [
             CachedList(replica.person, status)
             for replica in self.replicas

@@ -58,6 +58,8 @@ class Replica:
     person: Person
     is_patient: bool = False
     """Whether it lives with a 502 or 503, and asks again later."""
+    starts_from_list: bool = False
+    """Whether it starts with the pages of a list, then asks what changed after the first one."""
     token: str | None = None
     tasks: dict[int, Any] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)
@@ -65,6 +67,8 @@ class Replica:
 
     def poll(self, limit: int) -> bool:
         """Apply one page of changes. Return whether there are more."""
+        if self.starts_from_list and self.token is None and self.read_list(limit):
+            return True
         since = {"since": self.token} if self.token else {}
         reply = self.person.send("GET", f"{CHANGES}?{urlencode({'limit': limit} | since)}")
         if reply.status in (502, 503) and self.is_patient:
@@ -78,6 +82,18 @@ class Replica:
         assert reply.status == 200, reply.json
         self.apply(reply.json, limit)
         return bool(reply.json["has_more"])
+
+    def read_list(self, limit: int) -> bool:
+        """Read the pages of a list. Return whether the first one has a token."""
+        self.tasks, query = {}, f"?limit={limit}"
+        while query:
+            reply = self.person.send("GET", f"/api/tasks{query}")
+            assert reply.status == 200, reply.json
+            assert "cursor" not in query or "Sync-Token" not in reply.headers
+            self.token = self.token or reply.headers["Sync-Token"]
+            self.tasks |= {task["id"]: task for task in reply.json}
+            query = (reply.headers["Link"] or "")[1:].partition(">")[0]
+        return self.token is not None
 
     def apply(self, page: dict[str, Any], limit: int) -> None:
         assert set(page) == {"tasks", "deleted", "next", "has_more"}

@@ -133,6 +133,8 @@ class Writer:
             assert reply.json["version"] > sent
         elif reply.status == 412:
             assert reply.json["error_type"] == "precondition_failed_error"
+            assert reply.json["current"]["version"] > sent
+            assert reply.headers["ETag"] == f'"{reply.json["current"]["version"]}"'
             self.account.done["stale"] += 1
 
     def change_many(self) -> None:

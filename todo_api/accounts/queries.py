@@ -16,14 +16,15 @@ GET_ACCOUNT = sa.select(
     accounts.c.version.label("account_version"),
     accounts.c.purged_version.label("account_purged_version"),
     accounts.c.epoch.cast(sa.Text).label("account_epoch"),  # a UUID object a row takes microseconds
+    sa.literal_column("accounts.tableoid").label("account_table"),
 ).where(IS_OWN)
 DATABASE: sa.ColumnElement[str] = sa.literal_column(
     "concat_ws('.', (SELECT system_identifier FROM pg_control_system()),"
-    " (SELECT oid FROM pg_database WHERE datname = current_database()), accounts.tableoid,"
+    " (SELECT oid FROM pg_database WHERE datname = current_database()), '{table}',"
     " CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END)"
 )
-"""Another text after a backup is restored: other tables, or another timeline. Not so on Neon, which
-keeps both when it restores a branch: see docs/operations.md."""
+"""Another text after a backup is restored, with `account_table` in it: other tables, or another
+timeline. Not so on Neon, which keeps both when it restores a branch: see docs/operations.md."""
 TASKS = sa.select(tasks.c.id).where(tasks.c.user_id == OWNER)
 HAS_ACCOUNT = sa.select(accounts.c.version).where(IS_OWN).exists()
 

@@ -11,6 +11,7 @@ from werkzeug.serving import is_running_from_reloader
 
 from todo_api.accounts.recount import recount
 from todo_api.commands.run import check_port, greet
+from todo_api.commands.seed import seed
 from todo_api.commands.token import token
 from todo_api.database.schema_check import MIGRATIONS
 from todo_api.tasks.purge import purge
@@ -33,6 +34,7 @@ def command_name() -> str:
 
 def init_app(app: Flask) -> None:
     app.cli.add_command(token)
+    app.cli.add_command(seed)
     app.cli.add_command(tasks)
     app.cli.add_command(doctor)
 

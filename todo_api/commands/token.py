@@ -34,10 +34,14 @@ def token(user: str | None, minutes: int, check: bool) -> None:
         return
     if user is None:
         raise click.UsageError("Name the user of the token: flask token USER")
+    check_user(user)
+    click.echo(sign_token(user, minutes, settings()))
+
+
+def check_user(user: str) -> None:
     if not SUBJECT.fullmatch(user):
         rule = f"must be 1 to {MAX_USER_ID_LENGTH} characters and not blank"
         raise click.BadParameter(rule, param_hint="USER")
-    click.echo(sign_token(user, minutes, settings()))
 
 
 def sign_token(user: str, minutes: int, config: Config) -> str:

@@ -45,6 +45,7 @@ def init_app(app: Flask, config: Config) -> None:
             "ETag",
             "Idempotency-Replayed",
             "Retry-After",
+            "Sync-Token",
             "X-Request-ID",
         ],
         max_age=600,

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from werkzeug.exceptions import PreconditionFailed
 
 from todo_api.context import application, current_request, request_state
-from todo_api.errors import CHANGED_MESSAGE, STALE_MESSAGE, WEAK_TAG_MESSAGE, InvalidInput
+from todo_api.errors import CHANGED_MESSAGE, WEAK_TAG_MESSAGE, InvalidInput
 from todo_api.http.facts import View, describe, error_name, takes_header
 from todo_api.limits import MAX_ENTITY_TAGS, MAX_ID, MAX_KEY_LENGTH
 
@@ -74,6 +74,8 @@ ETAG = {
         "example": '"1"',
     }
 }
+STALE_TASK_ERROR = "StaleTaskError"
+"""The name of the 412 of a write in the document."""
 
 
 Versions = list[int] | None
@@ -88,7 +90,7 @@ def takes_if_match(view: View) -> View:
         return view(*args, versions=expected_versions(), **kwargs)
 
     return describe(
-        conditional, parameters={"If-Match": IF_MATCH}, responses={412: error_name(412)}
+        conditional, parameters={"If-Match": IF_MATCH}, responses={412: STALE_TASK_ERROR}
     )
 
 
@@ -101,7 +103,7 @@ def takes_conditions(view: View) -> View:
         is_unchanged = isinstance(result, Response)  # the view knew it before it read all
         tag = result.headers["ETag"] if is_unchanged else result[1]["ETag"]
         if "HTTP_IF_MATCH" in current_request().environ and not is_allowed(tag):
-            raise failed(CHANGED_MESSAGE)
+            raise PreconditionFailed(explained(CHANGED_MESSAGE))
         return not_modified(tag) if not is_unchanged and is_current(tag) else result
 
     unchanged = {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": ETAG}
@@ -173,10 +175,10 @@ def is_allowed(tag: str) -> bool:
     return not {"*", tag}.isdisjoint(entity_tags("If-Match") or [])
 
 
-def failed(message: str = STALE_MESSAGE) -> PreconditionFailed:
-    """Return the 412 of an `If-Match`. It says if the reason may be a weak tag."""
+def explained(message: str) -> str:
+    """Return the message of a failed `If-Match`, or one that the reason may be a weak tag."""
     is_weak = any(tag.startswith("W/") for tag in entity_tags("If-Match") or [])
-    return PreconditionFailed(WEAK_TAG_MESSAGE if is_weak else message)
+    return WEAK_TAG_MESSAGE if is_weak else message
 
 
 def is_current(tag: str) -> bool:

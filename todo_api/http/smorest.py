@@ -136,12 +136,13 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 def reject_unused() -> None:
-    """Reject query parameters, a body and conditions that the view of the request does not take."""
+    """Reject query parameters, conditions and the body of a write that the view does not take."""
     request = current_request()
     view = application().view_functions[str(request.endpoint)]
     if request.query_string and request.args and not takes_query(view):
         raise InvalidInput("query", {name: [UNKNOWN_PARAMETER_MESSAGE] for name in request.args})
-    if request.environ.get("CONTENT_LENGTH", "0") not in ("", "0") and not takes_body(view):
+    is_write = request.method not in ("GET", "HEAD")
+    if is_write and request.content_length and not takes_body(view):
         raise InvalidInput("body", [NO_BODY_MESSAGE])
     reject_unused_conditions(view)
 

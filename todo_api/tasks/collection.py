@@ -43,6 +43,8 @@ from todo_api.tasks.sync import (
     SyncPosition,
     change_values,
     check_seen,
+    first_token,
+    known_database,
     next_token,
 )
 
@@ -55,29 +57,42 @@ LINK = {
         "schema": {"type": "string"},
     }
 }
+SYNC_TOKEN = {
+    "Sync-Token": {
+        "description": "What changes after this list is in `/api/tasks/changes?since=` this token. "
+        "Only on the first page, and absent if you never created a task: then send no `since`.",
+        "schema": {"type": "string"},
+    }
+}
 
 
 @blp.route("")
 @require_user
 @blp.arguments(TaskPage, location="query")
-@blp.response(200, Task(many=True), headers=ETAG | LINK, examples=named(onePage=[TASK]))
+@blp.response(
+    200, Task(many=True), headers=ETAG | LINK | SYNC_TOKEN, examples=named(onePage=[TASK])
+)
+@leads_to("getTaskChanges", 200, since="$response.header.Sync-Token")
 @takes_conditions
 def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[str, str]]:
     """List tasks
 
     Newest first unless `sort` says otherwise. If there is another page, the response has a `Link`
     header with `rel="next"`: follow it until there is none. A page may end before `limit` if its
-    descriptions are very long.
+    descriptions are very long. To keep the list up to date, sync from its `Sync-Token`.
     """
     if "If-None-Match" in current_request().headers:
         account = execute_for_user(GET_ACCOUNT).one_or_none()
         if account and is_current(tag := list_tag(FIELDS, account)):
             return not_modified(tag)
+    database = known_database()
     sort, values = page["sort"], filter_values(page) | page_values(page)
     with execute_for_user(queries.PAGE_BY_SORT[sort], **values) as result:
         rows, has_more = read_page(result, page["limit"])
     tag = list_tag(FIELDS, rows[0], map(ID_AND_TIME, rows))
-    return task_rows(rows), {"ETag": tag} | (next_page(sort, rows[-1]) if has_more else {})
+    link = next_page(sort, rows[-1]) if has_more else {}
+    token = {} if "cursor" in page else first_token(rows[0], database)
+    return task_rows(rows), {"ETag": tag} | link | token
 
 
 @blp.route("/stats")

@@ -11,14 +11,20 @@ from werkzeug.exceptions import Forbidden, NotFound, UnprocessableEntity
 from todo_api.accounts.queries import GET_TASK_COUNT, RECOUNT
 from todo_api.context import current_request, settings
 from todo_api.database.engine import execute_for_user
-from todo_api.errors import NO_TASK_MESSAGE, QUOTA_MESSAGE, REUSED_KEY_MESSAGE
+from todo_api.errors import (
+    NO_TASK_MESSAGE,
+    QUOTA_MESSAGE,
+    REUSED_KEY_MESSAGE,
+    STALE_MESSAGE,
+    StaleTask,
+)
 from todo_api.http.auth import require_user
 from todo_api.http.facts import fails_with, leads_to, named
 from todo_api.http.preconditions import (
     ETAG,
     Versions,
     body_hash,
-    failed,
+    explained,
     takes_conditions,
     takes_idempotency_key,
     takes_if_match,
@@ -158,8 +164,7 @@ def restore_task(task_id: int, versions: Versions) -> TaggedTask:
         row = fetch(queries.RESTORE, task_id=task_id, versions=versions)
         if row is None:
             row = found(fetch(queries.GET_ANYWHERE, task_id=task_id))
-            if versions is not None and row.version not in versions:
-                raise failed()
+            check_version(row, versions)
         if row.deleted_at is None:  # otherwise it was deleted between the two statements
             return tagged(row)
 
@@ -194,11 +199,17 @@ def execute_on(task_id: int, versions: Versions, statement: Executable, **values
 
     Raises 404 if there is no such task, and 412 if ``versions`` do not have its version.
     """
-    row = fetch(statement, task_id=task_id, versions=versions, **values)
-    if row is None and versions is not None:
-        found(fetch(queries.GET, task_id=task_id))
-        raise failed()
+    write = {"task_id": task_id, "versions": versions, **values}
+    while (row := fetch(statement, **write)) is None and versions is not None:
+        # The write itself cannot return the task: it sees the tasks as they were when it began.
+        check_version(found(fetch(queries.GET, task_id=task_id)), versions)
     return found(row)
+
+
+def check_version(row: Row[Any], versions: Versions) -> None:
+    """Raise 412, with the task as it is now, if ``versions`` do not have its version."""
+    if versions is not None and row.version not in versions:
+        raise StaleTask(explained(STALE_MESSAGE), Task().dump(row))
 
 
 def fetch(statement: Executable, **values: Any) -> Row[Any] | None:

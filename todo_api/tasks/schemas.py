@@ -6,7 +6,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.validate import Length
 
 from todo_api.database.models import PUBLIC
-from todo_api.errors import UNKNOWN_MESSAGE, Message, Output
+from todo_api.errors import UNKNOWN_MESSAGE, ApiError, Message, Output
 from todo_api.limits import (
     MAX_COUNTED_TAGS,
     MAX_DESCRIPTION_LENGTH,
@@ -155,6 +155,14 @@ class Task(TaskFields):
         if self.many if many is None else many:
             return [dict(zip(COLUMNS, row, strict=False)) for row in obj]
         return dict(zip(COLUMNS, obj, strict=False))
+
+
+class StaleTaskError(ApiError):
+    """The body of a 412 of a write."""
+
+    current = fields.Nested(
+        Task, required=True, metadata={"description": "The task as it is now, with its `version`."}
+    )
 
 
 class Completion(Input):

@@ -8,7 +8,8 @@ from sqlalchemy import BigInteger, Row, bindparam, select, tuple_
 from werkzeug.exceptions import Gone
 
 from todo_api.accounts.queries import DATABASE, GET_ACCOUNT, with_account
-from todo_api.context import request_state
+from todo_api.context import application, request_state
+from todo_api.database.engine import execute_for_user
 from todo_api.database.models import PUBLIC, tasks
 from todo_api.errors import EXPIRED_TOKEN_MESSAGE
 from todo_api.http.signing import sign, unsign
@@ -65,6 +66,8 @@ CHANGES = with_account(
     GET_ACCOUNT.add_columns(DATABASE.label("database")),
 )
 
+GET_DATABASE = select(DATABASE)
+
 
 def change_values(seen: SyncPosition, limit: int) -> dict[str, int]:
     """Return the values of CHANGES."""
@@ -79,7 +82,8 @@ def check_seen(seen: SyncPosition, account: Row[Any]) -> None:
     """
     purged = account.account_purged_version
     if (
-        seen.epoch != current_epoch(account)
+        account.account_epoch is None
+        or seen.epoch != current_epoch(account, account.database)
         or seen.version > account.account_version
         or (purged > seen.purged_version and (seen.version, seen.id) < (purged, MAX_ID))
     ):
@@ -88,13 +92,40 @@ def check_seen(seen: SyncPosition, account: Row[Any]) -> None:
 
 def next_token(account: Row[Any], last: Row[Any] | None) -> str:
     """Return the token for what comes after ``last``, or after all that the account has."""
+    application().extensions["database"] = account.database
     version, id_ = (last.version, last.id) if last else (account.account_version, MAX_ID)
-    purged = account.account_purged_version
-    return SyncToken.encode(SyncPosition(current_epoch(account), version, id_, purged))
+    return make_token(account, account.database, version, id_)
 
 
-def current_epoch(account: Row[Any]) -> str:
-    return short_hash(f"{account.account_epoch} {account.database}")
+def known_database() -> str:
+    """Return the database as this process last read it. To read it takes 5 % of a list.
+
+    A token with an outdated one has expired. The sync that then starts again corrects it. Call it
+    before the list is read: a newer one would hide that a backup was restored after the list.
+    """
+    known = application().extensions
+    if "database" not in known:
+        known["database"] = execute_for_user(GET_DATABASE).scalar_one()
+    return str(known["database"])
+
+
+def first_token(account: Row[Any], database: str) -> dict[str, str]:
+    """Return the header with the token for what comes after the first page of a list.
+
+    There is none without an account: nothing would tell that the tasks were erased since.
+    """
+    if account.account_epoch is None:
+        return {}
+    return {"Sync-Token": make_token(account, database, account.account_version, MAX_ID)}
+
+
+def make_token(account: Row[Any], database: str, version: int, id_: int) -> str:
+    epoch, purged = current_epoch(account, database), account.account_purged_version
+    return SyncToken.encode(SyncPosition(epoch, version, id_, purged))
+
+
+def current_epoch(account: Row[Any], database: str) -> str:
+    return short_hash(f"{account.account_epoch} {database.format(table=account.account_table)}")
 
 
 def short_hash(text: str) -> str:
