@@ -61,6 +61,16 @@ def test_a_retry_returns_the_same_ids_and_changes_nothing(client: Client) -> Non
         assert (after.json, after.headers["ETag"]) == (before.json, before.headers["ETag"])
 
 
+def test_tasks_from_before_the_accounts_are_moved_too(
+    app: Flask, client: Client, user: str
+) -> None:
+    add_tasks(app, user, 2)
+    ids = ids_of(client, "/api/tasks")
+    assert move(client, RESTORE, ids) == move(client, TRASH, ids) == ids
+    assert client.get("/api/tasks/changes").json["deleted"] == sorted(ids)
+    assert client.delete(EMPTY).json["ids"] == ids
+
+
 def test_one_undo_brings_back_exactly_what_one_click_removed(client: Client) -> None:
     done = [create(client, completed=True) for _ in range(3)]
     other = create(client)["id"]
