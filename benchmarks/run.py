@@ -103,9 +103,9 @@ def page_paths(served: Served) -> dict[str, tuple[str, str]]:
 
 
 def list_paths() -> dict[str, tuple[str, str]]:
-    """Return user and path of each list, and of the statistics."""
+    """Return user and path of each list, of the statistics and of the tags."""
     lists = {name: ("some", f"/api/tasks?limit=20{query}") for name, query in LISTS.items()}
-    return lists | {"stats": ("some", "/api/tasks/stats")}
+    return lists | {name: ("some", f"/api/tasks/{name}") for name in ("stats", "tags")}
 
 
 def measure_pages(

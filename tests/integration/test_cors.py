@@ -54,7 +54,7 @@ def test_preflight_needs_no_token(anonymous: Client, path: str) -> None:
     assert response.headers["Access-Control-Max-Age"] == "600"
     assert names(response.headers["Access-Control-Allow-Headers"]) == REQUEST_HEADERS
     assert names(response.headers["Access-Control-Allow-Methods"]) == {
-        "get", "post", "put", "patch", "delete", "options",
+        "get", "head", "post", "put", "patch", "delete", "options",
     }  # fmt: skip
 
 

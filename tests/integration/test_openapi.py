@@ -21,7 +21,13 @@ OPERATIONS = {
         {200, 201, 400, 401, 403, 411, 413, 415, 422, 429, 500, 503},
     ),
     ("patch", "/api/tasks"): ("updateTasks", {200, 400, 401, 411, 413, 415, 429, 500, 503}),
-    ("delete", "/api/tasks"): ("deleteCompletedTasks", {200, 400, 401, 411, 413, 429, 500, 503}),
+    ("delete", "/api/tasks"): ("deleteTasks", {200, 400, 401, 411, 413, 429, 500, 503}),
+    ("post", "/api/tasks/trash"): ("trashTasks", {200, 400, 401, 411, 413, 415, 429, 500, 503}),
+    ("post", "/api/tasks/restore"): (
+        "restoreTasks",
+        {200, 400, 401, 411, 413, 415, 429, 500, 503},
+    ),
+    ("get", "/api/tasks/tags"): ("listTags", {200, 304, 400, 401, 411, 412, 413, 429, 500, 503}),
     ("get", "/api/tasks/stats"): ("getTaskStats", {200, 400, 401, 411, 413, 429, 500, 503}),
     ("get", "/api/tasks/{task_id}"): (
         "getTask",
@@ -221,7 +227,7 @@ def test_requests_are_strict_and_responses_may_grow(anonymous: Client) -> None:
     schemas = document(anonymous)["components"]["schemas"]
     objects = {name for name, schema in schemas.items() if schema["type"] == "object"}
     strict = {name for name in objects if schemas[name].get("additionalProperties") is False}
-    assert strict == {"NewTask", "TaskChanges", "ManyChanges", "Completion"}
+    assert strict == {"NewTask", "TaskChanges", "ManyChanges", "ManyTasks", "Completion"}
 
 
 def test_new_task_has_the_defaults_of_the_service(anonymous: Client, client: Client) -> None:

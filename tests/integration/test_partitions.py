@@ -127,6 +127,11 @@ def use_every_operation(client: Client) -> None:
         client.patch(path, json=done),
         client.delete(last),
         client.delete(f"{path}?status=completed"),
+        client.post(f"{path}/restore", json={"ids": ids[:2]}),
+        client.post(f"{path}/trash", json={"ids": ids[:1]}),
+        client.delete(f"{path}?status=deleted"),
+        client.get(f"{path}/tags?q=h"),
+        client.open(f"{path}/tags", method="HEAD"),
         client.get(f"{path}/changes"),
         client.open(f"{path}/changes", method="HEAD"),
     ]

@@ -74,13 +74,20 @@ def test_create_beyond_the_quota_is_refused_and_all_else_goes_on(client: Client)
     assert [task["id"] for task in client.get("/api/tasks?limit=500").json][-1] == first["id"]
 
 
-def test_purge_and_erasure_make_room(client: Client, small: Flask, user: str) -> None:
+def test_purge_empty_trash_and_erasure_make_room(client: Client, small: Flask, user: str) -> None:
     made = [create(client) for _ in range(5)]
     for task in made[:2]:
         client.delete(f"/api/tasks/{task['id']}")
     purge(small)
     assert count_of(small, user) == 3
     assert [post(client).status_code for _ in range(3)] == [201, 201, 403]
+    ids = [task["id"] for task in made[2:]]
+    for path in ("trash", "restore", "trash"):
+        assert client.post(f"/api/tasks/{path}", json={"ids": ids}).json == {"ids": ids}
+    assert post(client).status_code == 403
+    assert client.delete("/api/tasks?status=deleted").json["deleted"] == 3
+    assert count_of(small, user) == 2
+    assert [post(client).status_code for _ in range(4)] == [201, 201, 201, 403]
     assert client.delete("/api/account").status_code == 204
     assert [post(client).status_code for _ in range(6)] == [201] * 5 + [403]
 

@@ -47,6 +47,7 @@ def wired(
             200,
             "SELECT",
         ),
+        ("GET", "/api/tasks/tags?q=x", None, 200, "WITH"),
         ("GET", "/api/tasks/stats?due_after=2026-01-01", None, 200, "WITH"),
         ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"title": "y"}}, 200, "WITH taken"),
         ("PATCH", "/api/tasks", {"ids": [1, 2], "changes": {"completed": True}}, 200, "WITH taken"),
@@ -133,12 +134,26 @@ def test_account_is_erased_in_one_message(wired: tuple[Client, Proxy]) -> None:
     assert verbs == ["SET", "SET", "INSERT", "DELETE", "DELETE", "UPDATE", "SELECT"]
 
 
-def test_completed_tasks_are_found_without_the_lock_of_the_account(
-    wired: tuple[Client, Proxy],
+@pytest.mark.parametrize("path", ["trash", "restore"])
+def test_several_tasks_are_moved_in_one_message(wired: tuple[Client, Proxy], path: str) -> None:
+    client, proxy = wired
+    assert client.post(f"/api/tasks/{path}", json={"ids": [1, 2]}).status_code == 200
+    assert_sent(proxy, ["SELECT accounts.version"])
+    locked, moved, found = proxy.messages[0][1].removeprefix(TIMEOUT).split("; ")
+    assert locked.endswith("FOR UPDATE")
+    assert moved.startswith("WITH taken")
+    assert found.startswith("SELECT tasks.id")
+
+
+@pytest.mark.parametrize(
+    ("status", "verb"), [("completed", "WITH taken"), ("deleted", "SELECT accounts.version")]
+)
+def test_tasks_to_delete_are_found_without_the_lock_of_the_account(
+    wired: tuple[Client, Proxy], status: str, verb: str
 ) -> None:
     client, proxy = wired
-    assert client.delete("/api/tasks?status=completed").status_code == 200
-    assert_sent(proxy, ["SELECT tasks.id", "WITH taken"])
+    assert client.delete(f"/api/tasks?status={status}").status_code == 200
+    assert_sent(proxy, ["SELECT tasks.id", verb])
     assert "FOR UPDATE" not in proxy.messages[0][1]
 
 

@@ -62,6 +62,20 @@ def test_list_has_only_the_users_own_tasks(client: Client, other: Client) -> Non
     assert (mine["user_id"] == theirs["user_id"]) is False
 
 
+def test_many_tasks_of_another_user_stay_where_they_are(client: Client, other: Client) -> None:
+    task = {"title": "mine", "tags": ["mine"]}
+    live, trashed = (client.post("/api/tasks", json=task).json for _ in range(2))
+    client.delete(f"/api/tasks/{trashed['id']}")
+    before = client.get("/api/tasks").json, client.get("/api/tasks?status=deleted").json
+    for path in ("trash", "restore"):
+        body = {"ids": [live["id"], trashed["id"]]}
+        assert other.post(f"/api/tasks/{path}", json=body).json == {"ids": []}
+    answer = other.delete("/api/tasks?status=deleted").json
+    assert answer == {"deleted": 0, "ids": [], "has_more": False}
+    assert other.get("/api/tasks/tags").json == []
+    assert (client.get("/api/tasks").json, client.get("/api/tasks?status=deleted").json) == before
+
+
 def test_cursor_of_another_user_returns_none_of_their_tasks(client: Client, other: Client) -> None:
     for _ in range(3):
         client.post("/api/tasks", json={"title": "mine"})
@@ -154,8 +168,8 @@ def test_statement_without_the_filter_is_found(sql: str) -> None:
 
 
 CHANGES: tuple[dict[str, Any], ...] = ({"title": "x"}, {"completed": True}, {})
-BODIES = (None, *CHANGES, *({"ids": [1], "changes": change} for change in CHANGES))
-QUERIES = {("DELETE", "/api/tasks"): "?status=completed"}
+BODIES = (None, *CHANGES, {"ids": [1]}, *({"ids": [1], "changes": change} for change in CHANGES))
+QUERIES = {("DELETE", "/api/tasks"): ("?status=completed", "?status=deleted")}
 
 
 def test_every_task_statement_filters_by_owner(app: Flask, client: Client, user: str) -> None:
@@ -171,9 +185,12 @@ def test_every_task_statement_filters_by_owner(app: Flask, client: Client, user:
     try:
         for method, path in task_routes(app):
             target = path.replace("/1", f"/{task['id'] if method != 'DELETE' else ABSENT}")
-            target += QUERIES.get((method, path), "")
             before = len(sent)
-            statuses = {client.open(target, method=method, json=b).status_code for b in BODIES}
+            statuses = {
+                client.open(target + query, method=method, json=body).status_code
+                for query in QUERIES.get((method, path), ("",))
+                for body in BODIES
+            }
             executed = len(sent) > before
             assert executed, (
                 f"{method} {target} executed no statement and returned {statuses}: in"

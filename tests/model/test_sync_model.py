@@ -172,5 +172,13 @@ def test_no_client_misses_a_change(
         assert_replicas_equal_the_truth(life.replicas, chance)
         life.close()
     print(dict(done))  # noqa: T201 shown if the next line fails
-    assert {"purge", "restart", "not modified", "replay", "stale", "restore"} <= done.keys()
+    assert {
+        "purge",
+        "emptied",
+        "restart",
+        "not modified",
+        "replay",
+        "stale",
+        "restore",
+    } <= done.keys()
     assert '"status": 500' not in Path(own_server.log).read_text()

@@ -94,14 +94,14 @@ def location(response: TestResponse | HTTPResponse) -> str:
     return urljoin("/api/tasks", str(response.headers["Location"]))
 
 
-def next_link(response: TestResponse | HTTPResponse) -> str:
+def next_link(response: TestResponse | HTTPResponse, url: str = "/api/tasks") -> str:
     """Return the path of the next page (RFC 8288), or an empty string on the last page."""
     link = response.headers.get("Link")
     if link is None:
         return ""
     found = re.fullmatch(r'<([^<>]+)>; rel="next"', link)
     assert found, link
-    return urljoin("/api/tasks", str(found[1]))
+    return urljoin(url, str(found[1]))
 
 
 def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:
@@ -111,7 +111,7 @@ def pages(client: Client, path: str) -> list[list[dict[str, Any]]]:
         response = client.get(path)
         assert response.status_code == 200, response.json
         found.append(response.json)
-        path = next_link(response)
+        path = next_link(response, path)
     return found
 
 

@@ -54,6 +54,8 @@ class Writer:
             self.delete_if_match: 1,
             self.restore: 4,
             self.delete_completed: 1,
+            self.move_many: 3,
+            self.empty_trash: 0.5,
             self.erase: 0.1,
         }
         for operation in self.chance.choices(list(weights), list(weights.values()), k=count):
@@ -162,6 +164,20 @@ class Writer:
     def delete_completed(self) -> None:
         reply = self.send("DELETE", "/api/tasks?status=completed")
         assert reply.status == 200, reply.json
+
+    def move_many(self) -> None:
+        path = self.chance.choice(["trash", "restore"])
+        ids = [self.chance.choice(self.account.ids) for _ in range(8) if self.account.ids]
+        if ids:
+            reply = self.send("POST", f"/api/tasks/{path}", {"ids": ids})
+            assert reply.status == 200, reply.json
+            assert set(reply.json["ids"]) <= set(ids)
+
+    def empty_trash(self) -> None:
+        self.account.forgets_keys = True
+        reply = self.send("DELETE", "/api/tasks?status=deleted")
+        assert reply.status == 200, reply.json
+        self.account.done["emptied"] += reply.json["deleted"]
 
     def erase(self) -> None:
         self.account.forgets_keys = True

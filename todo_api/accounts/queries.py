@@ -43,6 +43,25 @@ CREATE_ACCOUNT = (
     .values(user_id=OWNER, version=sa.literal_column("0"), task_count=first_count("0"))
     .on_conflict_do_nothing()
 )
+
+
+def note_removal(removed: sa.CTE) -> sa.Update:
+    """Let the accounts know how many tasks were removed for good, and their last version."""
+    version, count = sa.func.max(removed.c.version), sa.func.count()
+    last = sa.select(removed.c.user_id, version.label("version"), count.label("n"))
+    last_of = last.group_by(removed.c.user_id).subquery("last")
+    return (
+        sa.update(accounts)
+        .where(accounts.c.user_id == last_of.c.user_id)
+        .values(
+            purged_version=sa.func.greatest(accounts.c.purged_version, last_of.c.version),
+            # The trash has changed, and so has the tag of its list.
+            version=accounts.c.version + FIRST_VERSION,
+            task_count=accounts.c.task_count - last_of.c.n,
+        )
+    )
+
+
 MAX_TASKS: sa.ColumnElement[int] = sa.bindparam("max_tasks", type_=sa.BigInteger)
 
 

@@ -4,7 +4,7 @@ from operator import itemgetter
 from typing import Any
 
 from flask import Response
-from sqlalchemy import Row
+from sqlalchemy import Executable, Row
 
 from todo_api.accounts.queries import CREATE_ACCOUNT, GET_ACCOUNT, task_rows
 from todo_api.context import current_request
@@ -18,13 +18,13 @@ from todo_api.http.preconditions import (
     not_modified,
     takes_conditions,
 )
-from todo_api.limits import MAX_DELETED
+from todo_api.limits import MAX_MOVED
 from todo_api.tasks import queries
 from todo_api.tasks.blueprint import blp
 from todo_api.tasks.examples import CHANGES as CHANGES_EXAMPLE
-from todo_api.tasks.examples import COMPLETED_TASK, DELETED, STATS, TASK
-from todo_api.tasks.paging import next_page, page_values, read_page
-from todo_api.tasks.parameters import ChangesPage, CompletedTasks, TaskFilters, TaskPage
+from todo_api.tasks.examples import COMPLETED_TASK, DELETED, MOVED, STATS, TAGS, TASK
+from todo_api.tasks.paging import TagCursor, link_to, next_page, page_values, read_page
+from todo_api.tasks.parameters import ChangesPage, TagPage, TaskFilters, TaskPage, TasksToDelete
 from todo_api.tasks.queries import (
     changed_values,
     filter_values,
@@ -33,6 +33,9 @@ from todo_api.tasks.schemas import (
     COLUMNS,
     Deleted,
     ManyChanges,
+    ManyTasks,
+    MovedTasks,
+    TagCount,
     Task,
     TaskStats,
     TaskSync,
@@ -49,6 +52,7 @@ from todo_api.tasks.sync import (
 )
 
 FIELDS = list(Task().fields)
+TAG_FIELDS = list(TagCount().fields)
 # By index: each attribute read of a Row costs a microsecond.
 ID_AND_TIME = itemgetter(COLUMNS.index("id"), COLUMNS.index("updated_at"))
 LINK = {
@@ -81,10 +85,8 @@ def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[st
     header with `rel="next"`: follow it until there is none. A page may end before `limit` if its
     descriptions are very long. To keep the list up to date, sync from its `Sync-Token`.
     """
-    if "If-None-Match" in current_request().headers:
-        account = execute_for_user(GET_ACCOUNT).one_or_none()
-        if account and is_current(tag := list_tag(FIELDS, account)):
-            return not_modified(tag)
+    if unchanged := unchanged_list(FIELDS):
+        return unchanged
     database = known_database()
     sort, values = page["sort"], filter_values(page) | page_values(page)
     with execute_for_user(queries.PAGE_BY_SORT[sort], **values) as result:
@@ -93,6 +95,38 @@ def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[st
     link = next_page(sort, rows[-1]) if has_more else {}
     token = {} if "cursor" in page else first_token(rows[0], database)
     return task_rows(rows), {"ETag": tag} | link | token
+
+
+def unchanged_list(fields: list[str]) -> Response | None:
+    """Return a 304 if the account has the version of the tag in `If-None-Match`."""
+    if "If-None-Match" in current_request().headers:
+        account = execute_for_user(GET_ACCOUNT).one_or_none()
+        if account and is_current(tag := list_tag(fields, account)):
+            return not_modified(tag)
+    return None
+
+
+@blp.route("/tags")
+@require_user
+@blp.arguments(TagPage, location="query")
+@blp.response(200, TagCount(many=True), headers=ETAG | LINK, examples=named(onePage=TAGS))
+@takes_conditions
+def list_tags(page: dict[str, Any]) -> Response | tuple[list[Any], dict[str, str]]:
+    """List tags
+
+    The tags of all tasks outside the trash, the most used first, then by name. If there is another
+    page, the response has a `Link` header with `rel="next"`.
+    """
+    if unchanged := unchanged_list(TAG_FIELDS):
+        return unchanged
+    values, limit = page_values(page), page["limit"]
+    rows = execute_for_user(queries.TAGS_PAGE, prefix=page["q"], **values).all()
+    tags = [row._mapping for row in rows[:limit] if row.tag is not None]
+    headers = {"ETag": list_tag(TAG_FIELDS, rows[0], map(tuple, rows))}
+    if len(rows) > limit:
+        last = tags[-1]
+        headers |= link_to(TagCursor.encode("", last["tag"], -last["count"]))
+    return tags, headers
 
 
 @blp.route("/stats")
@@ -160,21 +194,52 @@ def update_tasks(body: dict[str, Any]) -> list[Row[Any]]:
     return [rows[id_] for id_ in dict.fromkeys(ids) if id_ in rows]
 
 
+@blp.route("/trash", methods=["POST"])
+@require_user
+@blp.arguments(ManyTasks, examples=named(moveTwo=MOVED))
+@blp.response(200, MovedTasks, examples=named(moved=MOVED))
+def trash_tasks(body: dict[str, Any]) -> dict[str, Any]:
+    """Move several tasks to the trash
+
+    Returns the ids of those that are now in the trash. It is safe to retry.
+    """
+    return move(body["ids"], queries.TRASH_MANY)
+
+
+@blp.route("/restore", methods=["POST"])
+@require_user
+@blp.arguments(ManyTasks, examples=named(restoreTwo=MOVED))
+@blp.response(200, MovedTasks, examples=named(restored=MOVED))
+def restore_tasks(body: dict[str, Any]) -> dict[str, Any]:
+    """Restore several tasks
+
+    Brings tasks back from the trash. Returns the ids of those that are now outside it. It is safe
+    to retry.
+    """
+    return move(body["ids"], queries.RESTORE_MANY)
+
+
+def move(ids: list[int], statement: Executable) -> dict[str, Any]:
+    moved = set(execute_for_user(statement, ids=ids).scalars())
+    return {"ids": [id_ for id_ in dict.fromkeys(ids) if id_ in moved]}
+
+
 @blp.route("", methods=["DELETE"])
 @require_user
-@blp.arguments(CompletedTasks, location="query")
+@blp.arguments(TasksToDelete, location="query")
 @blp.response(200, Deleted, examples=named(deleted=DELETED))
-def delete_completed_tasks(_: dict[str, Any]) -> dict[str, Any]:
-    """Delete completed tasks
+def delete_tasks(query: dict[str, Any]) -> dict[str, Any]:
+    """Delete the completed tasks, or empty the trash
 
-    Moves the newest 1,000 of them to the trash. While `has_more` is true, send the request again.
-    Without `status=completed` nothing is deleted.
+    `status=completed` moves the newest 1,000 completed tasks to the trash. `status=deleted` erases
+    the newest 1,000 of the trash for good. While `has_more` is true, send the request again.
     """
+    find, delete = queries.DELETE_BY_STATUS[query["status"]]
     # Found without the lock of the account: that may read all tasks of the user.
-    found = execute_for_user(queries.COMPLETED_IDS).scalars().all()
-    ids = execute_for_user(queries.DELETE_COMPLETED, ids=found[:MAX_DELETED]).scalars().all()
+    found = execute_for_user(find).scalars().all()
+    ids = execute_for_user(delete, ids=found[:MAX_MOVED]).scalars().all()
     return {
         "deleted": len(ids),
         "ids": sorted(ids, reverse=True),
-        "has_more": len(found) > MAX_DELETED,
+        "has_more": len(found) > MAX_MOVED,
     }

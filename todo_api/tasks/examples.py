@@ -15,6 +15,8 @@ CHANGES = {
     "next": "WyI5ZjJlIiwiYjFjOCIsMiwxXQ.kUo3vT0sYxWq4mHc8dRz1nLbE5g",
     "has_more": False,
 }
+MOVED = {"ids": [3, 1]}
+TAGS = [{"tag": "home", "count": 2}, {"tag": "errand", "count": 1}]
 DELETED = {"deleted": 2, "ids": [3, 1], "has_more": False}
 STATS = {
     "total": 3,

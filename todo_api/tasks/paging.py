@@ -35,17 +35,25 @@ FIRST_PAGE = CursorPosition("", None, None)
 class Cursor(fields.Field[CursorPosition]):
     """A cursor position, signed so that clients cannot make one."""
 
+    use = "cursor"
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> CursorPosition:
-        position = unsign("cursor", value)
+        position = unsign(self.use, value)
         try:
             return CursorPosition(*position)
         except TypeError:
             raise ValidationError(BAD_CURSOR_MESSAGE) from None
 
-    @staticmethod
-    def encode(sort: str, value: date | str | None, id_: int) -> str:
+    @classmethod
+    def encode(cls, sort: str, value: date | str | None, id_: int) -> str:
         text = value.isoformat() if isinstance(value, date) else value
-        return sign("cursor", [sort, text, id_])
+        return sign(cls.use, [sort, text, id_])
+
+
+class TagCursor(Cursor):
+    """A position in the list of tags: a tag, and its rank instead of an id."""
+
+    use = "tag cursor"
 
 
 def sort_key(sort: str, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -117,6 +125,9 @@ def read_page(result: sa.CursorResult[Any], limit: int) -> tuple[list[sa.Row[Any
 
 def next_page(sort: str, last: sa.Row[Any]) -> dict[str, str]:
     """Return the `Link` header (RFC 8288) to the page after ``last``, relative to the request."""
-    cursor = Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id)
+    return link_to(Cursor.encode(sort, getattr(last, sort.removeprefix("-")), last.id))
+
+
+def link_to(cursor: str) -> dict[str, str]:
     given = current_request().args.to_dict(flat=False)
     return {"Link": f'<?{urlencode({**given, "cursor": cursor}, doseq=True)}>; rel="next"'}

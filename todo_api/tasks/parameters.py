@@ -8,22 +8,26 @@ from marshmallow.validate import OneOf
 from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE
 from todo_api.http.signing import SIGNED
 from todo_api.limits import (
+    IN_TRASH,
     MAX_PRIORITIES,
     MAX_SEARCH_LENGTH,
+    MAX_TAG_LENGTH,
     STATUSES,
 )
 from todo_api.tasks.fields import (
     NO_NUL_PATTERN,
     NOT_IN_LIST,
+    ON_ONE_LINE,
     BoundedList,
     CalendarDate,
+    Tag,
     Tags,
     Text,
     at_most,
     page_size_field,
     priority_field,
 )
-from todo_api.tasks.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor
+from todo_api.tasks.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor, TagCursor
 from todo_api.tasks.schemas import Input
 from todo_api.tasks.sync import SyncToken
 
@@ -34,10 +38,14 @@ class Query(Input):
     error_messages = {"unknown": UNKNOWN_PARAMETER_MESSAGE}  # noqa: RUF012
 
 
-class CompletedTasks(Query):
-    """The tasks to delete. `status=completed` is required."""
+class TasksToDelete(Query):
+    """The tasks to delete. `status` is required."""
 
-    status = fields.String(required=True, validate=OneOf(("completed",), error=NOT_IN_LIST))
+    status = fields.String(
+        required=True,
+        validate=OneOf(("completed", IN_TRASH), error=NOT_IN_LIST),
+        metadata={"description": "`deleted` is the trash, which is then erased for good."},
+    )
 
 
 class ChangesPage(Query):
@@ -114,3 +122,22 @@ class TaskPage(TaskFilters):
     def cursor_is_of_this_sort(self, page: dict[str, Any], **_: Any) -> None:
         if "cursor" in page and page["cursor"].sort != page["sort"]:
             raise ValidationError(BAD_CURSOR_MESSAGE, "cursor")
+
+
+class TagPage(Query):
+    """The tags to list, and the page."""
+
+    q = Tag(
+        load_default="",
+        validate=at_most(MAX_TAG_LENGTH),
+        metadata={
+            "description": "How the tag begins. Trimmed and converted to lower case.",
+            "pattern": rf"^{ON_ONE_LINE}$",
+            "examples": ["ho"],
+        },
+    )
+    limit = page_size_field("The maximum number of tags on a page.")
+    cursor = TagCursor(
+        metadata=SIGNED
+        | {"description": "Where the previous page ended. Take it from the `Link` header."}
+    )

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, bindparam, delete, func, literal_column, select, update
+from sqlalchemy import DateTime, bindparam, delete, func, literal_column, select
 
-from todo_api.accounts.queries import FINISH_ERASURE
+from todo_api.accounts.queries import FINISH_ERASURE, note_removal
 from todo_api.database.engine import execute
 from todo_api.database.models import accounts, tasks
 
@@ -42,22 +42,7 @@ PURGED = (
     .returning(tasks.c.user_id, tasks.c.version)
     .cte("purged")
 )
-LAST = (
-    select(PURGED.c.user_id, func.max(PURGED.c.version).label("version"), func.count().label("n"))
-    .group_by(PURGED.c.user_id)
-    .subquery("last")
-)
-MARKED = (
-    update(accounts)
-    .where(accounts.c.user_id == LAST.c.user_id)
-    .values(
-        purged_version=func.greatest(accounts.c.purged_version, LAST.c.version),
-        version=accounts.c.version + 1,  # the trash has changed, and so has the tag of its list
-        task_count=accounts.c.task_count - LAST.c.n,
-    )
-    .cte("marked")
-)
-PURGE = select(func.count()).select_from(PURGED).add_cte(MARKED)
+PURGE = select(func.count()).select_from(PURGED).add_cte(note_removal(PURGED).cte("marked"))
 UNFINISHED = select(accounts.c.user_id).where(accounts.c.erased_version.is_not(None))
 # What a first sync, or the purge of the last task, leaves. Those of busy users wait.
 BARE = delete(accounts).where(

@@ -17,14 +17,18 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, in
 
 from todo_api.accounts.queries import (
     GET_ACCOUNT,
+    IS_OWN,
+    LOCK_ACCOUNT,
     OWNER,
+    in_one_message,
     new_version,
+    note_removal,
     version_of_new_task,
     with_account,
 )
 from todo_api.database.models import PUBLIC, tasks
-from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, MAX_DELETED, PRIORITIES, STATUSES
-from todo_api.tasks.paging import SORTS, page_of
+from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, MAX_MOVED, PRIORITIES, STATUSES
+from todo_api.tasks.paging import POSITION_ID, POSITION_VALUE, ROW_LIMIT, SORTS, page_of
 from todo_api.tasks.schemas import NewTask
 
 Statement = TypeVar("Statement", sa.Select[Any], sa.Update, sa.Delete)
@@ -175,9 +179,7 @@ def count_tasks() -> sa.Select[Any]:
     counts = (sa.func.count().filter(condition).label(name) for name, condition in COUNTS.items())
     groups = matching(sa.select(tasks.c.tags, *counts)).group_by(tasks.c.tags).cte("groups")
     sums = {name: whole_sum(groups.c[name]) for name in COUNTS}
-    used = sa.select(sa.func.unnest(groups.c.tags).label("tag"), groups.c.total).subquery()
-    tags = sa.select(used.c.tag, whole_sum(used.c.total).label("uses")).group_by(used.c.tag)
-    most = tags.order_by(sa.desc("uses"), used.c.tag).limit(MAX_COUNTED_TAGS).subquery()
+    most = tags_of(groups).order_by(sa.desc("uses"), "tag").limit(MAX_COUNTED_TAGS).subquery()
     uses = aggregate_order_by(most.c.uses, most.c.uses.desc(), most.c.tag)
     by_priority = (item for priority in PRIORITIES for item in (priority, sums[priority]))
     by_tag = sa.select(
@@ -191,6 +193,29 @@ def count_tasks() -> sa.Select[Any]:
     return counted.select_from(groups)
 
 
+def tags_of(groups: sa.CTE) -> sa.Select[Any]:
+    """Select each tag, and how many tasks use it."""
+    used = sa.select(sa.func.unnest(groups.c.tags).label("tag"), groups.c.total).subquery()
+    return sa.select(used.c.tag, whole_sum(used.c.total).label("uses")).group_by(used.c.tag)
+
+
+def page_of_tags() -> sa.Select[Any]:
+    """Select a page of the tags outside the trash that begin with the prefix, by rank."""
+    total = sa.func.count().label("total")
+    groups = owned_by_user(sa.select(tasks.c.tags, total)).where(LIVE).group_by(tasks.c.tags)
+    tags = tags_of(groups.cte("groups")).subquery("tags")
+    rank = sa.tuple_(-tags.c.uses, tags.c.tag)
+    return (
+        sa.select(tags.c.tag, tags.c.uses.label("count"))
+        .where(
+            sa.func.starts_with(tags.c.tag, sa.bindparam("prefix", type_=sa.Text)),
+            sa.or_(POSITION_ID.is_(None), rank > sa.tuple_(POSITION_ID, POSITION_VALUE)),
+        )
+        .order_by(tags.c.uses.desc(), tags.c.tag)
+        .limit(ROW_LIMIT)
+    )
+
+
 def whole_sum(counts: Expression) -> Expression:
     """Return a sum as a bigint, 0 of no rows. PostgreSQL makes it numeric, or null."""
     return sa.cast(sa.func.coalesce(sa.func.sum(counts), 0), sa.BigInteger)
@@ -201,6 +226,7 @@ PAGE_BY_SORT = {
 }
 STATS = count_tasks()
 LIVE = tasks.c.deleted_at.is_(None)
+TAGS_PAGE = with_account(page_of_tags(), GET_ACCOUNT)
 ID_IS = tasks.c.id == sa.bindparam("task_id")
 ONE = sa.and_(ID_IS, LIVE)
 VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
@@ -218,19 +244,59 @@ RESTORE = (
     .returning(*PUBLIC)
 )
 GET_ANYWHERE = owned_by_user(sa.select(*PUBLIC)).where(ID_IS)
-MANY = sa.and_(tasks.c.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.BigInteger))), LIVE)
+ID_IN = tasks.c.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.BigInteger)))
+MANY = sa.and_(ID_IN, LIVE)
 CHANGE_MANY = UpdateStatements(
     owned_by_user(sa.select(*PUBLIC)).where(MANY), change(MANY), change(MANY, COMPLETED)
 )
-COMPLETED_IDS = (
-    owned_by_user(sa.select(tasks.c.id))
-    .where(tasks.c.completed, LIVE)
-    .order_by(tasks.c.id.desc())
-    .limit(MAX_DELETED + 1)
-)
-DELETE_COMPLETED = (
-    with_new_version(sa.and_(MANY, tasks.c.completed)).values(deleted_at=NOW).returning(tasks.c.id)
-)
+
+
+def move(condition: Expression, deleted_at: Expression) -> sa.TextClause:
+    """Change the tasks among the ids that do not meet a condition yet. Return all that do.
+
+    With the lock first, what another request moves meanwhile is found too.
+    """
+    return in_one_message(
+        LOCK_ACCOUNT,
+        with_new_version(sa.and_(ID_IN, sa.not_(condition))).values(deleted_at=deleted_at),
+        owned_by_user(sa.select(tasks.c.id)).where(ID_IN, condition),
+    )
+
+
+TRASH_MANY = move(sa.not_(LIVE), NOW)
+RESTORE_MANY = move(LIVE, sa.null())
+
+
+def newest_ids(condition: Expression) -> sa.Select[Any]:
+    """Select the ids of the newest tasks that one request deletes, and one more."""
+    found = owned_by_user(sa.select(tasks.c.id)).where(condition)
+    return found.order_by(tasks.c.id.desc()).limit(MAX_MOVED + 1)
+
+
+def erase_from_trash() -> sa.TextClause:
+    """Remove the tasks among the ids that are in the trash for good, and return their ids.
+
+    A client that has not seen their deletion must start again, as after a purge.
+    """
+    erased = (
+        owned_by_user(sa.delete(tasks))
+        .where(ID_IN, sa.not_(LIVE))
+        .returning(tasks.c.user_id, tasks.c.id, tasks.c.version)
+        .cte("erased")
+    )
+    marked = note_removal(erased).where(IS_OWN).cte("marked")
+    return in_one_message(LOCK_ACCOUNT, sa.select(erased.c.id).add_cte(marked))
+
+
+IS_DONE = sa.and_(tasks.c.completed, LIVE)
+DELETE_BY_STATUS: dict[str, tuple[sa.Executable, sa.Executable]] = {
+    "completed": (
+        newest_ids(IS_DONE),
+        with_new_version(sa.and_(ID_IN, IS_DONE)).values(deleted_at=NOW).returning(tasks.c.id),
+    ),
+    IN_TRASH: (newest_ids(sa.not_(LIVE)), erase_from_trash()),
+}
+"""By the status of the tasks to delete: how to find some, and how to delete these."""
 CREATE = create(sa.true()).returning(*PUBLIC)
 KEY_IS = tasks.c.idempotency_key == sa.bindparam("key")
 GET_BY_KEY = owned_by_user(sa.select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)

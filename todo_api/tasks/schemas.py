@@ -11,6 +11,8 @@ from todo_api.limits import (
     MAX_COUNTED_TAGS,
     MAX_DESCRIPTION_LENGTH,
     MAX_IDS,
+    MAX_MOVED,
+    MAX_TAG_LENGTH,
     MAX_TITLE_LENGTH,
     MAX_USER_ID_LENGTH,
     PRIORITIES,
@@ -186,6 +188,34 @@ class ManyChanges(Input):
     changes = fields.Nested(TaskChanges, required=True)
 
 
+class ManyTasks(Input):
+    """The tasks to move to the trash, or back from it."""
+
+    ids = BoundedList(
+        id_field(),
+        max_items=MAX_MOVED,
+        required=True,
+        validate=Length(min=1, error=Message("Must have at least 1 item.", "too_few", 1)),
+        metadata={
+            "description": "The ids of the tasks. Ids that you do not own are skipped.",
+            "examples": [[3, 1]],
+        },
+    )
+
+
+class MovedTasks(Output):
+    """The tasks that are now where the request moves them."""
+
+    ids = fields.List(
+        id_field(),
+        required=True,
+        metadata={
+            "description": "Their ids, in the order of the request. Each is there once.",
+            "examples": [[3, 1]],
+        },
+    )
+
+
 class TaskSync(Output):
     """The changes since a sync token."""
 
@@ -244,5 +274,14 @@ class Deleted(Output):
     )
     has_more = fields.Boolean(
         required=True,
-        metadata={"description": "Whether more tasks are completed.", "examples": [False]},
+        metadata={"description": "Whether there are more to delete.", "examples": [False]},
     )
+
+
+class TagCount(Output):
+    """A tag, and how many tasks outside the trash have it."""
+
+    tag = fields.String(
+        required=True, validate=Length(1, MAX_TAG_LENGTH), metadata={"examples": ["home"]}
+    )
+    count = count_field()

@@ -90,7 +90,8 @@ function Opening() {
 /** Say what is under way if no row shows it. It appears after a moment. */
 function Waiting({ operations }: { operations: Operation[] }) {
   const kinds = operations.filter(({ problem }) => !problem).map(({ kind }) => kind);
-  const text = kinds.includes("restore") ? "Restoring…" : kinds.includes("clear") && "Deleting…";
+  const deletes = kinds.includes("clear") || kinds.includes("empty");
+  const text = kinds.includes("restore") ? "Restoring…" : deletes && "Deleting…";
   if (!text) return null;
   return (
     <p className="notice later" data-seen="true">

@@ -7,6 +7,7 @@ import { NOTHING_YET } from "@/lib/messages";
 import { TRASH } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useTasks } from "@/lib/use-tasks";
+import { EmptyTrash } from "./empty-trash";
 import { Frame } from "./frame";
 import { ListEnd } from "./list-end";
 import { Refusal } from "./refusal";
@@ -14,6 +15,7 @@ import { Refusal } from "./refusal";
 export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
   const { store, state, rows, isLoaded, others } = useTasks(apiUrl, user.id, TRASH);
   const list = useRef<HTMLUListElement>(null);
+  const question = useRef<HTMLDialogElement>(null);
   const today = useToday();
   useFocusInList(list);
 
@@ -24,9 +26,21 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
 
   return (
     <Frame user={user} link={["/", "Tasks"]} title="Trash" store={store} state={state} onUndo={undo}>
-      <p className="lead">
-        A restored task is as it was, in its old place.
-      </p>
+      <div className="tools">
+        <p className="lead">A restored task is as it was, in its old place.</p>
+        <div>
+          <button
+            type="button"
+            className="quiet"
+            aria-disabled={rows.length === 0} // not `disabled`, which would drop the focus
+            onClick={() => {
+              if (rows.length > 0) question.current?.showModal();
+            }}
+          >
+            Empty trash
+          </button>
+        </div>
+      </div>
       {others.map((operation) => (
         <Refusal key={operation.key} operation={operation} store={store} wide />
       ))}
@@ -60,6 +74,10 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
       <ListEnd list={list} store={store} state={state} rows={rows} isLoaded={isLoaded}>
         <p>{NOTHING_YET.deleted}</p>
       </ListEnd>
+      <EmptyTrash
+        ref={question}
+        onConfirm={() => void store.run({ kind: "empty", tasks: rows.map(({ task }) => task) })}
+      />
     </Frame>
   );
 }

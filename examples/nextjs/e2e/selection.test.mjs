@@ -92,6 +92,37 @@ test("clear completed asks nothing, and Undo restores exactly what it deleted", 
   await ada.leave();
 });
 
+test("emptying the trash asks first, then erases all of it", async () => {
+  const lost = Array.from({ length: 101 }, (_, index) => ({ title: `${index}`, completed: true }));
+  const { ada, ids } = await withTasks({ title: "Kept" }, ...lost);
+  const { page } = ada;
+  await ada.ask("DELETE", "/api/tasks?status=completed");
+  await page.getByRole("link", { name: "Trash" }).click();
+  await page.getByRole("button", { name: "Load more" }).waitFor();
+  await ada.press("Empty trash");
+  await ada.isAccessible("the question");
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+  assert.equal((await ada.titles()).length, 100);
+  let asked = 0;
+  await page.route(/tasks\?status=deleted$/, async (route) => {
+    const response = await route.fetch();
+    asked += 1;
+    const json = await response.json();
+    await route.fulfill({ response, json: { ...json, has_more: asked === 1 } });
+  });
+  await ada.press("Empty trash");
+  await ada.press("Erase all");
+  await ada.hears("Emptied the trash.");
+  await page.getByText("The trash is empty.").waitFor();
+  assert.equal(asked, 2);
+  await ada.focuses("Empty trash");
+  const answer = await ada.ask("POST", `/api/tasks/${ids[1]}/restore`);
+  assert.equal(answer.status, 404);
+  await page.getByRole("link", { name: "Tasks" }).click();
+  await ada.shows(["Kept"]);
+  await ada.leave();
+});
+
 test("the trash shows deleted tasks, and restores them", async () => {
   const { ada, ids } = await withTasks({ title: "Kept" }, { title: "Lost" });
   await ada.press("Delete Lost");

@@ -19,6 +19,7 @@ export type Intent =
   | { kind: "delete"; task: Task }
   | { kind: "changeMany"; tasks: Task[]; changes: TaskChanges }
   | { kind: "clear"; tasks: Task[] } // the completed tasks
+  | { kind: "empty"; tasks: Named[] } // the trash
   | { kind: "restore"; tasks: Named[] };
 
 export type Named = Pick<Task, "id" | "title">;
@@ -101,7 +102,8 @@ export function reduce(state: State, action: Action): State {
       const gone = operation.kind === "restore" ? [] : targets(operation);
       const tasks = bury(put(state.tasks, stored), gone.filter((id) => !kept.has(id)));
       const created = operation.kind === "create" ? [...kept] : [];
-      const ids = [...new Set([...created, ...state.ids])];
+      const erased = new Set(operation.kind === "empty" ? gone : []);
+      const ids = [...new Set([...created, ...state.ids])].filter((id) => !erased.has(id));
       return { ...state, tasks, ids, operations: without(operation.key) };
     }
     case "refused": {

@@ -46,6 +46,8 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
       return operation.tasks.length > 0
         ? describeDeleted(operation.tasks)
         : { text: "There were no completed tasks.", seen: true };
+    case "empty":
+      return { text: "Emptied the trash.", seen: true };
     case "restore":
       return { text: `Restored ${nameOf(operation.tasks)}.`, seen: true };
   }
@@ -59,8 +61,7 @@ export function describeDeleted(tasks: Task[]): Notice {
 /** Describe an operation that the service refused, beside its row or elsewhere. */
 export function describeRefused(operation: Operation, isBesideRow = false): string {
   if (isBesideRow) return `Not ${PARTICIPLES[operation.kind]}.`;
-  const tasks = operation.kind === "clear" ? "The completed tasks were" : `${subject(operation)}`;
-  return `${tasks} not ${PARTICIPLES[operation.kind]}.`;
+  return `${subject(operation)} not ${PARTICIPLES[operation.kind]}.`;
 }
 
 const PARTICIPLES: Record<Operation["kind"], string> = {
@@ -69,10 +70,13 @@ const PARTICIPLES: Record<Operation["kind"], string> = {
   delete: "deleted",
   changeMany: "changed",
   clear: "deleted",
+  empty: "emptied",
   restore: "restored",
 };
 
 function subject(operation: Operation): string {
+  if (operation.kind === "clear") return "The completed tasks were";
+  if (operation.kind === "empty") return "The trash was";
   if (!("tasks" in operation)) return `${quote(operation.task)} was`;
   return operation.tasks.length === 1
     ? `${nameOf(operation.tasks)} was`

@@ -28,6 +28,8 @@ export async function send(api: Api, operation: Operation): Promise<Result> {
       return changeMany(api, operation);
     case "clear":
       return clear(api, operation);
+    case "empty":
+      return deleteAll(api, operation, "deleted");
     case "restore":
       return restore(api, operation);
   }
@@ -76,14 +78,21 @@ async function clear(api: Api, operation: Operation & { kind: "clear" }): Promis
     tasks.push(...page.data);
     cursor = nextCursor(page.response);
   } while (cursor);
-  const params = { query: { status: "completed" } } as const;
+  return deleteAll(api, { ...operation, tasks }, "completed");
+}
+
+async function deleteAll(
+  api: Api,
+  operation: Operation,
+  status: "completed" | "deleted",
+): Promise<Result> {
   let hasMore = true;
   while (hasMore) {
-    const outcome = await settle(api.DELETE("/api/tasks", { params }));
+    const outcome = await settle(api.DELETE("/api/tasks", { params: { query: { status } } }));
     if (isProblem(outcome)) return outcome;
     hasMore = outcome.data.has_more;
   }
-  return { operation: { ...operation, tasks }, stored: [] };
+  return { operation, stored: [] };
 }
 
 /** Restore tasks one by one. Skip those that were purged. */

@@ -275,7 +275,8 @@ export class TaskStore {
   #inTurn<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
     const ids = targets(operation);
     const before = ids.map((id) => this.#turns.get(id));
-    const turn = Promise.all(operation.kind === "clear" ? this.#turns.values() : before).then(work);
+    const isForAll = operation.kind === "clear" || operation.kind === "empty";
+    const turn = Promise.all(isForAll ? this.#turns.values() : before).then(work);
     for (const id of ids) this.#turns.set(id, turn);
     return turn;
   }

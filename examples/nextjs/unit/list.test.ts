@@ -140,6 +140,15 @@ test("a task that is being restored leaves the trash", () => {
   assert.deepEqual(titles(state, TRASH), []);
 });
 
+test("tasks of an emptied trash leave the list", () => {
+  const deleted = aTask(1, { deleted_at: "2026-11-23T09:31:00Z" });
+  const empty = operation({ kind: "empty", tasks: [deleted] });
+  const began = after(loaded(deleted), { type: "began", operation: empty });
+  assert.deepEqual(titles(began, TRASH), []);
+  const emptied = reduce(began, { type: "accepted", operation: empty, stored: [] });
+  assert.deepEqual(titles(emptied, TRASH), []);
+});
+
 test("a refused restore is shown above the list, because it has no row", () => {
   const restore = operation({ kind: "restore", tasks: [aTask(1)] });
   const state = after(
