@@ -1,0 +1,112 @@
+"""Many moves, one after the other and at once: the order is that of a list, and few are renumbered.
+
+`MODEL_ROUNDS` sets how many moves there are.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from tests.support.api import add_tasks, create
+from tests.support.client import Client, MakeApp, Token
+from tests.support.order import moved, new_ids, order
+from tests.support.waiting import LIMIT
+
+MOVES = 10 * int(os.environ.get("MODEL_ROUNDS", "10"))
+DEVICES = 6
+
+
+def test_random_moves_equal_those_of_a_list(client: Client) -> None:
+    model = new_ids(client, 12)
+    trash: set[int] = set()
+    chance = Random(MOVES)
+    for _ in range(3 * MOVES):
+        task, neighbour = chance.sample(model, 2)
+        path = f"/api/tasks/{task}"
+        if chance.random() < 0.2:
+            response = client.post(f"{path}/restore") if task in trash else client.delete(path)
+            assert response.status_code in (200, 204)
+            trash ^= {task}
+        if task not in trash:
+            model.remove(task)
+            places: list[tuple[dict[str, Any], int]] = [
+                ({"to": "first"}, 0),
+                ({"to": "last"}, len(model)),
+            ]
+            if neighbour not in trash:
+                index = model.index(neighbour)
+                places += 3 * [({"before": neighbour}, index), ({"after": neighbour}, index + 1)]
+            place, index = chance.choice(places)
+            moved(client, task, **place)
+            model.insert(index, task)
+        assert order(client) == [each for each in model if each not in trash]
+
+
+def renumbered(app: Flask, user: str, movers: list[int]) -> int:
+    """Return how many tasks got a position without being moved."""
+    count = sa.text(
+        "SELECT count(position) FROM tasks WHERE user_id = :user AND id <> ALL (:movers)"
+    )
+    with app.extensions["engine"].connect() as connection:
+        found: int = connection.execute(count, {"user": user, "movers": movers}).scalar_one()
+    return found
+
+
+@pytest.mark.timeout(300 + MOVES)
+@pytest.mark.parametrize("place", ["after", "before", "after the last", "before the last"])
+def test_moves_into_one_gap_renumber_few_tasks(
+    app: Flask, client: Client, user: str, place: str
+) -> None:
+    add_tasks(app, user, MOVES + 50)
+    ids = order(client)
+    top, movers, rest = ids[0], ids[1 : MOVES + 1], ids[MOVES + 1 :]
+    name, _, follows = place.partition(" ")
+    neighbour = top if name == "after" else rest[0]
+    for task in movers:
+        moved(client, task, **{name: neighbour})
+        neighbour = task if follows else neighbour
+    # "after the last" and "before" keep the movers in the order of their moves.
+    expected = movers if (name == "after") == bool(follows) else movers[::-1]
+    assert order(client) == [top, *expected, *rest]
+    assert renumbered(app, user, movers) <= 33
+
+
+@pytest.mark.parametrize("to", ["first", "last"])
+def test_moves_to_one_end_renumber_no_task(app: Flask, client: Client, user: str, to: str) -> None:
+    add_tasks(app, user, 50)
+    ids = order(client)
+    movers = ids[20:30]
+    for number in range(MOVES):
+        moved(client, movers[number % 10], to=to)
+    rest = [each for each in ids if each not in movers]
+    assert order(client) == ([*movers[::-1], *rest] if to == "first" else [*rest, *movers])
+    assert renumbered(app, user, movers) == 0
+
+
+def test_moves_at_once_end_with_one_order(
+    client: Client, make_app: MakeApp, token: Token, user: str
+) -> None:
+    """Each device has a process of its own. Two at a time create tasks meanwhile."""
+    ids = new_ids(client, 40)
+    devices = [Client(make_app(), token(user)) for _ in range(DEVICES)]
+
+    def use(number: int) -> list[int]:
+        chance = Random(number)
+        created = []
+        for _ in range(MOVES // 4):
+            place = chance.choice([{"after": ids[0]}, {"before": ids[1]}])
+            moved(devices[number], chance.choice(ids[2:]), **place)
+            if number < 2:
+                moved(devices[number], ids[0], to="first")
+                created.append(create(devices[number])["id"])
+        return created
+
+    with ThreadPoolExecutor(DEVICES) as pool:
+        created = [each for found in pool.map(use, range(DEVICES), timeout=LIMIT) for each in found]
+    final = order(client)
+    assert sorted(final) == sorted(ids + created)
