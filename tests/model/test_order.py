@@ -15,7 +15,7 @@ from flask import Flask
 from tests.support.api import add_tasks, create
 from tests.support.client import Client, MakeApp, Token
 from tests.support.order import moved, new_ids, order
-from tests.support.waiting import LIMIT
+from tests.support.waiting import LIMIT, wait_until
 
 MOVES = 10 * int(os.environ.get("MODEL_ROUNDS", "10"))
 DEVICES = 6
@@ -88,25 +88,56 @@ def test_moves_to_one_end_renumber_no_task(app: Flask, client: Client, user: str
     assert renumbered(app, user, movers) == 0
 
 
-def test_moves_at_once_end_with_one_order(
-    client: Client, make_app: MakeApp, token: Token, user: str
+@pytest.fixture
+def devices(make_app: MakeApp, token: Token, user: str) -> list[Client]:
+    """Six clients of one user, each with a process of its own."""
+    return [Client(make_app(), token(user)) for _ in range(DEVICES)]
+
+
+WAITING = sa.text(
+    "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE NOT granted AND datname = current_database()"
+)
+
+
+def test_moves_that_waited_for_each_other_get_different_positions(
+    app: Flask, client: Client, devices: list[Client], user: str
 ) -> None:
-    """Each device has a process of its own. Two at a time create tasks meanwhile."""
+    ids = new_ids(client, DEVICES + 2)
+    engine = app.extensions["engine"]
+    transactional = engine.execution_options(isolation_level="READ COMMITTED")
+    lock = sa.text("SELECT version FROM accounts WHERE user_id = :user FOR UPDATE")
+    with ThreadPoolExecutor(DEVICES) as pool:
+        with transactional.connect() as connection, engine.connect() as observer:
+            connection.execute(lock, {"user": user})
+            moves = [
+                pool.submit(moved, device, task, after=ids[0])
+                for device, task in zip(devices, ids[2:], strict=True)
+            ]
+            wait_until(
+                lambda: observer.execute(WAITING).scalar_one() == DEVICES, "not all moves wait"
+            )
+        positions = [each.result(LIMIT)["position"] for each in moves]
+    moved_ids = [task for _, task in sorted(zip(positions, ids[2:], strict=True))]
+    assert order(client) == [ids[0], *moved_ids, ids[1]]
+
+
+def test_random_moves_at_once_end_with_one_order(client: Client, devices: list[Client]) -> None:
     ids = new_ids(client, 40)
-    devices = [Client(make_app(), token(user)) for _ in range(DEVICES)]
 
     def use(number: int) -> list[int]:
-        chance = Random(number)
+        chance, device = Random(number), devices[number]
         created = []
         for _ in range(MOVES // 4):
             place = chance.choice([{"after": ids[0]}, {"before": ids[1]}])
-            moved(devices[number], chance.choice(ids[2:]), **place)
+            moved(device, chance.choice(ids[2:]), **place)
             if number < 2:
-                moved(devices[number], ids[0], to="first")
-                created.append(create(devices[number])["id"])
+                moved(device, ids[0], to="first")
+                created.append(create(device)["id"])
         return created
 
     with ThreadPoolExecutor(DEVICES) as pool:
         created = [each for found in pool.map(use, range(DEVICES), timeout=LIMIT) for each in found]
     final = order(client)
     assert sorted(final) == sorted(ids + created)
+    assert [each for each in final if each in created] == sorted(created, reverse=True)
