@@ -65,6 +65,22 @@ def test_a_move_changes_the_version_and_nothing_else_of_the_task(client: Client)
     assert not tags & now
 
 
+def test_tasks_below_a_full_gap_are_spread_and_are_in_the_changes(client: Client) -> None:
+    top, *rest = new_ids(client, 130)
+    since = client.get("/api/tasks/changes?limit=500").json["next"]
+    movers, neighbour = rest[1::2], top
+    before = {task["id"]: task for task in client.get("/api/tasks?limit=500").json}
+    for task in movers:  # each after the one before it, which fills the gap as fast as can be
+        neighbour = moved(client, task, after=neighbour)["id"]
+    assert order(client) == [top, *movers, *rest[::2]]
+    after = {task["id"]: task for task in client.get("/api/tasks?limit=500").json}
+    changed = [id_ for id_ in before if after[id_] != before[id_]]
+    assert set(movers) < set(changed), "no other task was spread"
+    assert len(changed) < len(movers) + 10
+    sent = client.get(f"/api/tasks/changes?since={since}&limit=500").json["tasks"]
+    assert {task["id"]: task for task in sent} == {id_: after[id_] for id_ in changed}
+
+
 def test_every_response_has_the_position(client: Client) -> None:
     ids = new_ids(client, 3)
     task = moved(client, ids[0], to="last")

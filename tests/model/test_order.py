@@ -62,17 +62,19 @@ def renumbered(app: Flask, user: str, movers: list[int]) -> int:
 def test_moves_into_one_gap_renumber_few_tasks(
     app: Flask, client: Client, user: str, place: str
 ) -> None:
-    add_tasks(app, user, MOVES + 50)
+    add_tasks(app, user, 2 * MOVES + 50)
     ids = order(client)
-    top, movers, rest = ids[0], ids[1 : MOVES + 1], ids[MOVES + 1 :]
+    movers = ids[2 : 2 * MOVES : 2]
+    others = [each for each in ids if each not in set(movers)]
     name, _, follows = place.partition(" ")
-    neighbour = top if name == "after" else rest[0]
+    neighbour = others[0] if name == "after" else others[MOVES]
+    index = 1 if name == "after" else MOVES
     for task in movers:
         moved(client, task, **{name: neighbour})
         neighbour = task if follows else neighbour
     # "after the last" and "before" keep the movers in the order of their moves.
-    expected = movers if (name == "after") == bool(follows) else movers[::-1]
-    assert order(client) == [top, *expected, *rest]
+    moved_ids = movers if (name == "after") == bool(follows) else movers[::-1]
+    assert order(client) == [*others[:index], *moved_ids, *others[index:]]
     assert renumbered(app, user, movers) <= 33
 
 
