@@ -24,6 +24,7 @@ def own_operations(served: Served) -> tuple[Operation, ...]:
         Operation("POST with a new key", "POST", "/api/tasks", BODY, MANY, new_key),
         Operation("POST with a used key", "POST", "/api/tasks", BODY, headers=used_key),
         Operation("PATCH with If-Match", "PATCH", "/api/tasks/#", CHANGED, MANY, FIRST_VERSION),
+        Operation("move to the first place", "PATCH", "/api/tasks/#/position", '{"to": "first"}'),
         Operation("restore", "POST", "/api/tasks/#/restore", users=MANY, trashed=True),
         Operation("changes: a page of 100", "GET", "/api/tasks/changes", users=("few",)),
         Operation("changes: nothing new", "GET", f"/api/tasks/changes?{caught_up}", users=("few",)),

@@ -24,4 +24,6 @@ STATUSES = {"all": None, "active": False, "pending": False, "completed": True, "
 IN_TRASH = "deleted"
 """The status of the tasks in the trash. All others leave these out."""
 MAX_KEY_LENGTH = 255
+MAX_POSITION_DECIMALS = 46  # so a position has at most 17 + 1 + 46 characters
+MAX_POSITION_LENGTH = 64
 MAX_ENTITY_TAGS = 100  # of an If-Match or If-None-Match

@@ -155,11 +155,18 @@ def refuse_failed_condition(response: Response) -> Response:
 
 
 class Schemas(MarshmallowPlugin):
-    """apispec's, but choices, ids and tags are schemas of their own."""
+    """apispec's, but choices, ids and tags are schemas of their own.
+
+    `Meta.document` of a schema has what its fields do not say.
+    """
 
     def init_spec(self, spec: APISpec) -> None:
         super().init_spec(spec)
         self.converter.add_attribute_function(refer_to_named)  # type: ignore[union-attr]
+
+    def schema_helper(self, name: Any, _: Any, schema: Any = None, **known: Any) -> Any:  # type: ignore[override]
+        described: Any = super().schema_helper(name, _, schema, **known)  # type: ignore[no-untyped-call]
+        return described and described | getattr(schema.Meta, "document", {})
 
 
 def refer_to_named(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[str, Any]:

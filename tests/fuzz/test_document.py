@@ -75,12 +75,13 @@ def excluded(case: Any) -> list[Any]:
     A forged cursor or sync token is rejected although it is a string. Titles and tags are trimmed
     before their length is checked, and must have a visible character. The `q` of tags is trimmed
     too. The length of a text is that of its NFC. A condition may be false, and a key may have been
-    sent before with another body.
+    sent before with another body. A neighbour may be absent.
     """
     query = case.query or {}
     depends_on_state = {"cursor", "since"} & set(query) or CONDITIONS & set(case.headers or {})
-    checks = [positive_data_acceptance] if depends_on_state else []
     body = case.body if isinstance(case.body, dict) else {}
+    depends_on_state |= {"after", "before"} & set(body)
+    checks = [positive_data_acceptance] if depends_on_state else []
     changes = body.get("changes")
     fields = changes if isinstance(changes, dict) else body
     tags = [tag for value in (fields.get("tags"), query.get("tag")) for tag in as_list(value)]

@@ -23,6 +23,7 @@ from tests.support.postgres import NewDatabase
 PARTITIONS = 4
 LIST_QUERIES = (
     *("", "?sort=title", "?sort=-priority", "?sort=due_date", "?sort=-due_date"),
+    *("?sort=position", "?sort=-position"),
     *("?q=x", "?tag=home", "?priority=high", "?status=deleted", "?due_before=2026-01-01"),
 )
 
@@ -121,6 +122,8 @@ def use_every_operation(client: Client) -> None:
         client.put(one, json={"title": "y", "completed": False}),
         client.patch(f"{one}/complete"),
         client.patch(f"{one}/complete", json={"completed": True}),
+        client.patch(f"{one}/position", json={"to": "last"}),
+        client.patch(f"{one}/position", json={"before": ids[1]}, headers=expected),
         client.delete(other),
         client.post(f"{other}/restore"),
         client.patch(path, json=changes),

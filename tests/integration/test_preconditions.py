@@ -15,6 +15,7 @@ WRITES = [
     ("PATCH", "", {}),
     ("PATCH", "/complete", None),
     ("PATCH", "/complete", {"completed": True}),
+    ("PATCH", "/position", {"to": "first"}),
     ("DELETE", "", None),
 ]
 
@@ -29,8 +30,9 @@ def test_every_response_with_one_task_has_its_version_as_etag(client: Client) ->
         client.put(path, json={"title": "z"}),
         client.patch(f"{path}/complete"),
         client.post(f"{path}/restore"),
+        client.patch(f"{path}/position", json={"to": "last"}),
     ]
-    assert [response.json["version"] for response in responses] == [1, 1, 2, 3, 4, 4]
+    assert [response.json["version"] for response in responses] == [1, 1, 2, 3, 4, 4, 5]
     for response in responses:
         assert response.headers["ETag"] == f'"{response.json["version"]}"'
 

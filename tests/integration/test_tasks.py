@@ -46,6 +46,7 @@ def test_created_task_is_returned_as_stored(client: Client, user: str) -> None:
         "tags": [],
         "version": 1,
         "deleted_at": None,
+        "position": str(2 * 10**16 - task["id"]),
     }
     assert client.get(location(response)).json == task
 

@@ -1,6 +1,7 @@
 """Each request sends one message to PostgreSQL and leaves no state in the connection."""
 
 import os
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -81,6 +82,19 @@ def test_request_is_one_statement_in_one_message(
     assert kind == "Q"
     assert text.startswith(TIMEOUT + verb)
     assert ";" not in text.removeprefix(TIMEOUT)
+
+
+def test_move_locks_the_account_then_reads_and_writes_in_one_message(
+    wired: tuple[Client, Proxy],
+) -> None:
+    client, proxy = wired
+    path = location(client.post("/api/tasks", json={"title": "x"}))
+    proxy.messages.clear()
+    assert client.patch(f"{path}/position", json={"to": "last"}).status_code == 200
+    ((_, text),) = proxy.messages
+    lock, move = text.removeprefix(TIMEOUT).split("; ")
+    assert re.match(r"SELECT accounts.version\s+FROM accounts\s.* FOR UPDATE", lock, re.DOTALL)
+    assert move.startswith("WITH targets")
 
 
 @pytest.mark.parametrize(

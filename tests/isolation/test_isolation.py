@@ -22,11 +22,14 @@ ON_A_TASK = [
     ("PUT", "", {"title": "stolen", "completed": True}),
     ("PATCH", "/complete", None),
     ("PATCH", "/complete", {"completed": True}),
+    ("PATCH", "/position", {"to": "first"}),
+    ("PATCH", "/position", {"after": 1}),
     ("DELETE", "", None),
     ("POST", "/restore", None),
     ("GET", "", None, {"If-None-Match": "*"}),
     ("PATCH", "", {"title": "stolen"}, {"If-Match": "*"}),
     ("PATCH", "", {"title": "stolen"}, {"If-Match": '"1"'}),
+    ("PATCH", "/position", {"to": "last"}, {"If-Match": '"1"'}),
     ("DELETE", "", None, {"If-Match": '"2"'}),
 ]
 
@@ -168,7 +171,14 @@ def test_statement_without_the_filter_is_found(sql: str) -> None:
 
 
 CHANGES: tuple[dict[str, Any], ...] = ({"title": "x"}, {"completed": True}, {})
-BODIES = (None, *CHANGES, {"ids": [1]}, *({"ids": [1], "changes": change} for change in CHANGES))
+BODIES = (
+    None,
+    *CHANGES,
+    {"ids": [1]},
+    {"to": "first"},
+    {"after": ABSENT},
+    *({"ids": [1], "changes": change} for change in CHANGES),
+)
 QUERIES = {("DELETE", "/api/tasks"): ("?status=completed", "?status=deleted")}
 
 

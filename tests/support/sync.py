@@ -44,6 +44,7 @@ class Person:
         reply = self.send("GET", f"/api/tasks?status={status}&limit=500")
         assert reply.status == 200, reply.json
         assert reply.headers["Link"] is None, "the list has another page"
+        assert len({task["position"] for task in reply.json}) == len(reply.json)
         return {task["id"]: task for task in reply.json}
 
     def close(self) -> None:

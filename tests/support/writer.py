@@ -49,6 +49,7 @@ class Writer:
             self.change: 4,
             self.change_if_match: 4,
             self.toggle: 3,
+            self.move: 4,
             self.change_many: 3,
             self.delete: 4,
             self.delete_if_match: 1,
@@ -123,6 +124,13 @@ class Writer:
     def toggle(self) -> None:
         body = self.chance.choice([None, {"completed": True}, {"completed": False}])
         self.on_some_task("PATCH", "/complete", body, 200, 404)
+
+    def move(self) -> None:
+        place: dict[str, Any] = {"to": self.chance.choice(["first", "last"])}
+        if self.account.ids and self.chance.random() < 0.7:
+            place = {self.chance.choice(["after", "before"]): self.chance.choice(self.account.ids)}
+        # The neighbour may be the task itself, in the trash or erased.
+        self.on_some_task("PATCH", "/position", place, 200, 404, *([] if "to" in place else [400]))
 
     def change_if_match(self) -> None:
         if not self.seen:

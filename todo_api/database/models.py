@@ -1,5 +1,7 @@
 """The tables. Each limit of the API is a constraint."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -47,6 +49,7 @@ tasks = sa.Table(
     sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("deleted_at", TIME),
+    sa.Column("position", sa.Numeric),
     sa.Column("idempotency_key", sa.Text),
     sa.Column("idempotency_hash", sa.Text),
     sa.PrimaryKeyConstraint("user_id", "id"),  # by user first, so that the table can be sharded
@@ -78,7 +81,23 @@ tasks = sa.Table(
     ),
 )
 HIDDEN = ("idempotency_key", "idempotency_hash")
-PUBLIC = tuple(column for column in tasks.c if column.name not in HIDDEN)
+# A task that was never moved stands at this number minus its id, so the newest comes first.
+PLACE_OF_NO_ID = 20_000_000_000_000_000
+ID_PLACE: sa.ColumnElement[Any] = sa.literal_column(f"numeric '{PLACE_OF_NO_ID}'") - tasks.c.id
+PLACE = sa.func.coalesce(tasks.c.position, ID_PLACE)
+"""The position of a task as a number. Of all the user's tasks, also in the trash, no two are equal.
+
+Each has 17 digits before the point. So their texts sort as they do.
+"""
+POSITION = sa.func.coalesce(
+    tasks.c.position.cast(sa.Text),
+    (sa.literal_column(str(PLACE_OF_NO_ID)) - tasks.c.id).cast(sa.Text),
+).label("position")
+PUBLIC = tuple(
+    POSITION if column.name == "position" else column
+    for column in tasks.c
+    if column.name not in HIDDEN
+)
 """The columns of a task that clients see."""
 
 accounts = sa.Table(

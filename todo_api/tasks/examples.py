@@ -9,6 +9,7 @@ COMPLETED_TASK = TASK | {
     "completed_at": "2026-11-23T10:00:00.654321Z",
     "version": 2,
 }
+MOVED_TASK = TASK | {"position": "19999999999999997.9", "version": 2}
 CHANGES = {
     "tasks": [COMPLETED_TASK],
     "deleted": [3],

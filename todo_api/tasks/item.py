@@ -8,14 +8,16 @@ from sqlalchemy import Executable, Row
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import Forbidden, NotFound, UnprocessableEntity
 
-from todo_api.accounts.queries import GET_TASK_COUNT, RECOUNT
+from todo_api.accounts.queries import CREATE_ACCOUNT, GET_TASK_COUNT, RECOUNT
 from todo_api.context import current_request, settings
 from todo_api.database.engine import execute_for_user
 from todo_api.errors import (
+    NO_NEIGHBOUR_MESSAGE,
     NO_TASK_MESSAGE,
     QUOTA_MESSAGE,
     REUSED_KEY_MESSAGE,
     STALE_MESSAGE,
+    InvalidInput,
     StaleTask,
 )
 from todo_api.http.auth import require_user
@@ -32,11 +34,13 @@ from todo_api.http.preconditions import (
 )
 from todo_api.tasks import queries
 from todo_api.tasks.blueprint import blp
-from todo_api.tasks.examples import COMPLETED_TASK, TASK
+from todo_api.tasks.examples import COMPLETED_TASK, MOVED_TASK, TASK
+from todo_api.tasks.position import MOVE, placement_values
 from todo_api.tasks.queries import changed_values, new_task_values, without_defaults
 from todo_api.tasks.schemas import (
     Completion,
     NewTask,
+    Placement,
     Task,
     TaskChanges,
 )
@@ -135,6 +139,27 @@ def toggle_task_complete(
     if completion is None:
         return tagged(execute_on(task_id, versions, queries.TOGGLE))
     return tagged(change_one(task_id, versions, completion))
+
+
+@blp.route("/<task_id:task_id>/position", methods=["PATCH"])
+@require_user
+@blp.arguments(Placement, examples=named(after={"after": 3}, toFirst={"to": "first"}))
+@blp.response(200, Task, headers=ETAG, examples=named(moved=MOVED_TASK))
+@takes_if_match
+def move_task(placement: dict[str, Any], task_id: int, versions: Versions) -> TaggedTask:
+    """Move a task
+
+    Places the task in the order by hand: right after or before another of your tasks, or first or
+    last. List that order with `sort=position`. `updated_at` stays. It is safe to retry.
+    """
+    values = placement_values(placement)
+    neighbour = values["neighbour_id"]
+    while (row := fetch(MOVE, task_id=task_id, versions=versions, **values)) is None:
+        change_one(task_id, versions, {})  # or a 404 or 412
+        if neighbour and (neighbour == task_id or not fetch(queries.GET, task_id=neighbour)):
+            raise InvalidInput("body", {name: [NO_NEIGHBOUR_MESSAGE] for name in placement})
+        execute_for_user(CREATE_ACCOUNT)  # tasks from before migration 0005 may have none
+    return tagged(row)
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])

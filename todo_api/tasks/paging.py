@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from marshmallow import ValidationError, fields
 
 from todo_api.context import current_request
-from todo_api.database.models import tasks
+from todo_api.database.models import ID_PLACE, tasks
 from todo_api.http.signing import sign, unsign
 from todo_api.limits import MAX_PAGE_CHARACTERS, PRIORITIES
 
-SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority")
+SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority", "position")
 SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))
 BAD_CURSOR_MESSAGE = (
     "Invalid cursor for this sort order. Take the cursor from the Link header, or send none."
@@ -67,6 +67,8 @@ def sort_key(sort: str, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
             return sa.func.coalesce(value, sa.literal_column("'infinity'::date"))
         case "-due_date":
             return sa.func.coalesce(value, sa.literal_column("'-infinity'::date"))
+        case "position" | "-position":
+            return sa.func.coalesce(value, ID_PLACE)
     return value
 
 

@@ -227,7 +227,8 @@ PAGE_BY_SORT = {
 STATS = count_tasks()
 LIVE = tasks.c.deleted_at.is_(None)
 TAGS_PAGE = with_account(page_of_tags(), GET_ACCOUNT)
-ID_IS = tasks.c.id == sa.bindparam("task_id")
+TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
+ID_IS = tasks.c.id == TASK_ID
 ONE = sa.and_(ID_IS, LIVE)
 VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
 EXPECTED_VERSION = sa.or_(VERSIONS.is_(None), tasks.c.version == sa.any_(VERSIONS))

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, missing
-from marshmallow.validate import Length
+from marshmallow import RAISE, Schema, ValidationError, fields, missing, validates_schema
+from marshmallow.validate import Length, OneOf
 
 from todo_api.database.models import PUBLIC
 from todo_api.errors import UNKNOWN_MESSAGE, ApiError, Message, Output
@@ -12,6 +12,7 @@ from todo_api.limits import (
     MAX_DESCRIPTION_LENGTH,
     MAX_IDS,
     MAX_MOVED,
+    MAX_POSITION_LENGTH,
     MAX_TAG_LENGTH,
     MAX_TITLE_LENGTH,
     MAX_USER_ID_LENGTH,
@@ -19,6 +20,7 @@ from todo_api.limits import (
 )
 from todo_api.tasks.fields import (
     NO_NUL_PATTERN,
+    NOT_IN_LIST,
     TITLE_PATTERN,
     BoundedList,
     CalendarDate,
@@ -43,7 +45,9 @@ READ_ONLY = (
     "completed_at",
     "version",
     "deleted_at",
+    "position",
 )
+ONE_PLACE_MESSAGE = "Send exactly one of `after`, `before` and `to`."
 READ_ONLY_MESSAGE = Message("Read-only. Send the request without this field.", "read_only")
 
 
@@ -116,6 +120,13 @@ class TaskFields(Input):
     deleted_at = time_field(
         None, "When the task was moved to the trash, in UTC. Null outside the trash."
     )
+    position = fields.String(
+        validate=Length(max=MAX_POSITION_LENGTH),
+        metadata={
+            "description": "The place of the task in the order by hand. Compare two as plain text.",
+            "examples": ["19999999999999999"],
+        },
+    )
 
 
 class NewTask(TaskFields):
@@ -171,6 +182,22 @@ class Completion(Input):
     """The completion to set."""
 
     completed = StrictBoolean(required=True, metadata={"examples": [True]})
+
+
+class Placement(Input):
+    """Where to move a task: exactly one of the three."""
+
+    class Meta(Input.Meta):
+        document = {"minProperties": 1, "maxProperties": 1}  # noqa: RUF012
+
+    after = id_field()
+    before = id_field()
+    to = fields.String(validate=OneOf(("first", "last"), error=NOT_IN_LIST))
+
+    @validates_schema(skip_on_field_errors=True)
+    def has_one_place(self, placement: dict[str, Any], **_: Any) -> None:
+        if len(placement) != 1:
+            raise ValidationError(ONE_PLACE_MESSAGE)
 
 
 class ManyChanges(Input):

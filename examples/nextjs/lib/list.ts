@@ -213,7 +213,7 @@ export function otherRefusals({ operations }: State, rows: Row[]): Operation[] {
 function draft(operation: Operation & { kind: "create" }): Row {
   const unknown = { id: 0, user_id: "", created_at: "", updated_at: "", completed_at: null };
   const defaults = { description: null, completed: false, due_date: null, tags: [] };
-  const unstored = { version: 0, deleted_at: null };
+  const unstored = { version: 0, deleted_at: null, position: "" };
   const task: Task = { ...unknown, ...unstored, ...defaults, priority: "medium", ...operation.task };
   const refused = operation.problem && operation;
   return { key: operation.key, task, saving: !refused, refused };

@@ -17,7 +17,7 @@ export type Query = {
 
 export const STATUSES = ["all", "active", "completed"] as const;
 export const PRIORITIES = ["high", "medium", "low"] as const;
-export const SORTS: Record<Sort, string> = {
+export const SORTS: Partial<Record<Sort, string>> = {
   "-created_at": "Newest first",
   created_at: "Oldest first",
   due_date: "Due first",
