@@ -156,8 +156,11 @@ def store(connection: sa.Connection, user: str, *rows: dict[str, Any]) -> None:
     connection.execute(sa.insert(accounts).values(user_id=user, version=len(rows)))
 
 
+OLD_COLUMNS = [column for column in tasks.c if column.name != "position"]  # added by 0015
+
+
 def stored(connection: sa.Connection) -> list[dict[str, Any]]:
-    found = connection.execute(sa.select(tasks).order_by(tasks.c.id))
+    found = connection.execute(sa.select(*OLD_COLUMNS).order_by(tasks.c.id))
     return [dict(row) for row in found.mappings()]
 
 
