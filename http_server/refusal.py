@@ -22,7 +22,7 @@ REFUSALS = {
 }
 
 
-class Refusal:
+class RefusalSocket:
     """Stands for the socket of a client to which gunicorn sends an error: HTML with few headers."""
 
     def __init__(self, sock: Any, request: Any, error: BaseException) -> None:

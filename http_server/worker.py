@@ -23,7 +23,7 @@ from gunicorn.http.body import LengthReader
 from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 from http_server.client_socket import AT_ONCE, PATIENCE, ClientSocket, wait
-from http_server.refusal import Refusal
+from http_server.refusal import RefusalSocket
 from http_server.shutdown import FOR_GOOD, refuse_connections, stopping
 
 NEXT_REQUEST = 0.002  # seconds
@@ -198,7 +198,7 @@ class Worker(ThreadWorker):
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        super().handle_error(req, Refusal(client, req, exc), addr, exc)
+        super().handle_error(req, RefusalSocket(client, req, exc), addr, exc)
 
     def next_request_ready(self, conn: Connection) -> bool:
         """Return whether another request is there, or comes within moments.

@@ -87,7 +87,7 @@ CHOICES = {
     "ErrorType": ERROR_TYPES,
     "InputErrorType": INPUT_ERROR_TYPE_NAMES,
 }
-NAMED: dict[str, dict[str, Any]] = {
+NAMED_SCHEMAS: dict[str, dict[str, Any]] = {
     **{name: {"type": "string", "enum": list(choices)} for name, choices in CHOICES.items()},
     "TaskId": {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID},
     "Tag": {"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH},
@@ -114,7 +114,7 @@ def init_app(app: Flask) -> Api:
 def add_components(components: Components) -> None:
     """Add the parts that operations refer to by name: schemas, the token and errors."""
     del components.schemas["PaginationMetadata"]  # flask-smorest's, which no operation uses
-    for name, schema in NAMED.items():
+    for name, schema in NAMED_SCHEMAS.items():
         components.schema(name, schema)
     components.schemas["Sort"]["x-enum-varnames"] = SORT_NAMES
     components.security_scheme("bearer", BEARER)
@@ -171,7 +171,7 @@ class Schemas(MarshmallowPlugin):
 
 def refer_to_named(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[str, Any]:
     """Replace what a named schema says by a reference to it."""
-    for name, schema in NAMED.items():
+    for name, schema in NAMED_SCHEMAS.items():
         if schema.items() <= ret.items():
             for key in schema:
                 del ret[key]

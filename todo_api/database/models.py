@@ -37,13 +37,9 @@ tasks = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text),
     sa.Column("completed", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column(
-        "created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
-    ),
-    sa.Column(
-        "updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
-    ),
-    sa.Column("completed_at", sa.DateTime(timezone=True)),
+    sa.Column("created_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("updated_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("completed_at", TIME),
     sa.Column("priority", sa.Text, nullable=False, server_default="medium"),
     sa.Column("due_date", sa.Date),
     sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
