@@ -2,7 +2,8 @@
 
 Null stands for a task that was never moved: its place follows from its id, so no row is written.
 Code of revision 0014 can serve while this is deployed. Clients that keep a copy should drop it
-afterwards: a task that has not changed has no new version, although it now shows its position.
+afterwards: a task that has not changed has no new version, although it now shows its position. A
+downgrade loses the order.
 """
 
 import sqlalchemy as sa

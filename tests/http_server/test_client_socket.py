@@ -4,10 +4,11 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
-from http_server.client_socket import LEAST_RATE, PATIENCE, ClientSocket
+from http_server.client_socket import LEAST_RATE, PATIENCE, ClientSocket, wait
 from tests.support.waiting import LIMIT
 
 
@@ -37,6 +38,19 @@ def test_silent_sender_is_disconnected(pair: tuple[ClientSocket, socket.socket])
     server.seconds_to_send = 0.2
     with pytest.raises(TimeoutError, match="sends too slowly"):
         server.recv(10)
+
+
+def test_bytes_that_come_while_it_waits_are_received(
+    pair: tuple[ClientSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, client = pair
+
+    def send_late(*waiting: Any) -> bool:
+        client.sendall(b"late")
+        return wait(*waiting)
+
+    monkeypatch.setattr("http_server.client_socket.wait", send_late)
+    assert server.recv(10) == b"late"
 
 
 def test_new_request_has_its_whole_time(pair: tuple[ClientSocket, socket.socket]) -> None:

@@ -45,6 +45,43 @@ def test_the_same_move_again_changes_no_order_and_no_position(client: Client, na
     assert again == once | {"version": once["version"] + 1}
 
 
+@pytest.fixture
+def full(app: Flask, client: Client, user: str) -> list[int]:
+    """Three tasks, in their order. No position is left between the last two, and none is below."""
+    ids = new_ids(client, 3)
+    statement = sa.text("UPDATE tasks SET position = :place WHERE user_id = :user AND id = :id")
+    with app.extensions["engine"].connect() as connection:
+        for id_, digit in zip(ids[1:], "89", strict=True):
+            values = {"user": user, "id": id_, "place": f"{2 * 10**16}.{'9' * 45}{digit}"}
+            connection.execute(statement, values)
+    return ids
+
+
+@pytest.mark.parametrize("side", ["after", "before"])
+def test_a_full_gap_above_the_last_task_takes_another(
+    client: Client, full: list[int], side: str
+) -> None:
+    task, above, last = full
+    moved(client, task, **{side: above if side == "after" else last})
+    assert order(client) == [above, task, last]
+
+
+def test_a_task_in_the_trash_makes_room_without_a_new_version(
+    client: Client, full: list[int]
+) -> None:
+    task, above, last = full
+    client.delete(f"/api/tasks/{last}")
+    (trashed,) = client.get("/api/tasks?status=deleted").json
+    since = client.get("/api/tasks/changes").json["next"]
+    moved(client, task, after=above)
+    (again,) = client.get("/api/tasks?status=deleted").json
+    assert again["position"] > trashed["position"]
+    assert again["version"] == trashed["version"]
+    assert client.get(f"/api/tasks/changes?since={since}").json["deleted"] == []
+    assert client.post(f"/api/tasks/{last}/restore").status_code == 200
+    assert order(client) == [above, task, last]
+
+
 def test_the_only_task_moves_to_where_it_is(client: Client) -> None:
     task = create(client)
     for to in ("first", "last"):

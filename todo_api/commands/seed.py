@@ -24,13 +24,13 @@ TITLES = {
     "travel": ("Renew the passport", "Compare trains to Vienna", "Reserve a table by the lake"),
 }
 NOTES = (None, None, "Ask Kim first.", "Needed:\n- tape\n- a ladder")
-LOCAL_HOST = re.compile(r"/.*|localhost|127\.0\.0\.1|::1")
+LOCAL_HOST = re.compile(r"/(?!cloudsql/).*|localhost|127\.0\.0\.1|::1")
 NOT_LOCAL = "DATABASE_URL names no host of this machine. To seed it all the same, add --anywhere."
 
 
 @click.command()
 @click.argument("user")
-@click.option("--count", default=200, show_default=True, help="The number of tasks.")
+@click.option("--count", default=200, type=click.IntRange(1), show_default=True)
 @click.option("--anywhere", is_flag=True, help="Allow a database that is not on this machine.")
 @with_appcontext
 def seed(user: str, count: int, anywhere: bool) -> None:

@@ -1,4 +1,4 @@
-"""The tables. Each limit of the API is a constraint."""
+"""The tables. Each limit of the API is a constraint, but for positions, which the service makes."""
 
 from typing import Any
 
@@ -110,9 +110,9 @@ accounts = sa.Table(
 
 Every write of a user first adds one to ``version``. It keeps the lock on this row until its commit,
 so versions are in the order of commits. A task has the version of its last change.
-``purged_version`` is the highest version of the tasks that were purged. The row is deleted with the
-account, and a new row has a new ``epoch``. ``task_count`` counts the trash too. It is null until
-somebody counts: see migration 0011. While an erasure is not finished, ``erased_version`` is the
+``purged_version`` is the highest version of the tasks that are gone for good. The row is deleted
+with the account, and a new row has a new ``epoch``. ``task_count`` counts the trash too. It is null
+until somebody counts: see migration 0011. While an erasure is not finished, ``erased_version`` is the
 highest version of the tasks to erase.
 """
 

@@ -93,9 +93,8 @@ def refuse_others(response: Response) -> Response:
 
 def warn_of_refused(origin: str) -> None:
     """Log an origin that gets no CORS headers: its page only sees "Failed to fetch"."""
-    if origin.partition("://")[2] != current_request().headers.get(
-        "Host"
-    ):  # a page of this host needs none
+    host = current_request().headers.get("Host")  # a page of this host needs none
+    if origin.partition("://")[2] != host:
         logger.warning(
             "origin refused: if it is yours, add it to FRONTEND_URL",
             extra={"origin": printable(origin)},

@@ -49,6 +49,7 @@ from todo_api.tasks.sync import (
     first_token,
     known_database,
     next_token,
+    remember_database,
 )
 
 FIELDS = list(Task().fields)
@@ -159,6 +160,7 @@ def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
     while rows[0].account_epoch is None and since is NOTHING_SEEN:  # it may be erased meanwhile
         execute_for_user(CREATE_ACCOUNT)
         rows, has_more = read_changes(since, limit)
+    remember_database(rows[0])
     if since is not NOTHING_SEEN:
         check_seen(since, rows[0])
     changed = task_rows(rows)

@@ -154,12 +154,14 @@ def move_task(placement: dict[str, Any], task_id: int, versions: Versions) -> Ta
     """
     values = placement_values(placement)
     neighbour = values["neighbour_id"]
-    while (row := fetch(MOVE, task_id=task_id, versions=versions, **values)) is None:
+    move = {"task_id": task_id, "versions": versions, **values}
+    if (row := fetch(MOVE, **move)) is None:
         change_one(task_id, versions, {})  # or a 404 or 412
         if neighbour and (neighbour == task_id or not fetch(queries.GET, task_id=neighbour)):
             raise InvalidInput("body", {name: [NO_NEIGHBOUR_MESSAGE] for name in placement})
         execute_for_user(CREATE_ACCOUNT)  # tasks from before migration 0005 may have none
-    return tagged(row)
+        row = fetch(MOVE, **move)
+    return tagged(found(row))
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])

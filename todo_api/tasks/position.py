@@ -1,8 +1,9 @@
 """Moves a task in the order by hand.
 
-The task goes one step from its neighbour, or from the task below it. A step is a tenth to a
-hundredth of the gap, so it takes 90 moves into one gap to need one decimal more. Where that would
-be too many, the tasks below the gap are spread.
+A task that goes after another stands one step above the one below the gap. Before another, it
+stands one step below the one above. A step is a tenth to a hundredth of the gap. So 90 moves, or
+one in the worst order, take a decimal more. Where there are no more decimals, the tasks below the
+gap are spread.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from todo_api.accounts.queries import FIRST_VERSION, IS_OWN, LOCK_ACCOUNT, in_one_message
 from todo_api.database.models import PLACE, PUBLIC, accounts, tasks
 from todo_api.limits import MAX_POSITION_DECIMALS
-from todo_api.tasks.queries import EXPECTED, TASK_ID, owned_by_user
+from todo_api.tasks.queries import EXPECTED, LIVE, TASK_ID, owned_by_user
 
 # The others are also those in the trash: they keep their places. Above the first task, `top` is the
 # least place that no later task gets. The rows to spread begin with the task itself, at the top of
@@ -39,7 +40,7 @@ WITH others AS (
     FROM (
         SELECT :task_id AS id, top AS place FROM gap
         UNION ALL SELECT id, place FROM others WHERE place > (SELECT top FROM gap)
-        UNION ALL SELECT NULL, floor(max(place)) + 1 FROM others
+        UNION ALL SELECT NULL, floor(max(place)) + 2 FROM others
     ) AS rows
     WHERE (SELECT decimals > {MAX_POSITION_DECIMALS} FROM step)
 ), spread AS (
@@ -76,10 +77,12 @@ def move() -> sa.Select[Any]:
         .cte("bump")
     )
     place = sa.func.coalesce(targets.c.place, tasks.c.position)  # null for the user's only task
+    # Nobody sees the place of a task in the trash, and its version tells who saw it go there.
+    new_version = sa.case((LIVE, version.c.version), else_=tasks.c.version)
     moved = (
         owned_by_user(sa.update(tasks))
         .where(tasks.c.user_id == version.c.user_id, tasks.c.id == targets.c.id)
-        .values(position=place, version=version.c.version)
+        .values(position=place, version=new_version)
         .returning(*PUBLIC)
         .cte("moved")
     )

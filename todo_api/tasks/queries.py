@@ -1,9 +1,10 @@
-"""SQL for the task endpoints: one statement each, filtered by the token's user, built at import.
+"""SQL for the task endpoints: one message each, filtered by the token's user, built at import.
 
 Each write first takes the next version of the user's account. That locks the row of the account
 until the commit, so the writes of one user follow each other, and no two of them can deadlock. The
 rest of the statement sees the tasks as they were when it began. An UPDATE rechecks the rows that
-changed while it waited, but it does not find rows that match only since then.
+changed while it waited, but it does not find rows that match only since then. Where that matters, a
+message locks the account in a statement of its own first.
 
 A bind name that equals a column's name is reserved by SQLAlchemy in an INSERT or UPDATE. So the new
 value of `completed` is bound as `is_completed`.
@@ -252,7 +253,7 @@ CHANGE_MANY = UpdateStatements(
 )
 
 
-def move(condition: Expression, deleted_at: Expression) -> sa.TextClause:
+def trash_or_restore(condition: Expression, deleted_at: Expression) -> sa.TextClause:
     """Change the tasks among the ids that do not meet a condition yet. Return all that do.
 
     With the lock first, what another request moves meanwhile is found too.
@@ -264,8 +265,8 @@ def move(condition: Expression, deleted_at: Expression) -> sa.TextClause:
     )
 
 
-TRASH_MANY = move(sa.not_(LIVE), NOW)
-RESTORE_MANY = move(LIVE, sa.null())
+TRASH_MANY = trash_or_restore(sa.not_(LIVE), NOW)
+RESTORE_MANY = trash_or_restore(LIVE, sa.null())
 
 
 def newest_ids(condition: Expression) -> sa.Select[Any]:

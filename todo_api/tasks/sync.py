@@ -92,7 +92,6 @@ def check_seen(seen: SyncPosition, account: Row[Any]) -> None:
 
 def next_token(account: Row[Any], last: Row[Any] | None) -> str:
     """Return the token for what comes after ``last``, or after all that the account has."""
-    application().extensions["database"] = account.database
     version, id_ = (last.version, last.id) if last else (account.account_version, MAX_ID)
     return make_token(account, account.database, version, id_)
 
@@ -100,13 +99,17 @@ def next_token(account: Row[Any], last: Row[Any] | None) -> str:
 def known_database() -> str:
     """Return the database as this process last read it. To read it takes 5 % of a list.
 
-    A token with an outdated one has expired. The sync that then starts again corrects it. Call it
-    before the list is read: a newer one would hide that a backup was restored after the list.
+    A token with an outdated one has expired. The 410 corrects it in this process. Call it before
+    the list is read: a newer one would hide that a backup was restored after the list.
     """
     known = application().extensions
     if "database" not in known:
         known["database"] = execute_for_user(GET_DATABASE).scalar_one()
     return str(known["database"])
+
+
+def remember_database(account: Row[Any]) -> None:
+    application().extensions["database"] = account.database
 
 
 def first_token(account: Row[Any], database: str) -> dict[str, str]:
