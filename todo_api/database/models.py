@@ -112,8 +112,8 @@ Every write of a user first adds one to ``version``. It keeps the lock on this r
 so versions are in the order of commits. A task has the version of its last change.
 ``purged_version`` is the highest version of the tasks that are gone for good. The row is deleted
 with the account, and a new row has a new ``epoch``. ``task_count`` counts the trash too. It is null
-until somebody counts: see migration 0011. While an erasure is not finished, ``erased_version`` is the
-highest version of the tasks to erase.
+until somebody counts: see migration 0011. While an erasure is not finished, ``erased_version`` is
+the highest version of the tasks to erase.
 """
 
 # Only the default sort order has an index: a change to a task writes to every index of the table.
