@@ -128,8 +128,13 @@ def test_seed_for_an_invalid_user_is_rejected(app: Flask) -> None:
     assert (ran.exit_code, "not blank" in ran.output) == (2, True)
 
 
-def test_seed_refuses_a_database_elsewhere(make_app: MakeApp) -> None:
-    app = make_app(database_url="postgresql://u:p@db.example.com/x")
+@pytest.mark.parametrize("host", ["db.example.com", "localhost"])
+def test_seed_refuses_a_database_elsewhere(
+    make_app: MakeApp, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if host == "localhost":
+        monkeypatch.setenv("PGHOSTADDR", "192.0.2.1")  # libpq connects to this
+    app = make_app(database_url=f"postgresql://u:p@{host}/x")
     ran = app.test_cli_runner().invoke(args=["seed", "demo"])
     assert (ran.exit_code, "add --anywhere" in ran.output) == (1, True)
 
@@ -140,6 +145,7 @@ def test_seed_refuses_a_database_elsewhere(make_app: MakeApp) -> None:
         ("embedded", True),
         ("postgresql://u:p@localhost:5433/x", True),
         ("postgresql+psycopg2://u@127.0.0.1/x", True),
+        ("postgresql:///x?host=/cloudsql/p:europe:db", False),
         ("postgresql://u@[::1]/x", True),
         ("postgresql://u@/x?host=/var/run/postgresql", True),
         ("postgresql://u@db.example.com/x?hostaddr=127.0.0.1", True),

@@ -97,7 +97,7 @@ def test_deleted_row_does_not_break_the_page_after_it(
 
 LIMIT = "Must be a whole number from 1 to 500."
 STATUS = "Must be one of: all, active, pending, completed, deleted."
-CURSOR = "Invalid cursor for this sort order. Take the cursor from the Link header, or send none."
+CURSOR = "Invalid cursor for this list or sort. Take it from the Link header, or send none."
 
 
 @pytest.mark.parametrize(

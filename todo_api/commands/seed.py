@@ -1,5 +1,6 @@
 """`flask seed`: create tasks that look real, for development."""
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -50,7 +51,7 @@ def seed(user: str, count: int, anywhere: bool) -> None:
 
 def is_local(url: str) -> bool:
     parameters = {} if url == EMBEDDED else parse_url(url)
-    hosts = parameters.get("hostaddr") or parameters.get("host", "")  # as libpq chooses
+    hosts = parameters.get("hostaddr") or os.environ.get("PGHOSTADDR") or parameters.get("host", "")
     return url == EMBEDDED or all(map(LOCAL_HOST.fullmatch, hosts.split(",")))
 
 

@@ -16,7 +16,7 @@ from todo_api.limits import MAX_PAGE_CHARACTERS, PRIORITIES
 SORT_KEYS = ("created_at", "updated_at", "title", "due_date", "priority", "position")
 SORTS = tuple(direction + key for key in SORT_KEYS for direction in ("", "-"))
 BAD_CURSOR_MESSAGE = (
-    "Invalid cursor for this sort order. Take the cursor from the Link header, or send none."
+    "Invalid cursor for this list or sort. Take it from the Link header, or send none."
 )
 ROWS_AT_ONCE = 50
 

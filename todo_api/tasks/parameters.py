@@ -53,7 +53,10 @@ class ChangesPage(Query):
 
     since = SyncToken(
         metadata=SIGNED
-        | {"description": "`next` of the previous response. Without it all tasks are returned."}
+        | {
+            "description": "`next` of the previous response, or the `Sync-Token` of a list. "
+            "Without it all tasks are returned."
+        }
     )
     limit = page_size_field("The maximum number of tasks and deleted ids.")
 

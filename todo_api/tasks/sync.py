@@ -17,7 +17,7 @@ from todo_api.limits import MAX_ID
 from todo_api.tasks.paging import ROW_LIMIT, limit_values
 from todo_api.tasks.queries import owned_by_user
 
-BAD_TOKEN_MESSAGE = "Invalid sync token. Take `next` from the previous response, or send none."  # noqa: S105
+BAD_TOKEN_MESSAGE = "Invalid sync token. Take `next` or the Sync-Token of a list, or send none."  # noqa: S105
 
 
 class SyncPosition(NamedTuple):
