@@ -48,7 +48,7 @@ MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may b
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
 NO_TASK_MESSAGE = "Task not found"
 NO_NEIGHBOUR_MESSAGE = "Must be the id of another of your tasks, outside the trash."
-STALE_MESSAGE = "The task has changed: see `current`. Retry with the ETag of this response."
+STALE_MESSAGE = "The task has changed. See `current`. Retry with the ETag of this response."
 CHANGED_MESSAGE = "This has changed. Get it again, without If-Match."
 WEAK_TAG_MESSAGE = (
     "If-Match never matches a weak tag (W/, which some proxies add). Send the version of the task "

@@ -47,7 +47,7 @@ def test_stale_write_is_a_412_that_writes_nothing(
     assert (response.status_code, response.json) == (
         412,
         {
-            "detail": "The task has changed: see `current`. Retry with the ETag of this response.",
+            "detail": "The task has changed. See `current`. Retry with the ETag of this response.",
             "status_code": 412,
             "error_type": "precondition_failed_error",
             "current": task,
