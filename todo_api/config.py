@@ -45,9 +45,7 @@ UNUSABLE = re.compile(
 )
 PORT = re.compile(r"[0-9]{0,5}")
 # Of any scheme: the page of an app is on capacitor://localhost, tauri://localhost or app://name.
-ORIGIN = re.compile(
-    r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?", re.I
-)
+ORIGIN = re.compile(r"(?ai)[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?")
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")  # flask-cors takes some other characters for a pattern
 IP_ADDRESS = re.compile(r"[0-9][0-9.]*|.*:.*")
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)

@@ -19,27 +19,15 @@ from todo_api.http.preconditions import (
     takes_conditions,
 )
 from todo_api.limits import MAX_MOVED
-from todo_api.tasks import queries
+from todo_api.tasks import counts, queries
 from todo_api.tasks.blueprint import blp
 from todo_api.tasks.examples import CHANGES as CHANGES_EXAMPLE
 from todo_api.tasks.examples import COMPLETED_TASK, DELETED, MOVED, STATS, TAGS, TASK
 from todo_api.tasks.paging import TagCursor, link_to, next_page, page_values, read_page
 from todo_api.tasks.parameters import ChangesPage, TagPage, TaskFilters, TaskPage, TasksToDelete
-from todo_api.tasks.queries import (
-    changed_values,
-    filter_values,
-)
-from todo_api.tasks.schemas import (
-    COLUMNS,
-    Deleted,
-    ManyChanges,
-    ManyTasks,
-    MovedTasks,
-    TagCount,
-    Task,
-    TaskStats,
-    TaskSync,
-)
+from todo_api.tasks.queries import changed_values, filter_values
+from todo_api.tasks.responses import Deleted, MovedTasks, TagCount, TaskStats, TaskSync
+from todo_api.tasks.schemas import COLUMNS, ManyChanges, ManyTasks, Task
 from todo_api.tasks.sync import (
     CHANGES,
     NOTHING_SEEN,
@@ -121,7 +109,7 @@ def list_tags(page: dict[str, Any]) -> Response | tuple[list[Any], dict[str, str
     if unchanged := unchanged_list(TAG_FIELDS):
         return unchanged
     values, limit = page_values(page), page["limit"]
-    rows = execute_for_user(queries.TAGS_PAGE, prefix=page["q"], **values).all()
+    rows = execute_for_user(counts.TAGS_PAGE, prefix=page["q"], **values).all()
     tags = [row._mapping for row in rows[:limit] if row.tag is not None]
     headers = {"ETag": list_tag(TAG_FIELDS, rows[0], map(tuple, rows))}
     if len(rows) > limit:
@@ -139,7 +127,7 @@ def get_task_stats(query: dict[str, Any]) -> Row[Any]:
 
     Counts the tasks that match the filters, by completion, priority and tag.
     """
-    return execute_for_user(queries.STATS, **filter_values(query)).one()
+    return execute_for_user(counts.STATS, **filter_values(query)).one()
 
 
 @blp.route("/changes")

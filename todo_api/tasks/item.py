@@ -37,13 +37,7 @@ from todo_api.tasks.blueprint import blp
 from todo_api.tasks.examples import COMPLETED_TASK, MOVED_TASK, TASK
 from todo_api.tasks.position import MOVE, placement_values
 from todo_api.tasks.queries import changed_values, new_task_values, without_defaults
-from todo_api.tasks.schemas import (
-    Completion,
-    NewTask,
-    Placement,
-    Task,
-    TaskChanges,
-)
+from todo_api.tasks.schemas import Completion, NewTask, Placement, Task, TaskChanges
 
 TaggedTask = tuple[Row[Any], dict[str, str]]
 LOCATION = {

@@ -14,7 +14,7 @@ import re
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, Insert, aggregate_order_by, insert
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from todo_api.accounts.queries import (
     GET_ACCOUNT,
@@ -28,8 +28,8 @@ from todo_api.accounts.queries import (
     with_account,
 )
 from todo_api.database.models import PUBLIC, tasks
-from todo_api.limits import IN_TRASH, MAX_COUNTED_TAGS, MAX_MOVED, PRIORITIES, STATUSES
-from todo_api.tasks.paging import POSITION_ID, POSITION_VALUE, ROW_LIMIT, SORTS, page_of
+from todo_api.limits import IN_TRASH, MAX_MOVED, STATUSES
+from todo_api.tasks.paging import SORTS, page_of
 from todo_api.tasks.schemas import NewTask
 
 Statement = TypeVar("Statement", sa.Select[Any], sa.Update, sa.Delete)
@@ -164,70 +164,10 @@ def create(condition: Expression, **key: Expression) -> Insert:
     return insert(tasks).from_select(list(values), row)
 
 
-COUNTS: dict[str, Expression] = {
-    "total": sa.true(),
-    "active": sa.not_(tasks.c.completed),
-    "completed": tasks.c.completed,
-    **{priority: tasks.c.priority == priority for priority in PRIORITIES},
-}
-
-
-def count_tasks() -> sa.Select[Any]:
-    """Count the matching tasks, by completion, priority and tag.
-
-    Tasks are first grouped by their list of tags: many have the same, so few lists are unnested.
-    """
-    counts = (sa.func.count().filter(condition).label(name) for name, condition in COUNTS.items())
-    groups = matching(sa.select(tasks.c.tags, *counts)).group_by(tasks.c.tags).cte("groups")
-    sums = {name: whole_sum(groups.c[name]) for name in COUNTS}
-    most = tags_of(groups).order_by(sa.desc("uses"), "tag").limit(MAX_COUNTED_TAGS).subquery()
-    uses = aggregate_order_by(most.c.uses, most.c.uses.desc(), most.c.tag)
-    by_priority = (item for priority in PRIORITIES for item in (priority, sums[priority]))
-    by_tag = sa.select(
-        sa.func.coalesce(sa.func.json_object_agg(most.c.tag, uses), sa.literal_column("'{}'"))
-    )
-    counted: sa.Select[Any] = sa.select(
-        *(sums[name].label(name) for name in ("total", "active", "completed")),
-        sa.func.json_build_object(*by_priority).label("by_priority"),
-        by_tag.scalar_subquery().label("by_tag"),
-    )
-    return counted.select_from(groups)
-
-
-def tags_of(groups: sa.CTE) -> sa.Select[Any]:
-    """Select each tag, and how many tasks use it."""
-    used = sa.select(sa.func.unnest(groups.c.tags).label("tag"), groups.c.total).subquery()
-    return sa.select(used.c.tag, whole_sum(used.c.total).label("uses")).group_by(used.c.tag)
-
-
-def page_of_tags() -> sa.Select[Any]:
-    """Select a page of the tags outside the trash that begin with the prefix, by rank."""
-    total = sa.func.count().label("total")
-    groups = owned_by_user(sa.select(tasks.c.tags, total)).where(LIVE).group_by(tasks.c.tags)
-    tags = tags_of(groups.cte("groups")).subquery("tags")
-    rank = sa.tuple_(-tags.c.uses, tags.c.tag)
-    return (
-        sa.select(tags.c.tag, tags.c.uses.label("count"))
-        .where(
-            sa.func.starts_with(tags.c.tag, sa.bindparam("prefix", type_=sa.Text)),
-            sa.or_(POSITION_ID.is_(None), rank > sa.tuple_(POSITION_ID, POSITION_VALUE)),
-        )
-        .order_by(tags.c.uses.desc(), tags.c.tag)
-        .limit(ROW_LIMIT)
-    )
-
-
-def whole_sum(counts: Expression) -> Expression:
-    """Return a sum as a bigint, 0 of no rows. PostgreSQL makes it numeric, or null."""
-    return sa.cast(sa.func.coalesce(sa.func.sum(counts), 0), sa.BigInteger)
-
-
 PAGE_BY_SORT = {
     sort: with_account(page_of(matching(sa.select(*PUBLIC)), sort), GET_ACCOUNT) for sort in SORTS
 }
-STATS = count_tasks()
 LIVE = tasks.c.deleted_at.is_(None)
-TAGS_PAGE = with_account(page_of_tags(), GET_ACCOUNT)
 TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
 ID_IS = tasks.c.id == TASK_ID
 ONE = sa.and_(ID_IS, LIVE)

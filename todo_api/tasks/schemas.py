@@ -1,4 +1,4 @@
-"""The shapes of requests and responses, one class each."""
+"""The fields of a task, and the shapes of a task and of request bodies, one class each."""
 
 from typing import Any
 
@@ -8,15 +8,12 @@ from marshmallow.validate import Length, OneOf
 from todo_api.database.models import PUBLIC
 from todo_api.errors import UNKNOWN_MESSAGE, ApiError, Message, Output
 from todo_api.limits import (
-    MAX_COUNTED_TAGS,
     MAX_DESCRIPTION_LENGTH,
     MAX_IDS,
     MAX_MOVED,
     MAX_POSITION_LENGTH,
-    MAX_TAG_LENGTH,
     MAX_TITLE_LENGTH,
     MAX_USER_ID_LENGTH,
-    PRIORITIES,
 )
 from todo_api.tasks.fields import (
     NO_NUL_PATTERN,
@@ -29,7 +26,6 @@ from todo_api.tasks.fields import (
     Text,
     Title,
     at_most,
-    count_field,
     id_field,
     label_rules,
     priority_field,
@@ -228,87 +224,3 @@ class ManyTasks(Input):
             "examples": [[3, 1]],
         },
     )
-
-
-class MovedTasks(Output):
-    """The tasks that are now where the request moves them."""
-
-    ids = fields.List(
-        id_field(),
-        required=True,
-        metadata={
-            "description": "Their ids, in the order of the request. Each is there once.",
-            "examples": [[3, 1]],
-        },
-    )
-
-
-class TaskSync(Output):
-    """The changes since a sync token."""
-
-    tasks = fields.List(
-        fields.Nested(Task),
-        required=True,
-        metadata={"description": "The tasks that were created, changed or restored."},
-    )
-    deleted = fields.List(
-        id_field(),
-        required=True,
-        metadata={"description": "The ids of the tasks in the trash.", "examples": [[3]]},
-    )
-    next = fields.String(required=True, metadata={"description": "The token for the next request."})
-    has_more = fields.Boolean(
-        required=True,
-        metadata={"description": "Whether there is more to get now.", "examples": [False]},
-    )
-
-    def dump(self, obj: Any, **_: Any) -> Any:
-        """Return the object as it is: its tasks are already made from rows."""
-        return obj
-
-
-PriorityCounts = Output.from_dict(
-    {priority: count_field() for priority in PRIORITIES}, name="PriorityCounts"
-)
-
-
-class TaskStats(Output):
-    """The number of tasks that match the filters, in total and by kind."""
-
-    total = count_field()
-    active = count_field()
-    completed = count_field()
-    by_priority = fields.Nested(PriorityCounts, required=True)
-    by_tag = fields.Dict(
-        keys=fields.String(),
-        values=count_field(),
-        required=True,
-        metadata={
-            "description": f"The {MAX_COUNTED_TAGS} most used tags and their numbers of tasks.",
-            "examples": [{"home": 2, "errand": 1}],
-        },
-    )
-
-
-class Deleted(Output):
-    """The tasks that were deleted."""
-
-    deleted = count_field()
-    ids = fields.List(
-        id_field(),
-        required=True,
-        metadata={"description": "The ids of the deleted tasks.", "examples": [[3, 1]]},
-    )
-    has_more = fields.Boolean(
-        required=True,
-        metadata={"description": "Whether there are more to delete.", "examples": [False]},
-    )
-
-
-class TagCount(Output):
-    """A tag, and how many tasks outside the trash have it."""
-
-    tag = fields.String(
-        required=True, validate=Length(1, MAX_TAG_LENGTH), metadata={"examples": ["home"]}
-    )
-    count = count_field()
