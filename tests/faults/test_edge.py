@@ -146,7 +146,7 @@ def test_connections_that_never_send_anything_hold_up_nobody(served: Server) -> 
             slowest = max(slowest, seconds_of_health(served))
             time.sleep(1)
     print(f"1100 silent: {slowest:.2f} s")  # noqa: T201 the figure
-    assert slowest < 2 + 20 * usual
+    assert slowest < 20 + 20 * usual
 
 
 def test_half_sent_heads_hold_up_nobody(served: Server) -> None:
