@@ -167,7 +167,7 @@ def test_health_responds_while_all_connections_are_busy(
             )
             waiting = [pool.submit(change, number) for number in range(16)]
             cluster.wait_for_blocked(Config.pool_size)
-            assert seconds_of_health(server) < 4 + 20 * usual
+            assert seconds_of_health(server) < 3 + 20 * usual
             outcomes = [future.result(LIMIT) for future in waiting]
         assert {status for status, _ in outcomes} == {503}
         assert max(seconds for _, seconds in outcomes) < 12 + 20 * usual

@@ -18,7 +18,7 @@ from todo_api.http.preconditions import (
     not_modified,
     takes_conditions,
 )
-from todo_api.limits import MAX_MOVED
+from todo_api.limits import MAX_AT_ONCE
 from todo_api.tasks import counts, queries
 from todo_api.tasks.blueprint import blp
 from todo_api.tasks.examples import CHANGES as CHANGES_EXAMPLE
@@ -53,7 +53,8 @@ LINK = {
 SYNC_TOKEN = {
     "Sync-Token": {
         "description": "What changes after this list is in `/api/tasks/changes?since=` this token. "
-        "Only on the first page, and absent if you never created a task: then send no `since`.",
+        "Only on the first page. Absent if you never created a task, or were erased: then send no "
+        "`since`.",
         "schema": {"type": "string"},
     }
 }
@@ -193,7 +194,7 @@ def trash_tasks(body: dict[str, Any]) -> dict[str, Any]:
 
     Returns the ids of those that are now in the trash. It is safe to retry.
     """
-    return move(body["ids"], queries.TRASH_MANY)
+    return trash_or_restore(body["ids"], queries.TRASH_MANY)
 
 
 @blp.route("/restore", methods=["POST"])
@@ -206,10 +207,10 @@ def restore_tasks(body: dict[str, Any]) -> dict[str, Any]:
     Brings tasks back from the trash. Returns the ids of those that are now outside it. It is safe
     to retry.
     """
-    return move(body["ids"], queries.RESTORE_MANY)
+    return trash_or_restore(body["ids"], queries.RESTORE_MANY)
 
 
-def move(ids: list[int], statement: Executable) -> dict[str, Any]:
+def trash_or_restore(ids: list[int], statement: Executable) -> dict[str, Any]:
     moved = set(execute_for_user(statement, ids=ids).scalars())
     return {"ids": [id_ for id_ in dict.fromkeys(ids) if id_ in moved]}
 
@@ -227,9 +228,9 @@ def delete_tasks(query: dict[str, Any]) -> dict[str, Any]:
     find, delete = queries.DELETE_BY_STATUS[query["status"]]
     # Found without the lock of the account: that may read all tasks of the user.
     found = execute_for_user(find).scalars().all()
-    ids = execute_for_user(delete, ids=found[:MAX_MOVED]).scalars().all()
+    ids = execute_for_user(delete, ids=found[:MAX_AT_ONCE]).scalars().all()
     return {
         "deleted": len(ids),
         "ids": sorted(ids, reverse=True),
-        "has_more": len(found) > MAX_MOVED,
+        "has_more": len(found) > MAX_AT_ONCE,
     }

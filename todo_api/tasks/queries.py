@@ -28,7 +28,7 @@ from todo_api.accounts.queries import (
     with_account,
 )
 from todo_api.database.models import PUBLIC, tasks
-from todo_api.limits import IN_TRASH, MAX_MOVED, STATUSES
+from todo_api.limits import IN_TRASH, MAX_AT_ONCE, STATUSES
 from todo_api.tasks.paging import SORTS, page_of
 from todo_api.tasks.schemas import NewTask
 
@@ -212,7 +212,7 @@ RESTORE_MANY = trash_or_restore(LIVE, sa.null())
 def newest_ids(condition: Expression) -> sa.Select[Any]:
     """Select the ids of the newest tasks that one request deletes, and one more."""
     found = owned_by_user(sa.select(tasks.c.id)).where(condition)
-    return found.order_by(tasks.c.id.desc()).limit(MAX_MOVED + 1)
+    return found.order_by(tasks.c.id.desc()).limit(MAX_AT_ONCE + 1)
 
 
 def erase_from_trash() -> sa.TextClause:

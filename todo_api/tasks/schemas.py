@@ -8,9 +8,9 @@ from marshmallow.validate import Length, OneOf
 from todo_api.database.models import PUBLIC
 from todo_api.errors import UNKNOWN_MESSAGE, ApiError, Message, Output
 from todo_api.limits import (
+    MAX_AT_ONCE,
     MAX_DESCRIPTION_LENGTH,
     MAX_IDS,
-    MAX_MOVED,
     MAX_POSITION_LENGTH,
     MAX_TITLE_LENGTH,
     MAX_USER_ID_LENGTH,
@@ -216,7 +216,7 @@ class ManyTasks(Input):
 
     ids = BoundedList(
         id_field(),
-        max_items=MAX_MOVED,
+        max_items=MAX_AT_ONCE,
         required=True,
         validate=Length(min=1, error=Message("Must have at least 1 item.", "too_few", 1)),
         metadata={
