@@ -36,6 +36,7 @@ from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 from todo_api.database import embedded
 from todo_api.logs import JsonFormatter
+from todo_api.tasks.sync import GET_DATABASE
 
 POSTGRES = ROOT / "instance/test-postgres"
 
@@ -131,6 +132,9 @@ def app(config: Config) -> Iterator[Flask]:
     for a request must filter the rows of users by the user of the token.
     """
     app = create_app(config)
+    with app.extensions["engine"].connect() as connection:
+        # The first list of a process reads it. Here no list is the first, in whatever order.
+        app.extensions["database"] = connection.execute(GET_DATABASE).scalar_one()
     undocumented: set[str] = set()
     unowned: set[str] = set()
 
