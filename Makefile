@@ -30,8 +30,10 @@ e2e: .venv/installed ## Check the front end of examples/nextjs and test it in Ch
 screenshots: .venv/installed ## Take the pictures of the front end again.
 	@$(BIN)/python examples/nextjs/run.py screenshots
 
-fuzz: .venv/installed ## Send valid and invalid requests generated from openapi.json.
-	@$(BIN)/pytest -n0 tests/fuzz
+fuzz: .venv/installed ## Send requests generated from openapi.json, the same in each run. Others: make fuzz SEED=random.
+	@$(BIN)/pytest -n0 --hypothesis-seed=$(SEED) tests/fuzz
+
+SEED ?= 0
 
 image: .venv/installed ## Build the image with docker or podman, and test it: make image ENGINE=podman.
 	@test -n '$(ENGINE)' || { echo 'Install docker or podman, or name another engine: make image ENGINE=...'; exit 1; }

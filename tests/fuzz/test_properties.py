@@ -8,7 +8,7 @@ from flask import Flask
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.api import is_visible, location
+from tests.support.api import has_many_marks, is_visible, location
 from tests.support.client import Client, JsonResponse
 from todo_api.limits import MAX_DESCRIPTION_LENGTH, MAX_ID, MAX_TAG_LENGTH, MAX_TITLE_LENGTH
 from todo_api.tasks.fields import CONTROL
@@ -30,7 +30,11 @@ LONG = st.integers(MAX_DESCRIPTION_LENGTH - 2, MAX_DESCRIPTION_LENGTH + 2).flatm
 
 
 def storable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+    return (
+        "\0" not in text
+        and not any("\ud800" <= c <= "\udfff" for c in text)
+        and not has_many_marks(text)
+    )
 
 
 def create(client: Client, **task: str) -> JsonResponse:
@@ -63,6 +67,8 @@ def test_titles(client: Client, title: str) -> None:
 
 @THOROUGH
 @given(st.text(ANY) | SPACES | LONG)
+@example("\u0301" * MAX_DESCRIPTION_LENGTH)  # combining marks only
+@example("e" + "\u0301" * 30)
 def test_descriptions(client: Client, description: str) -> None:
     kept = normalize("NFC", description)
     valid = storable(description) and len(kept) <= MAX_DESCRIPTION_LENGTH

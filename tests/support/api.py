@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import Any
-from unicodedata import category
+from unicodedata import category, combining
 from urllib.parse import urljoin
 
 import pytest
@@ -29,6 +29,11 @@ def create(client: Client, **task: Any) -> dict[str, Any]:
 def is_visible(text: str) -> bool:
     """Return whether there is something to see in a title or tag."""
     return any(category(each) not in INVISIBLE and each not in BLANK for each in text)
+
+
+def has_many_marks(text: str) -> bool:
+    """Return whether more than 30 combining marks follow each other."""
+    return "1" * 31 in "".join("1" if combining(each) else "0" for each in text)
 
 
 DATE_MESSAGE = "Must be an existing date in the form YYYY-MM-DD."
