@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from ipaddress import ip_address
+from pathlib import Path
 from secrets import token_hex
 from urllib.parse import urlsplit
 
@@ -19,6 +20,14 @@ from todo_api.limits import MAX_TASKS_PER_USER
 EMBEDDED = "embedded"
 """The `DATABASE_URL` that asks for the PostgreSQL of development."""
 
+SECRETS = (
+    "BETTER_AUTH_SECRET",
+    "BETTER_AUTH_SECRET_PREVIOUS",
+    "DATABASE_URL",
+    "DATABASE_URL_UNPOOLED",
+)
+"""The settings that may also come from a file, which NAME_FILE names."""
+MAX_FILE_BYTES = 64 * 1024
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key at least as long as the hash
 MAKE_SECRET = "make one: openssl rand -base64 32"  # noqa: S105 -- a command
 
@@ -113,6 +122,7 @@ class Config:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
         """Read the settings from the environment. An empty variable counts as unset."""
+        secrets = read_secrets(SECRETS, environ)
 
         def optional(name: str) -> str | None:
             return environ.get(name) or None
@@ -120,10 +130,10 @@ class Config:
         most = environ.get("MAX_TASKS_PER_USER") or str(cls.max_tasks_per_user)
         origins = environ.get("FRONTEND_URL") or ",".join(cls.frontend_origins)
         return cls(
-            better_auth_secret=environ.get("BETTER_AUTH_SECRET", ""),
-            better_auth_secret_previous=optional("BETTER_AUTH_SECRET_PREVIOUS"),
-            database_url=environ.get("DATABASE_URL", ""),
-            database_url_unpooled=optional("DATABASE_URL_UNPOOLED"),
+            better_auth_secret=secrets["BETTER_AUTH_SECRET"],
+            better_auth_secret_previous=secrets["BETTER_AUTH_SECRET_PREVIOUS"] or None,
+            database_url=secrets["DATABASE_URL"],
+            database_url_unpooled=secrets["DATABASE_URL_UNPOOLED"] or None,
             jwt_audience=optional("JWT_AUDIENCE"),
             jwt_issuer=optional("JWT_ISSUER"),
             frontend_origins=tuple(o.rstrip("/") for o in split(origins)),
@@ -135,9 +145,9 @@ class Config:
     @classmethod
     def for_migrations(cls, environ: Mapping[str, str] = os.environ) -> "Config":
         """Read only the URL that migrations use: the direct one, or else the service's."""
-        names = ("DATABASE_URL_UNPOOLED", "DATABASE_URL")
-        name = next((name for name in names if environ.get(name)), "DATABASE_URL")
-        url = environ.get(name, "")
+        for name in ("DATABASE_URL_UNPOOLED", "DATABASE_URL"):
+            if url := read_secrets([name], environ)[name]:
+                break
         if problem := url_problem(name, url):
             raise ConfigError([problem])
         return cls(better_auth_secret=token_hex(), database_url=url)  # migrations sign nothing
@@ -154,6 +164,43 @@ class Config:
         Each use has keys of its own, so that nothing signed for one is valid for another.
         """
         return tuple(derive_key(key, use) for key in self.token_keys)
+
+
+def read_secrets(names: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return settings that may come from files. Raise `ConfigError` for those that cannot."""
+    values, problems = {}, []
+    for name in names:
+        try:
+            values[name] = read_secret(name, environ)
+        except OSError as error:
+            problems.append(f"{name}_FILE: {error.strerror}: {error.filename}")
+        except ValueError as error:
+            problems.append(f"{name}_FILE {error}")
+    if problems:
+        raise ConfigError(problems)
+    return values
+
+
+def read_secret(name: str, environ: Mapping[str, str]) -> str:
+    """Return a setting, or the content of its file without the last line feed.
+
+    No error has the content. None has a relative path, because that may be the secret itself.
+    """
+    value, path = environ.get(name, ""), environ.get(f"{name}_FILE", "")
+    if not path:
+        return value
+    if value not in ("", EMBEDDED):  # .flaskenv sets DATABASE_URL=embedded
+        raise ValueError(f"and {name} are both set; unset one of them")
+    if not Path(path).is_absolute():
+        raise ValueError("must be the absolute path of a file")
+    with open(path, "rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"names a file of more than {MAX_FILE_BYTES} bytes: {path}")
+    try:
+        return content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ValueError(f"names a file that is not UTF-8: {path}") from None
 
 
 @cache
