@@ -23,6 +23,7 @@ from todo_api.commands import doctor
 from todo_api.config import EMBEDDED, Config
 from todo_api.database import embedded
 from todo_api.database.models import metadata
+from todo_api.http import clock
 
 NEWEST = max(path.name[:4] for path in (ROOT / "migrations/versions").glob("0*.py"))
 ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts"
@@ -207,16 +208,21 @@ def test_old_server_is_a_warning(empty: Flask, monkeypatch: pytest.MonkeyPatch) 
     )
 
 
-@pytest.mark.parametrize(("seconds", "word"), [(-20, "behind"), (20, "ahead")])
+@pytest.mark.parametrize(
+    ("seconds", "line"),
+    [
+        (-20, r"behind\. .* refuses new tokens \(not_yet_valid\), and accepts expired ones\."),
+        (20, r"ahead\. .* refuses valid tokens \(expired\)\."),
+    ],
+)
 def test_wrong_clock_fails(
-    empty: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, word: str
+    empty: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, line: str
 ) -> None:
-    monkeypatch.setattr(doctor, "time", lambda: time() + seconds)
+    for module in (doctor, clock):
+        monkeypatch.setattr(module, "time", lambda: time() + seconds)
     code, lines = examine(empty)
     assert code == 1
-    assert re.match(
-        rf"fail this machine is (1[5-9]|2[0-5])\.\d s {word}\. Set the clocks", lines["clock"]
-    )
+    assert re.fullmatch(rf"fail this machine is (1\d|20)\.\d s {line}", lines["clock"])
 
 
 @needs_pgbouncer
