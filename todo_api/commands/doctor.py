@@ -76,14 +76,9 @@ def check() -> Iterator[Finding]:
         with application().extensions["engine"].connect() as connection:
             yield from check_in_database(connection)
     except DBAPIError as error:
-        yield Finding("fail", "connection", f"{sentence(error)} Check DATABASE_URL.")
+        yield Finding("fail", "connection", failure_reason(error, "Check DATABASE_URL."))
     if settings().database_url_unpooled:
         yield check_in_migrations()
-
-
-def sentence(error: DBAPIError) -> str:
-    """Return why connecting failed, with one full stop at the end."""
-    return f"{failure_reason(error).rstrip('?.')}."
 
 
 def check_in_database(connection: Connection) -> Iterator[Finding]:
@@ -209,8 +204,8 @@ def check_in_migrations() -> Finding:
             facts = connection.execute(FACTS).one()
             host = connection.connection.dbapi_connection.info.host  # type: ignore[union-attr]
     except DBAPIError as error:
-        advice = "Check DATABASE_URL_UNPOOLED."
-        return Finding("fail", "migrations", f"{sentence(error)} {advice}")
+        reason = failure_reason(error, "Check DATABASE_URL_UNPOOLED.")
+        return Finding("fail", "migrations", reason)
     if "-pooler" in host:
         advice = "Set DATABASE_URL_UNPOOLED to the direct URL."
         return Finding("warn", "migrations", f"{host} is a pooler. {advice}")
