@@ -56,7 +56,6 @@ KEYS = {
 CREATE_ROLES, SECOND_ROLE, END_FIRST_PASSWORD, DROP_SECOND_ROLE = commands_for(
     "test_deploy_files.py"
 )
-FORWARDED = "hdr_ip(x-forwarded-for,-1)"
 # 8 requests of one client, and 1 of another.
 CLIENTS = [
     [*["203.0.113.1"] * 8, "203.0.113.2"],
@@ -200,6 +199,7 @@ def test_nginx_behind_a_proxy_limits_each_client(
     with Nginx(folder, [composed.port], changes) as proxy:
         statuses = [status(proxy, client) for client in clients]
     assert statuses[-2:] == [429, 200]
+    assert {line["address"] for line in proxy.lines()} == set(clients[6:8])
 
 
 @needs_nginx
@@ -207,7 +207,9 @@ def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) 
     errors = folder / "errors"
     with (
         Server(folder / "log", config.database_url) as server,
-        Nginx(folder, [server.port], {"error_log stderr": f"error_log {errors}"}) as proxy,
+        Nginx(
+            folder, [server.port], {"error_log stderr emerg": f"error_log {errors} emerg"}
+        ) as proxy,
     ):
         server.stop(server.process)
         response, _ = ask(proxy.connect(), "GET", "/api/tasks?q=private", "")
@@ -220,10 +222,12 @@ def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) 
 def test_haproxy_behind_a_proxy_limits_each_client(
     composed: Server, folder: Path, clients: list[str]
 ) -> None:
-    by_header = {"tcp-request connection track-sc0 src": "http-request track-sc0 " + FORWARDED}
-    with Balancer(folder, [composed.port], {"gt 500": "gt 5"} | by_header) as proxy:
+    lines = ("http-request set-src", "http-request track-sc0")
+    changes = {f"#{line}": line for line in lines} | {"tcp-request connection track-sc0": "#"}
+    with Balancer(folder, [composed.port], changes | {"gt 500": "gt 5"}) as proxy:
         statuses = [status(proxy, client) for client in clients]
     assert statuses[-2:] == [429, 200]
+    assert {line["address"] for line in proxy.lines()} == set(clients[5:8])
 
 
 def status(proxy: Endpoint, client: str) -> int:
