@@ -9,8 +9,10 @@ from subprocess import DEVNULL
 import pytest
 
 from tests import ROOT
+from tests.docs.markdown import CODE, rows
 from tests.support.balancer import HAPROXY, NGINX, Balancer, Nginx, make_certificate
 from tests.support.client import Token
+from tests.support.complete import assert_complete
 from tests.support.processes import run
 from tests.support.programs import needs
 from tests.support.serving import Server, answers, ask
@@ -143,6 +145,8 @@ def test_log_has_accepted_and_refused_requests_and_no_text_of_users(
     ]
     assert (refused["address"], refused["path"]) == ("127.0.0.1", "/api/tasks")
     assert re.fullmatch("[0-9a-f-]{32,36}", refused["request_id"])
+    cells = (row[proxy_class is Balancer] for row in rows(ROOT / "docs/deploy.md", "nginx"))
+    assert_complete(CODE.findall(" ".join(cells)), set(refused), "the table of docs/deploy.md")
     logged = "".join([proxy.access_log.read_text(), *capfd.readouterr()])
     assert "private" not in logged.lower()
     assert signed.rpartition(".")[2] not in logged
