@@ -50,7 +50,8 @@ pytestmark = needs("openssl", "curl")
 
 @pytest.fixture(scope="module")
 def service(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("service") / "log", config.database_url) as server:
+    log = tmp_path_factory.mktemp("service") / "log"
+    with Server(log, config.database_url, TRUSTED_PROXIES="1") as server:
         wait_until(lambda: answers(server), "the service does not answer")
         yield server
 
@@ -160,3 +161,17 @@ def test_log_has_every_path_of_the_service(proxy: Nginx | Balancer) -> None:
     wait_until(lambda: len(proxy.lines()) == len(PATHS), "a request has no line")
     logged = [line["path"] for line in proxy.lines()]
     assert logged == PATHS, f"add to nginx.conf and haproxy.cfg: {set(PATHS) - set(logged)}"
+
+
+@pytest.mark.parametrize("proxy", EACH_PROXY, indirect=True)
+def test_service_logs_the_address_that_the_proxy_saw(
+    proxy: Nginx | Balancer, service: Server
+) -> None:
+    forged = {"X-Forwarded-For": "203.0.113.9"}
+    response, _ = ask(proxy.connect(), "GET", "/api/tasks", "", None, **forged)
+    (line,) = (
+        line
+        for line in service.lines()
+        if line.get("request_id") == response.headers["X-Request-ID"]
+    )
+    assert (line["status"], line["client"]) == (401, "127.0.0.1")
