@@ -53,10 +53,9 @@ KEYS = {
     " resources limits cpu memory startupProbe livenessProbe httpGet path port periodSeconds"
     " failureThreshold",
 }
-CREATE_ROLES, SECOND_ROLE, END_FIRST_PASSWORD, DROP_SECOND_ROLE = commands_for(
+CREATE_DATABASE, CREATE_ROLES, SECOND_ROLE, END_FIRST_PASSWORD, DROP_SECOND_ROLE = commands_for(
     "test_deploy_files.py"
 )
-FORWARDED = "hdr_ip(x-forwarded-for,-1)"
 # 8 requests of one client, and 1 of another.
 CLIENTS = [
     [*["203.0.113.1"] * 8, "203.0.113.2"],
@@ -89,6 +88,17 @@ def test_every_key_is_known_and_every_variable_is_a_setting(name: str) -> None:
     named = {str(value) for key, value in walk(read(name)) if key in ("key", "name")}
     unknown = (variables | {each for each in named if each.isupper()}) - SETTINGS
     assert not unknown, f"correct deploy/{name}: the service has no such setting: {unknown}"
+
+
+@needs("systemd-analyze")
+@pytest.mark.parametrize("check", ["verify", "security --offline=true --threshold=15"])
+def test_unit_is_valid_and_exposes_little(folder: Path, check: str) -> None:
+    unit = folder / "todo-api.service"
+    text = (DEPLOY / unit.name).read_text()
+    unit.write_text(text.replace("/srv/todo-api/.venv", sys.prefix))
+    checked = run(["systemd-analyze", *check.split(), unit])
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert unit.name not in checked.stderr
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -200,6 +210,7 @@ def test_nginx_behind_a_proxy_limits_each_client(
     with Nginx(folder, [composed.port], changes) as proxy:
         statuses = [status(proxy, client) for client in clients]
     assert statuses[-2:] == [429, 200]
+    assert {line["address"] for line in proxy.lines()} == set(clients[6:8])
 
 
 @needs_nginx
@@ -207,7 +218,9 @@ def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) 
     errors = folder / "errors"
     with (
         Server(folder / "log", config.database_url) as server,
-        Nginx(folder, [server.port], {"error_log stderr": f"error_log {errors}"}) as proxy,
+        Nginx(
+            folder, [server.port], {"error_log stderr emerg": f"error_log {errors} emerg"}
+        ) as proxy,
     ):
         server.stop(server.process)
         response, _ = ask(proxy.connect(), "GET", "/api/tasks?q=private", "")
@@ -220,10 +233,12 @@ def test_nginx_logs_no_search_whose_request_fails(config: Config, folder: Path) 
 def test_haproxy_behind_a_proxy_limits_each_client(
     composed: Server, folder: Path, clients: list[str]
 ) -> None:
-    by_header = {"tcp-request connection track-sc0 src": "http-request track-sc0 " + FORWARDED}
-    with Balancer(folder, [composed.port], {"gt 500": "gt 5"} | by_header) as proxy:
+    lines = ("http-request set-src", "http-request track-sc0")
+    changes = {f"#{line}": line for line in lines} | {"tcp-request connection track-sc0": "#"}
+    with Balancer(folder, [composed.port], changes | {"gt 500": "gt 5"}) as proxy:
         statuses = [status(proxy, client) for client in clients]
     assert statuses[-2:] == [429, 200]
+    assert {line["address"] for line in proxy.lines()} == set(clients[5:8])
 
 
 def status(proxy: Endpoint, client: str) -> int:
@@ -282,14 +297,26 @@ def as_superuser(*statements: str) -> str:
     return f'psql -X -q "$SUPERUSER_URL" --set=ON_ERROR_STOP=1 {options}'
 
 
+RECORD = """psql() {
+    printf '%s\\n' "$*" >>"$RECORDED"
+    command psql "$@"
+}"""
+
+
 @needs("openssl")
 def test_commands_create_roles_and_change_the_password_of_the_service(
-    roles: Callable[[str], str],
+    roles: Callable[[str], str], folder: Path
 ) -> None:
-    """The second role may use the tables of later migrations too."""
+    """The second role may use the tables of later migrations too.
+
+    No password is an argument of a program, which `ps` shows to every user.
+    """
+    recorded = folder / "arguments"
     table = 'psql "$DATABASE_URL_UNPOOLED" --command="CREATE TABLE later ()"'
     use = 'psql "$DATABASE_URL" --command="DELETE FROM later"'
-    steps = [CREATE_ROLES, 'FIRST="$DATABASE_URL"; echo END', SECOND_ROLE, END_FIRST_PASSWORD]
+    steps = [f"RECORDED={recorded}", RECORD]
+    steps += [CREATE_ROLES, 'FIRST="$DATABASE_URL"; echo END', SECOND_ROLE, END_FIRST_PASSWORD]
+    steps += ["unset -f psql"]
     refused = '! psql "$FIRST" --command="SELECT 1" 2>&1'
     printed = roles("\n".join([*steps, table, use, refused, "flask doctor"]))
     first, second = map(doctor_lines, printed.split("END\n"))
@@ -302,6 +329,29 @@ def test_commands_create_roles_and_change_the_password_of_the_service(
     lines = [*first.values(), *second.values()]
     assert [line for line in lines if not line.startswith("ok ")] == []
     roles(DROP_SECOND_ROLE)
+    assert "REVOKE" in recorded.read_text()
+    assert not re.search("[0-9a-f]{48}", recorded.read_text())
+
+
+@needs("openssl")
+def test_commands_create_a_database_and_its_owner(new_database: NewDatabase, user: str) -> None:
+    suffix = user.replace("-", "_")
+    commands = CREATE_DATABASE.replace("runuser -u postgres -- psql", 'psql "$SUPERUSER_URL"')
+    own = re.sub(r"todo(_admin)?\b", rf"\g<0>_{suffix}", commands)
+    created = (
+        "SELECT rolname, rolcreaterole, rolsuper, pg_encoding_to_char(encoding), datctype"
+        " FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE rolname ~ '^todo_admin_'"
+    )
+    drop = (f"DROP DATABASE todo_{suffix}", f"DROP ROLE todo_admin_{suffix}")
+    with new_database() as url:
+        superuser = sa.make_url(url).set(drivername="postgresql")
+        environ = {
+            "PATH": f"{embedded.find_programs()}:{os.environ['PATH']}",
+            "SUPERUSER_URL": superuser.render_as_string(hide_password=False),
+        }
+        printed = run_commands("\n".join([own, as_superuser(created, *drop)]), ROOT, environ)
+    assert f"todo_admin_{suffix} | t             | f        | UTF8 " in printed
+    assert "C.UTF-8" in printed
 
 
 def doctor_lines(printed: str) -> dict[str, str]:

@@ -137,6 +137,11 @@ def test_haproxy_limits_the_connections_of_an_address(service: Server, tmp_path:
 
         wait_until(fourth_is_refused, "a fourth connection is served")
         wait_until(lambda: answers(proxy), "the connections still count")
+        wait_until(lambda: counted(proxy), "no line counts the refused connection")
+
+
+def counted(proxy: Balancer) -> bool:
+    return any(line["refused_connections"] for line in proxy.lines())
 
 
 def is_limited(proxy: Endpoint, token: str) -> bool:
