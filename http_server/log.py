@@ -1,6 +1,7 @@
 """The lines that gunicorn itself logs, as JSON, and its metrics for a statsd server."""
 
 import logging
+import os
 import sys
 from time import monotonic
 from typing import Any
@@ -28,10 +29,12 @@ class JsonLogger(Logger):
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        instance = os.environ.get("INSTANCE")
         formatter = JsonFormatter(
-            ["levelname", "name", "message"],
+            ["levelname", "name", "message", "process"],
             rename_fields={"levelname": "level", "name": "logger", "message": "event"},
             timestamp="time",
+            static_fields={"instance": instance} if instance else {},
         )
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter)

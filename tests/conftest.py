@@ -35,7 +35,7 @@ from todo_api import create_app, logs
 from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 from todo_api.database import embedded
-from todo_api.logs import JsonFormatter
+from todo_api.logs import JsonFormatter, add_request_id
 from todo_api.tasks.sync import GET_DATABASE
 
 POSTGRES = ROOT / "instance/test-postgres"
@@ -99,9 +99,9 @@ def database_url(new_database: NewDatabase, request: pytest.FixtureRequest) -> I
 def config(database_url: str, server: str) -> Iterator[Config]:
     """The settings of the service, through PgBouncer if TEST_POOLED is set.
 
-    No request may get a 429 because the machine is slow.
+    No request may get a 429, and no statement a line, because the machine is slow.
     """
-    patient = Config(SECRET, database_url, user_timeout=60)
+    patient = Config(SECRET, database_url, user_timeout=60, slow_statement=60)
     if "TEST_POOLED" not in os.environ:
         yield patient
         return
@@ -171,6 +171,7 @@ def lines() -> Iterator[Lines]:
     stream = Lines()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
+    handler.addFilter(add_request_id)
     loggers = [logging.getLogger("todo_api"), logging.getLogger("alembic.env")]
     for logger in loggers:
         logger.addHandler(handler)

@@ -4,53 +4,25 @@ import hmac
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
-from ipaddress import ip_address
+from math import nan
 from secrets import token_hex
-from urllib.parse import urlsplit
+from typing import Any
 
-from psycopg2 import OperationalError, ProgrammingError, connect
-from psycopg2.extensions import make_dsn, parse_dsn
-
+from todo_api.config_rules import (
+    HEADER_NAME,
+    IS_QUOTED,
+    QUOTED,
+    origin_problem,
+    secret_problem,
+    url_problem,
+)
 from todo_api.limits import MAX_TASKS_PER_USER
 
-EMBEDDED = "embedded"
-"""The `DATABASE_URL` that asks for the PostgreSQL of development."""
-
-MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key at least as long as the hash
-MAKE_SECRET = "make one: openssl rand -base64 32"  # noqa: S105 -- a command
-
-# Better Auth's default, and the placeholders of guides and templates. They are words alone.
-PLACEHOLDER = re.compile(
-    r"better-auth-secret-[0-9]+|(change|replace|your)(-([a-z]+|32))+", re.IGNORECASE
-)
-QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
-IS_QUOTED = "is in quotes, which `docker run --env-file` keeps; remove them"
-# PyJWT rejects these as HMAC keys, but only at the first request.
-ASYMMETRIC_KEY = re.compile(r"-----BEGIN |(ssh|ecdsa|sk)-")
-# After the user, an @ is percent-encoded: libpq would take the rest of a password for a host.
-POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+psycopg2)?://(?:[^@/]*@)?[^@?]*(?:\?(.*))?")
-INVALID_URL = (
-    "is not a valid URL: postgresql://user:password@host:port/database, "
-    "with the special characters of user and password percent-encoded"
-)
-UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "\w+"')
-NOWHERE = {"host": "/dev/null", "hostaddr": "", "port": "1"}  # libpq checks values, then fails
-# libpq reads numbers only when it has an address.
-UNUSABLE = re.compile(
-    r"client_encoding=(?!utf-?8\Z)|(?:(?:connect|tcp_user)_timeout|keepalives\w*)=(?!-?[0-9]{1,9}\Z)",
-    re.IGNORECASE,
-)
-PORT = re.compile(r"[0-9]{0,5}")
-# Of any scheme: the page of an app is on capacitor://localhost, tauri://localhost or app://name.
-ORIGIN = re.compile(r"(?ai)[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?")
-HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")  # flask-cors takes some other characters for a pattern
-IP_ADDRESS = re.compile(r"[0-9][0-9.]*|.*:.*")
-DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
-MAX_PORT = 65_535
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+SWITCH = {"": True, "on": True, "off": False}
+NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 
 
 class ConfigError(ValueError):
@@ -74,6 +46,12 @@ class Config:
     frontend_origins: tuple[str, ...] = ("http://localhost:3000",)
     cors_allow_headers: tuple[str, ...] = ()
     log_level: str = "INFO"
+    log_sample: float = 1
+    log_probes: bool | None = True  # None: neither on nor off
+    instance: str | None = None
+    commit: str | None = None
+    trusted_proxies: int = 0
+    slow_statement: float = 1
     max_tasks_per_user: int = MAX_TASKS_PER_USER
     pool_size: int = 10  # gunicorn.conf.py has twice as many threads
     pool_timeout: float = 5
@@ -109,6 +87,14 @@ class Config:
             yield f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"
         if self.max_tasks_per_user < 1:
             yield "MAX_TASKS_PER_USER must be a whole number, at least 1"
+        if not 0 <= self.log_sample <= 1:
+            yield "LOG_SAMPLE must be a number from 0 to 1"
+        if self.log_probes is None:
+            yield "LOG_PROBES must be on or off"
+        if self.trusted_proxies < 0:
+            yield "TRUSTED_PROXIES must be a whole number"
+        if not self.slow_statement >= 0:
+            yield "SLOW_STATEMENT must be a number of seconds"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -117,7 +103,14 @@ class Config:
         def optional(name: str) -> str | None:
             return environ.get(name) or None
 
-        most = environ.get("MAX_TASKS_PER_USER") or str(cls.max_tasks_per_user)
+        def number(name: str, default: float) -> float:
+            text = environ.get(name) or str(default)
+            return float(text) if NUMBER.fullmatch(text) else nan
+
+        def whole(name: str, default: int) -> int:
+            text = environ.get(name) or str(default)
+            return int(text) if re.fullmatch("[0-9]{1,18}", text) else -1
+
         origins = environ.get("FRONTEND_URL") or ",".join(cls.frontend_origins)
         return cls(
             better_auth_secret=environ.get("BETTER_AUTH_SECRET", ""),
@@ -129,8 +122,18 @@ class Config:
             frontend_origins=tuple(o.rstrip("/") for o in split(origins)),
             cors_allow_headers=split(environ.get("CORS_ALLOW_HEADERS", "")),
             log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
-            max_tasks_per_user=int(most) if re.fullmatch("[0-9]{1,18}", most) else 0,
+            log_sample=number("LOG_SAMPLE", cls.log_sample),
+            log_probes=SWITCH.get(environ.get("LOG_PROBES", "").lower()),
+            instance=optional("INSTANCE"),
+            commit=optional("COMMIT"),
+            trusted_proxies=whole("TRUSTED_PROXIES", cls.trusted_proxies),
+            slow_statement=number("SLOW_STATEMENT", cls.slow_statement),
+            max_tasks_per_user=whole("MAX_TASKS_PER_USER", cls.max_tasks_per_user),
         )
+
+    def public(self) -> dict[str, Any]:
+        """Return the settings that are no secrets."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
 
     @classmethod
     def for_migrations(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -156,104 +159,10 @@ class Config:
         return tuple(derive_key(key, use) for key in self.token_keys)
 
 
-@cache
-def derive_key(key: bytes, use: str) -> bytes:
-    return hmac.digest(key, f"todo_api {use}".encode(), "sha256")
-
-
-def secret_problem(name: str, secret: str) -> str | None:
-    """Return what is wrong with a secret, without its value."""
-    if not secret:
-        return f"{name} is not set; set it to the secret of your Better Auth server"
-    if secret != secret.strip():
-        return f"{name} starts or ends with white space; remove it here and in Better Auth"
-    if QUOTED.fullmatch(secret):
-        return f"{name} {IS_QUOTED} here and in Better Auth"
-    if len(secret.encode(errors="surrogateescape")) < MIN_SECRET_BYTES:
-        return f"{name} is shorter than {MIN_SECRET_BYTES} bytes; {MAKE_SECRET}"
-    if PLACEHOLDER.fullmatch(secret):
-        return f"{name} is a placeholder of a guide or a template; {MAKE_SECRET}"
-    if ASYMMETRIC_KEY.match(secret) or not secret.isprintable():
-        return f"{name} must be plain text, not a PEM or SSH key"
-    return None
-
-
 def split(names: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
-def origin_problem(origin: str) -> str | None:
-    if not origin.isascii():
-        return "FRONTEND_URL has a host that is not ASCII; write it as browsers do: xn--..."
-    found = ORIGIN.fullmatch(origin)
-    if not found or int((found[1] or ":0")[1:]) > MAX_PORT:
-        return (
-            "FRONTEND_URL must be origins such as https://app.example.com, separated by commas: a "
-            "scheme, a host and a port if there is one; no path, no *"
-        )
-    if DEFAULT_PORT.fullmatch(origin):
-        return "FRONTEND_URL has a default port; leave out :80 and :443, as browsers do"
-    host = str(urlsplit(origin).hostname)
-    if IP_ADDRESS.fullmatch(host) and not is_canonical(host):
-        return "FRONTEND_URL has an IP address that browsers write in another way: 127.0.0.1, [::1]"
-    return None
-
-
-def is_canonical(address: str) -> bool:
-    with suppress(ValueError):
-        return str(ip_address(address)) == address
-    return False
-
-
-def url_problem(name: str, url: str) -> str | None:
-    if url == EMBEDDED:
-        return None
-    if not url:
-        return f"{name} is not set; set it to a postgresql:// URL"
-    if QUOTED.fullmatch(url):
-        return f"{name} {IS_QUOTED}"
-    if url != "".join(url.split()):
-        return f"{name} contains white space; percent-encode or remove it"
-    if not (found := POSTGRES_URL.fullmatch(url)):
-        return f"{name} {INVALID_URL}"
-    return parameter_problem(name, url, found[1] or "")
-
-
-def parameter_problem(name: str, url: str, query: str) -> str | None:
-    """Return what libpq would refuse. Most of its words quote a part of the URL."""
-    names = re.findall(r"(?:^|&)(\w+)=", query)
-    if len(set(names)) < len(names):
-        return f"{name} has a duplicate parameter"
-    try:
-        parameters = parse_url(url)
-    except (ProgrammingError, UnicodeError) as error:
-        unknown = UNKNOWN_PARAMETER.search(str(error))
-        if unknown and "@" not in query:  # else its name may be a part of the password
-            return f"{name} has a parameter that libpq rejects: {unknown[0]}"
-        return f"{name} {INVALID_URL}"
-    if unusable := unusable_values(parameters):
-        advice = "see https://www.postgresql.org/docs/current/libpq-connect.html"
-        return f"{name} has a parameter with an unusable value, {unusable}: {advice}"
-    ports = [PORT.fullmatch(port) for port in parameters.get("port", "").split(",")]
-    valid = all(port and 0 < int(port[0] or 1) <= MAX_PORT for port in ports)
-    hosts = (parameters.get("host") or parameters.get("hostaddr", "")).split(",")
-    valid &= len(ports) in (1, len(hosts)) and bool(parameters.get("dbname"))
-    return None if valid else f"{name} {INVALID_URL}"
-
-
-def unusable_values(parameters: dict[str, str]) -> str:
-    """Return the names of the parameters whose values libpq rejects, which it does to connect."""
-    unusable = {name for name, value in parameters.items() if UNUSABLE.match(f"{name}={value}")}
-    try:
-        connect(make_dsn(**parameters | NOWHERE), async_=True)
-    except OperationalError as error:
-        # GSSAPI needs TCP. Its value has passed then.
-        if NOWHERE["host"] not in str(error) and "over a local socket" not in str(error):
-            words = set(re.findall(r"\w+", str(error)))
-            unusable |= parameters.keys() & words or {"several, or a variable such as PGSSLMODE"}
-    return ", ".join(sorted(unusable))
-
-
-def parse_url(url: str) -> dict[str, str]:
-    """Return the parameters of a URL as libpq reads it."""
-    return parse_dsn(url.replace("+psycopg2://", "://", 1))
+@cache
+def derive_key(key: bytes, use: str) -> bytes:
+    return hmac.digest(key, f"todo_api {use}".encode(), "sha256")

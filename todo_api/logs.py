@@ -8,13 +8,13 @@ import time
 import traceback
 from datetime import UTC, datetime
 from functools import lru_cache
-from http import HTTPMethod
-from logging.config import dictConfig
-from random import getrandbits
+from http import HTTPMethod, HTTPStatus
+from ipaddress import ip_address
+from random import getrandbits, random
 from typing import Any, TextIO
 
 import orjson
-from flask import Flask, has_app_context
+from flask import Flask, Request, has_app_context
 from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
@@ -26,7 +26,10 @@ logger = logging.getLogger(__name__)
 
 METHODS = frozenset(HTTPMethod)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({})))
+# Of a plain record. The factory that is installed may add more: a tracing tool's ids, for example.
+STANDARD_FIELDS = {"message", "asctime", *vars(logging.LogRecord("", 0, "", 0, "", (), None))}
+PROBES = ("/health", "/ready")
+REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def init_app(app: Flask) -> None:
@@ -34,25 +37,24 @@ def init_app(app: Flask) -> None:
     app.after_request(log_request)
 
 
-def set_up(level: str, *, debug: bool = False) -> None:
+def set_up(level: str, *, debug: bool = False, instance: str | None = None) -> None:
     """Set up the log of the process. Whatever serves calls this, not `create_app`.
 
-    In debug mode a traceback follows its line, as Python prints it.
+    In debug mode a traceback follows its line, as Python prints it. Handlers that a tool has added
+    stay, and their records have the request id too.
     """
-    dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {"line": {"()": DebugFormatter if debug else JsonFormatter}},
-            "handlers": {"stderr": {"()": StderrHandler, "formatter": "line"}},
-            "root": {"level": level, "handlers": ["stderr"]},
-            "loggers": {
-                "werkzeug": {"propagate": False},
-                "alembic.runtime.plugins": {"level": "WARNING"},
-            },
-        }
-    )
-    logging.getLogger("werkzeug").addFilter(is_not_access_line)
+    handler = StderrHandler()
+    handler.setFormatter(DebugFormatter(instance) if debug else JsonFormatter(instance))
+    root = logging.getLogger()
+    others = [each for each in root.handlers if not isinstance(each, StderrHandler)]
+    root.handlers = [handler, *others]
+    for each in root.handlers:
+        each.addFilter(add_request_id)
+    root.setLevel(level)
+    logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")
+    werkzeug = logging.getLogger("werkzeug")
+    werkzeug.propagate = False
+    werkzeug.addFilter(is_not_access_line)
 
 
 def start_request() -> None:
@@ -66,22 +68,47 @@ def start_request() -> None:
 
 def log_request(response: Response) -> Response:
     """Log one line for the request, and return its id in `X-Request-ID`."""
-    request, kept = current_request(), vars(request_state())
-    method, rule = request.method, request.url_rule
+    request, kept, config = current_request(), vars(request_state()), settings()
+    method, route, status = request.method, route_of(request), response.status_code
     response.headers.add("X-Request-ID", kept["request_id"])
+    if status < HTTPStatus.BAD_REQUEST and is_left_out(route, config):
+        return response
     fields = {
         "method": method if method in METHODS else "other",
-        "route": rule.rule if rule else None,
-        "status": response.status_code,
+        "route": route,
+        "status": status,
         "duration_ms": round((time.perf_counter() - kept["started"]) * 1000, 1),
-        "user": pseudonym(kept["user"], settings()) if "user" in kept else None,
+        "user": pseudonym(kept["user"], config) if "user" in kept else None,
         "error_type": kept.get("error_type"),
         "auth_failure": kept.get("auth_failure"),
+        "client": client_address(request, config) if status in REFUSALS else None,
     }
     logger.info(
         "request", extra={name: value for name, value in fields.items() if value is not None}
     )
     return response
+
+
+def route_of(request: Request) -> str | None:
+    """Return the path of the request as the application writes it: without values."""
+    return request.url_rule.rule if request.url_rule else None
+
+
+def is_left_out(route: str | None, config: Config) -> bool:
+    """Return whether a successful request has no line."""
+    return (not config.log_probes and route in PROBES) or random() >= config.log_sample  # noqa: S311
+
+
+def client_address(request: Request, config: Config) -> str | None:
+    """Return the client's address: the one that the first of the trusted proxies saw.
+
+    Each proxy adds to the end of `X-Forwarded-For`. What stands before is the client's own word.
+    """
+    forwarded, trusted = request.access_route, config.trusted_proxies
+    try:
+        return str(ip_address(forwarded[-trusted])) if trusted else request.remote_addr
+    except (IndexError, ValueError):
+        return request.remote_addr
 
 
 @lru_cache(maxsize=1024)
@@ -98,6 +125,13 @@ def is_not_access_line(record: logging.LogRecord) -> bool:
     return " - - [" not in str(record.msg)
 
 
+def add_request_id(record: logging.LogRecord) -> bool:
+    """Give the record the id of its request, so that each handler has it."""
+    if has_app_context() and (request_id := request_state().get("request_id")):
+        record.request_id = request_id
+    return True
+
+
 class StderrHandler(logging.StreamHandler[TextIO]):
     """Drops a line that cannot be written: nobody reads the log, or its disk is full."""
 
@@ -107,10 +141,15 @@ class StderrHandler(logging.StreamHandler[TextIO]):
 
 
 class JsonFormatter(logging.Formatter):
-    """Makes a JSON line of a record, with the request id and without the messages of exceptions.
+    """Makes a JSON line of a record and of what others added to it.
 
-    They may contain user data: PostgreSQL quotes the row that a constraint rejected.
+    It leaves out the messages of exceptions. They may contain user data: PostgreSQL quotes the row
+    that a constraint rejected.
     """
+
+    def __init__(self, instance: str | None = None) -> None:
+        super().__init__()
+        self.of_process = {"instance": instance} if instance else {}
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -118,10 +157,10 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
             "time": datetime.fromtimestamp(record.created, UTC),
+            "process": record.process,
+            **self.of_process,
         }
         line |= {name: vars(record)[name] for name in vars(record) if name not in STANDARD_FIELDS}
-        if has_app_context() and (request_id := request_state().get("request_id")):
-            line["request_id"] = request_id
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()

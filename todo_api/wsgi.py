@@ -17,7 +17,9 @@ from flask.helpers import get_debug_flag
 from todo_api import create_app, logs
 from todo_api.commands import cli
 from todo_api.config import Config, ConfigError
-from todo_api.database.url import connection_parameters
+from todo_api.database.schema_check import newest_migration
+from todo_api.database.url import connection_parameters, describe_database
+from todo_api.version import __version__
 
 NO_RESTART = 4
 """The exit code after which gunicorn does not start a worker again."""
@@ -32,14 +34,28 @@ def load() -> Flask:
     except ConfigError as error:
         report(error.problems, command)
         sys.exit(1 if command else NO_RESTART)
-    logs.set_up(config.log_level, debug=get_debug_flag())
+    logs.set_up(config.log_level, debug=get_debug_flag(), instance=config.instance)
     app = create_app(config)
     got_request_exception.connect(end_without_memory, app)
     cli.prepare(app, command)
     if command in ("run", ""):
         # An embedded database starts here, where it may handle signals.
         connection_parameters(config.database_url)
+    if not command:
+        log_start(config)
     return app
+
+
+def log_start(config: Config) -> None:
+    """Log what this process is, and which settings it has. No line has a secret."""
+    about = {
+        "version": __version__,
+        "commit": config.commit,
+        "schema": newest_migration(),
+        "database": describe_database(config.database_url),
+    }
+    known = {name: value for name, value in about.items() if value}
+    logging.getLogger(__name__).info("started", extra=known | {"settings": config.public()})
 
 
 def report(problems: tuple[str, ...], command: str) -> None:

@@ -124,6 +124,10 @@ def test_defaults_of_the_configuration_page_are_those_of_the_service() -> None:
     needed = {
         "FRONTEND_URL": ",".join(config.frontend_origins),
         "LOG_LEVEL": config.log_level,
+        "LOG_SAMPLE": str(config.log_sample),
+        "LOG_PROBES": "on" if config.log_probes else "off",
+        "SLOW_STATEMENT": str(config.slow_statement),
+        "TRUSTED_PROXIES": str(config.trusted_proxies),
         "MAX_TASKS_PER_USER": str(config.max_tasks_per_user),
         "PORT": "8000",
         "WEB_CONCURRENCY": "1",

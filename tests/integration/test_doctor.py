@@ -20,7 +20,8 @@ from tests.support.programs import needs
 from tests.support.roles import role_with
 from todo_api import create_app
 from todo_api.commands import doctor
-from todo_api.config import EMBEDDED, Config
+from todo_api.config import Config
+from todo_api.config_rules import EMBEDDED
 from todo_api.database import embedded
 from todo_api.database.models import metadata
 

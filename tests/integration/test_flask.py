@@ -29,7 +29,8 @@ from tests.support.client import Client, MakeApp, Token
 from tests.support.serving import Endpoint
 from tests.support.waiting import wait_until
 from todo_api import create_app
-from todo_api.config import EMBEDDED, Config, ConfigError
+from todo_api.config import Config, ConfigError
+from todo_api.config_rules import EMBEDDED
 from todo_api.database import embedded
 from todo_api.database.engine import execute
 from todo_api.logs import DebugFormatter

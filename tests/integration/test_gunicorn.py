@@ -18,7 +18,12 @@ from tests.support.raw_http import exchange, head
 from tests.support.serving import Server, ask, workers
 from tests.support.waiting import wait_until
 from todo_api.config import Config
+from todo_api.database.schema_check import newest_migration
+from todo_api.database.url import describe_database
 from todo_api.limits import MAX_BODY_BYTES
+from todo_api.version import __version__
+
+HEALTH = f'{{"status":"ok","version":"{__version__}"}}'.encode()
 
 
 def test_reload_replaces_the_workers_and_loads_the_code_again(
@@ -42,7 +47,7 @@ def test_reload_replaces_the_workers_and_loads_the_code_again(
 @pytest.fixture(scope="module")
 def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served")
-    environ = measured() | {"HOME": str(folder / "home")}
+    environ = measured() | {"HOME": str(folder / "home"), "INSTANCE": "one", "COMMIT": "0a1b2c3"}
     with Server(folder / "log", config.database_url, **environ) as server:
         yield server
 
@@ -144,7 +149,7 @@ def test_truncated_body_changes_nothing(
 def test_proxy_headers_do_not_change_the_path(served: Server, header: str) -> None:
     line = "GET /health HTTP/1.1"
     status, _, body = exchange(served, head("none", header, "Connection: close", line=line))
-    assert (status, body) == (200, b'{"status":"ok"}')
+    assert (status, body) == (200, HEALTH)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +210,19 @@ def test_every_log_line_is_json_without_secrets(served: Server, token: Token, us
     text = served.log.read_text()
     for secret in ("hush-hush", SECRET, signed, user):
         assert secret not in text
+
+
+def test_log_says_which_process_runs_what(served: Server, config: Config) -> None:
+    assert ask(served.connect(), "GET", "/health", "")[0].status == 200
+    lines = served.lines()
+    (started,) = (line for line in lines if line["event"] == "started")
+    assert started["process"] in workers(served)
+    assert (started["version"], started["commit"]) == (__version__, "0a1b2c3")
+    assert started["schema"] == newest_migration()
+    assert describe_database(config.database_url) == started["database"]
+    assert started["settings"]["trusted_proxies"] == 0
+    assert {line["instance"] for line in lines} == {"one"}
+    assert all(isinstance(line["process"], int) for line in lines)
 
 
 def test_absent_database_does_not_stop_startup(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.support.client import Client, JsonResponse, MakeApp, Token
 from tests.support.log import Lines
 from tests.support.roles import role_with
 from todo_api.database.engine import SECONDS_BETWEEN_TRACEBACKS, execute
+from todo_api.version import __version__
 
 UNAVAILABLE_MESSAGE = {
     "detail": "The database is unavailable. Try again in a moment.",
@@ -61,7 +62,7 @@ def test_absent_database_is_unavailable(with_client: Callable[..., Client]) -> N
     client = with_client(database_url="postgresql+psycopg2://u:p@127.0.0.1:1/db")
     assert_unavailable(client.get("/api/tasks"))
     assert_unavailable(client.get("/ready"))
-    assert client.get("/health").json == {"status": "ok"}
+    assert client.get("/health").json == {"status": "ok", "version": __version__}
 
 
 def test_slow_statement_is_unavailable(with_client: Callable[..., Client], lines: Lines) -> None:

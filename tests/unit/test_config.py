@@ -217,6 +217,13 @@ def test_every_variable_is_read() -> None:
             "FRONTEND_URL": "https://a.example.com/, http://b.example.com:8080",
             "CORS_ALLOW_HEADERS": "X-Trace, x-app-version,",
             "LOG_LEVEL": "warning",
+            "LOG_SAMPLE": "0.05",
+            "LOG_PROBES": "Off",
+            "INSTANCE": "one",
+            "COMMIT": "0a1b2c3",
+            "TRUSTED_PROXIES": "2",
+            "SLOW_STATEMENT": "0.25",
+            "MAX_TASKS_PER_USER": "50",
         }
     )
     assert config.token_keys == (SECRET.encode(), SECRET[::-1].encode())
@@ -226,6 +233,10 @@ def test_every_variable_is_read() -> None:
     assert config.frontend_origins == ("https://a.example.com", "http://b.example.com:8080")
     assert config.cors_allow_headers == ("X-Trace", "x-app-version")
     assert config.log_level == "WARNING"
+    assert (config.log_sample, config.log_probes, config.slow_statement) == (0.05, False, 0.25)
+    assert (config.instance, config.commit, config.trusted_proxies) == ("one", "0a1b2c3", 2)
+    assert config.max_tasks_per_user == 50
+    assert not {name for name in config.public() if "secret" in name or "url" in name}
 
 
 @pytest.mark.parametrize(
@@ -265,6 +276,24 @@ def test_internationalised_origin_gets_a_hint() -> None:
 def test_invalid_allowed_header_is_rejected(names: str) -> None:
     with pytest.raises(ConfigError, match=r"^CORS_ALLOW_HEADERS "):
         Config.from_env({**ENVIRON, "CORS_ALLOW_HEADERS": names})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOG_SAMPLE", "1.5"),
+        ("LOG_SAMPLE", "-1"),
+        ("LOG_SAMPLE", "10%"),
+        ("LOG_PROBES", "maybe"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("TRUSTED_PROXIES", "one"),
+        ("SLOW_STATEMENT", "1s"),
+        ("MAX_TASKS_PER_USER", "0"),
+    ],
+)
+def test_unusable_value_is_rejected(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} must be [^%]*$"):
+        Config.from_env({**ENVIRON, name: value})
 
 
 def test_unknown_log_level_is_rejected() -> None:

@@ -1,18 +1,22 @@
 """What a log line contains, and what it must not."""
 
+import json
 import logging
 import os
 import re
 from contextlib import suppress
 from io import StringIO
+from logging.handlers import BufferingHandler
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
-from tests.support.client import Client, MakeApp, MakeClient
+from tests.support.client import Client, MakeApp, MakeClient, Token
 from tests.support.log import Lines
 from todo_api import logs
-from todo_api.database.engine import execute
+from todo_api.database.engine import execute, log_slow
 from todo_api.database.models import tasks
 from todo_api.logs import is_not_access_line
 
@@ -27,6 +31,7 @@ def test_request_is_one_line(lines: Lines, client: Client, user: str) -> None:
         "level": "INFO",
         "logger": "todo_api.logs",
         "event": "request",
+        "process": os.getpid(),
         "request_id": "abc-1",
         "method": "POST",
         "route": "/api/tasks",
@@ -88,6 +93,121 @@ def test_unreachable_database_is_logged_with_its_reason(make_app: MakeApp, lines
     assert error["event"] == "database unavailable"
     assert (request["status"], request["error_type"]) == (503, "service_unavailable_error")
     assert "hunter2" not in lines.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "client"),
+    [
+        (0, "203.0.113.9", "127.0.0.1"),
+        (1, "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        (2, "198.51.100.1, 203.0.113.9, 10.0.0.1", "203.0.113.9"),
+        (1, "2001:db8:0::1", "2001:db8::1"),
+        (2, "203.0.113.9", "127.0.0.1"),
+        (1, "hush", "127.0.0.1"),
+        (1, "", "127.0.0.1"),
+    ],
+)
+def test_refused_request_has_the_address_of_its_client(
+    make_app: MakeApp, lines: Lines, trusted: int, forwarded: str, client: str
+) -> None:
+    headers = {"X-Forwarded-For": forwarded}
+    Client(make_app(trusted_proxies=trusted)).get("/api/tasks", headers=headers)
+    (line,) = lines.parsed()
+    assert (line["status"], line["client"]) == (401, client)
+
+
+def test_refusals_by_the_quota_and_other_errors(
+    make_app: MakeApp, lines: Lines, token: Token
+) -> None:
+    client = Client(make_app(max_tasks_per_user=1, log_sample=0), token("ann"))
+    for body in ({"title": "a"}, {"title": "b"}, {}):
+        client.post("/api/tasks", json=body)
+    quota, invalid = lines.parsed()
+    assert (quota["status"], quota["client"]) == (403, "127.0.0.1")
+    assert invalid["status"] == 400
+    assert "client" not in invalid
+
+
+@pytest.mark.parametrize(("sample", "logged"), [(0, 0), (1, 40)])
+def test_successful_requests_are_sampled(
+    make_app: MakeApp, lines: Lines, sample: float, logged: int
+) -> None:
+    client = Client(make_app(log_sample=sample))
+    for _ in range(40):
+        client.get("/health")
+    client.get("/absent")
+    assert [line["status"] for line in lines.parsed()] == [200] * logged + [404]
+
+
+def test_half_of_the_requests(make_app: MakeApp, lines: Lines) -> None:
+    client = Client(make_app(log_sample=0.5))
+    for _ in range(400):
+        client.get("/health")
+    assert 0 < len(lines.parsed()) < 400
+
+
+def test_probes_are_silenced_alone(make_app: MakeApp, lines: Lines, token: Token) -> None:
+    client = Client(make_app(log_probes=False), token("ann"))
+    for path in ("/health", "/ready", "/api/tasks"):
+        client.get(path)
+    assert [line["route"] for line in lines.parsed()] == ["/api/tasks"]
+    unreachable = "postgresql://ann@127.0.0.1:1/db"
+    Client(make_app(log_probes=False, database_url=unreachable)).get("/ready")
+    assert lines.parsed()[-1]["status"] == 503
+
+
+def test_slow_statement_has_a_line_with_its_route(
+    make_app: MakeApp, lines: Lines, token: Token
+) -> None:
+    client = Client(make_app(slow_statement=0), token("ann"))
+    client.get("/api/tasks", query_string={"q": "hush"})
+    slow, *_, request = lines.parsed()
+    assert (slow["event"], slow["level"], slow["route"]) == (
+        "slow statement",
+        "WARNING",
+        "/api/tasks",
+    )
+    assert slow["request_id"] == request["request_id"]
+    assert 0 < slow["duration_ms"] <= request["duration_ms"]
+    assert "hush" not in lines.getvalue()
+
+
+def test_statement_outside_a_request_has_no_route(app: Flask, lines: Lines) -> None:
+    with app.app_context():
+        log_slow(1.5)
+    (line,) = lines.parsed()
+    assert (line["route"], line["duration_ms"]) == (None, 1500)
+
+
+def test_what_a_factory_of_records_adds_is_logged(anonymous: Client, lines: Lines) -> None:
+    def traced(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = logging.LogRecord(*args, **kwargs)
+        record.otelTraceID = "4bf92f3577b34da6a3ce929d0e0e4736"
+        return record
+
+    earlier = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(traced)
+    try:
+        anonymous.get("/api/tasks")
+    finally:
+        logging.setLogRecordFactory(earlier)
+    (line,) = lines.parsed()
+    assert line["otelTraceID"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def test_handlers_of_a_tool_stay_and_have_the_request_id(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = logging.getLogger()
+    of_a_tool = BufferingHandler(capacity=100)
+    monkeypatch.setattr(root, "handlers", [of_a_tool, *root.handlers])
+    logs.set_up("INFO", instance="one")
+    Client(app).get("/health", headers={"X-Request-ID": "abc-1"})
+    assert [vars(record)["request_id"] for record in of_a_tool.buffer] == ["abc-1"]
+    (ours,) = (each for each in root.handlers if isinstance(each, logs.StderrHandler))
+    assert ours.formatter
+    line = ours.formatter.format(of_a_tool.buffer[0])
+    assert json.loads(line).items() >= {"instance": "one", "request_id": "abc-1"}.items()
 
 
 def test_users_are_pseudonymised(lines: Lines, client_of: MakeClient) -> None:

@@ -8,7 +8,7 @@ import click
 from sqlalchemy import ARRAY, Connection, NullPool, Row, Text, bindparam, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from todo_api.config import EMBEDDED
+from todo_api.config_rules import EMBEDDED
 from todo_api.context import application, settings
 from todo_api.database.models import metadata
 from todo_api.database.schema_check import MIGRATIONS, UNUSABLE_COLUMNS, schema_advice

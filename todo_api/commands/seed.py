@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 from werkzeug.exceptions import HTTPException
 
 from todo_api.commands.token import check_user
-from todo_api.config import EMBEDDED, parse_url
+from todo_api.config_rules import EMBEDDED, parse_url
 from todo_api.context import request_state, settings
 from todo_api.limits import PRIORITIES
 from todo_api.tasks import queries

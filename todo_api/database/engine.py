@@ -1,13 +1,13 @@
 """The engine, the session of each thread, and the translation of database failures."""
 
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any, cast
 
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, has_request_context
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -20,12 +20,13 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.exceptions import ServiceUnavailable
 
 from todo_api.config import Config
-from todo_api.context import application, request_state
+from todo_api.context import application, current_request, request_state, settings
 from todo_api.database.dialect import DRIVER, cursor_with_timeout, read_timestamps_as_utc
 from todo_api.database.turns import Turns
 from todo_api.database.url import connection_parameters
 from todo_api.errors import RETRY_AFTER, RETRY_SLOW_AFTER, SLOW_MESSAGE, UNAVAILABLE_MESSAGE
 from todo_api.failures import NOT_SET_UP, failure_reason, sqlstate
+from todo_api.logs import route_of
 
 SECONDS_BETWEEN_TRACEBACKS = 60
 PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
@@ -49,6 +50,7 @@ def execute(statement: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
     out of connections, or lacks the schema or a right. A statement of a user that took too long has
     a message of its own: it may have too much to read.
     """
+    started = perf_counter()
     try:
         result = application().extensions["sessions"].execute(statement, values)
     except (DBAPIError, PoolTimeout) as error:
@@ -58,6 +60,8 @@ def execute(statement: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
         if "owner" in values and isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
             raise ServiceUnavailable(SLOW_MESSAGE, retry_after=RETRY_SLOW_AFTER) from error
         raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error
+    if (seconds := perf_counter() - started) >= settings().slow_statement:
+        log_slow(seconds)
     return cast("sa.CursorResult[Any]", result)
 
 
@@ -89,6 +93,14 @@ def log_failure(error: DBAPIError | PoolTimeout) -> None:
         application().extensions["traceback_due"] = monotonic() + SECONDS_BETWEEN_TRACEBACKS
     application().logger.error(
         "database unavailable", extra={"reason": reason}, exc_info=error if due else None
+    )
+
+
+def log_slow(seconds: float) -> None:
+    """Log which route waited long for the database, for a connection or for the statement."""
+    route = route_of(current_request()) if has_request_context() else None
+    application().logger.warning(
+        "slow statement", extra={"route": route, "duration_ms": round(seconds * 1000, 1)}
     )
 
 

@@ -30,6 +30,11 @@ And a newer schema must stay ready, during a rollout or after a rollback, unless
 """
 
 
+def newest_migration() -> str:
+    """Return the revision of the schema that belongs to this code."""
+    return max(file.name for file in MIGRATIONS.glob("versions/*.py")).partition("_")[0]
+
+
 def schema_advice(unusable: Sequence[Row[Any]]) -> str:
     """Say what is wrong with the rows of `UNUSABLE_COLUMNS`, and which command fixes it."""
     missing = [row.name for row in unusable if not row.present]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from todo_api.config import EMBEDDED, parse_url
+from todo_api.config_rules import EMBEDDED, parse_url
 from todo_api.database import embedded
 
 EMBEDDED_FOLDER = Path(__file__).parents[2] / "instance" / "postgres"

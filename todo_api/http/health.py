@@ -12,6 +12,7 @@ from todo_api.database.schema_check import UNUSABLE_COLUMNS, schema_advice
 from todo_api.errors import RETRY_AFTER, Output
 from todo_api.http.facts import fails_with, named
 from todo_api.http.smorest import Blueprint
+from todo_api.version import __version__
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,10 @@ class Health(Output):
     """The state of the service."""
 
     status = fields.String(required=True, validate=OneOf(("ok",)))
+    version = fields.String(required=True, metadata={"description": "Of the running code."})
 
+
+OK = {"status": "ok", "version": __version__}
 
 STOPPING = "todo_api.stopping"
 """A server sets this key of the WSGI environ to true when it serves its last requests."""
@@ -34,18 +38,18 @@ blp = Blueprint(
 
 
 @blp.route("/health")
-@blp.response(200, Health, examples=named(alive={"status": "ok"}))
+@blp.response(200, Health, examples=named(alive=OK))
 def get_health() -> dict[str, str]:
     """Check liveness
 
     200 while the process responds. It never uses the database, so a probe does not keep a database
     awake that scales to zero.
     """
-    return {"status": "ok"}
+    return OK
 
 
 @blp.route("/ready")
-@blp.response(200, Health, examples=named(ready={"status": "ok"}))
+@blp.response(200, Health, examples=named(ready=OK))
 @fails_with(503)
 def get_ready() -> dict[str, str]:
     """Check readiness
@@ -59,7 +63,7 @@ def get_ready() -> dict[str, str]:
     if unusable:
         logger.error("not ready: %s", schema_advice(unusable))
         raise unavailable("The database is not ready for this version. The log says why.")
-    return {"status": "ok"}
+    return OK
 
 
 def unavailable(message: str) -> ServiceUnavailable:
