@@ -38,6 +38,7 @@ MASKS = {
     r"(?<![\w.])(?!127\.)\d+\.\d+(\.\d+)*": "0.0",
     r'("(?:p95|duration_ms)": ?)\d+(?=})': r"\g<1>0.0",  # jq leaves out a fraction of 0
     r"\bpid:? \d+": "pid 1",
+    r'("process": ?)\d+': r"\g<1>1",
 }
 
 Environment = dict[str, str]
