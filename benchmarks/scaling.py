@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.client import HTTPConnection, HTTPResponse
 from statistics import median
+from typing import Any
 
 import psutil
 import sqlalchemy as sa
@@ -143,6 +146,48 @@ def index_count(database: Database) -> int:
         return len(sa.inspect(connection).get_indexes("tasks")) + 1
 
 
+def whole_account(database: Database) -> str:
+    """Measure the batches of the largest account, and one that creates tasks of it meanwhile."""
+    rows: list[list[str]] = []
+    with (
+        Served("todo_api", database.url, 1).running() as served,
+        ThreadPoolExecutor() as pool,
+        closing(served.connect()) as connection,
+    ):
+        for path in ("/api/tasks?status=completed", "/api/tasks?status=deleted", "/api/account"):
+            times: list[float] = []
+            waits: list[float] = []
+            deleting = pool.submit(delete_all, served, path, times)
+            while not deleting.done():
+                timed(waits, connection, "POST", "/api/tasks", BODY)
+            deleting.result()
+            figures = (median(times), max(times), median(waits), max(waits))
+            rows.append([f"DELETE {path}", str(len(times)), *(f"{each:.0f}" for each in figures)])
+    headings = ("request", "requests", "median ms", "slowest ms", "POST meanwhile", "slowest POST")
+    return table(*zip(headings, zip(*rows, strict=True), strict=True))
+
+
+def delete_all(served: Served, path: str, times: list[float]) -> None:
+    """Repeat the request until nothing is left to delete."""
+    with closing(served.connect()) as connection:
+        more = True
+        while more:
+            response, body = timed(times, connection, "DELETE", path)
+            more = response.status == 202 or bool(body and body["has_more"])
+
+
+def timed(
+    times: list[float], connection: HTTPConnection, method: str, path: str, body: str = ""
+) -> tuple[HTTPResponse, Any]:
+    """Send a request of the largest account, and add its time in milliseconds."""
+    own = token(user(SIZES[-1]))
+    started = time.monotonic()
+    response, found = ask(connection, method, path, own, body.encode() or None)
+    assert response.status < 300, response.status
+    times.append((time.monotonic() - started) * 1000)
+    return response, found
+
+
 def cold_start(database: Database) -> str:
     """Measure the start of the service, and its first request after the database has stopped."""
     imports = [imported() for _ in range(STARTS)]
@@ -188,6 +233,7 @@ def main() -> None:
             "Processes": throughput(database),
             "On disk": filled + "\n",
             "Cold start": cold_start(database),
+            "Whole accounts": whole_account(database),  # last: it deletes what was filled
         }
     parts["After the database slept"] = after_sleep() + "\n"
     cores = f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB.\n"

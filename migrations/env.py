@@ -42,9 +42,9 @@ HOLDER = text(
 logger = logging.getLogger("alembic.env")
 
 
-# What to do about a failed statement, by its SQLSTATE. Without one, connecting failed.
+CHECK_URL = "Check DATABASE_URL_UNPOOLED, or DATABASE_URL if it is not set."
+# What to do about a failed statement, by its SQLSTATE.
 ADVICE = {
-    None: "Check DATABASE_URL_UNPOOLED, or DATABASE_URL if it is not set.",
     "42501": "Set DATABASE_URL_UNPOOLED to the URL of the role that owns the tables.",
     "55P03": "End the transactions that use the tables for long, then run flask db upgrade again.",
 }
@@ -60,8 +60,7 @@ def main() -> None:
     try:
         run()
     except DBAPIError as error:
-        advice = ADVICE.get(sqlstate(error), OTHER_ADVICE)
-        raise CommandError(f"{failure_cause(error)}. {advice}") from None
+        raise CommandError(failure_cause(error)) from None
     except CommandError as error:
         if isinstance(error.__cause__, ResolutionError):
             raise CommandError(f"{error}. {NEWER}") from None
@@ -69,11 +68,14 @@ def main() -> None:
 
 
 def failure_cause(error: DBAPIError) -> str:
-    """Return the SQLSTATE and the words of the server, without the detail: it may quote a row."""
+    """Return the SQLSTATE, the words of the server and what to do. The detail may quote a row."""
     code = sqlstate(error)
-    if code is None or code.startswith("22"):  # the words about a value quote it
-        return failure_reason(error).rstrip("?.")
-    return f"{code} {error.orig.diag.message_primary}"  # type: ignore[union-attr]
+    if code is None:
+        return failure_reason(error, CHECK_URL)
+    cause = f"{code} {error.orig.diag.message_primary}"  # type: ignore[union-attr]
+    if code.startswith("22"):  # the words about a value quote it
+        cause = code
+    return f"{cause}. {ADVICE.get(code, OTHER_ADVICE)}"
 
 
 def run() -> None:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from math import nan
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from todo_api.config_rules import (
+    EMBEDDED,
     HEADER_NAME,
     IS_QUOTED,
     QUOTED,
@@ -20,9 +22,16 @@ from todo_api.config_rules import (
 )
 from todo_api.limits import MAX_TASKS_PER_USER
 
+SECRETS = (
+    "BETTER_AUTH_SECRET",
+    "BETTER_AUTH_SECRET_PREVIOUS",
+    "DATABASE_URL",
+    "DATABASE_URL_UNPOOLED",
+)
+"""The settings that may also come from a file, which NAME_FILE names."""
+MAX_FILE_BYTES = 64 * 1024
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SWITCH = {"": True, "on": True, "off": False}
-NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 
 
 class ConfigError(ValueError):
@@ -83,10 +92,13 @@ class Config:
                 "CORS_ALLOW_HEADERS must be names of headers, separated by commas: letters, digits "
                 "and hyphens; no *"
             )
-        if self.log_level not in LOG_LEVELS:
-            yield f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"
+        yield from self.find_problems_of_the_log()
         if self.max_tasks_per_user < 1:
             yield "MAX_TASKS_PER_USER must be a whole number, at least 1"
+
+    def find_problems_of_the_log(self) -> Iterator[str]:
+        if self.log_level not in LOG_LEVELS:
+            yield f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}"
         if not 0 <= self.log_sample <= 1:
             yield "LOG_SAMPLE must be a number from 0 to 1"
         if self.log_probes is None:
@@ -99,36 +111,28 @@ class Config:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
         """Read the settings from the environment. An empty variable counts as unset."""
+        secrets = read_secrets(SECRETS, environ)
 
         def optional(name: str) -> str | None:
             return environ.get(name) or None
 
-        def number(name: str, default: float) -> float:
-            text = environ.get(name) or str(default)
-            return float(text) if NUMBER.fullmatch(text) else nan
-
-        def whole(name: str, default: int) -> int:
-            text = environ.get(name) or str(default)
-            return int(text) if re.fullmatch("[0-9]{1,18}", text) else -1
-
-        origins = environ.get("FRONTEND_URL") or ",".join(cls.frontend_origins)
         return cls(
-            better_auth_secret=environ.get("BETTER_AUTH_SECRET", ""),
-            better_auth_secret_previous=optional("BETTER_AUTH_SECRET_PREVIOUS"),
-            database_url=environ.get("DATABASE_URL", ""),
-            database_url_unpooled=optional("DATABASE_URL_UNPOOLED"),
+            better_auth_secret=secrets["BETTER_AUTH_SECRET"],
+            better_auth_secret_previous=secrets["BETTER_AUTH_SECRET_PREVIOUS"] or None,
+            database_url=secrets["DATABASE_URL"],
+            database_url_unpooled=secrets["DATABASE_URL_UNPOOLED"] or None,
             jwt_audience=optional("JWT_AUDIENCE"),
             jwt_issuer=optional("JWT_ISSUER"),
-            frontend_origins=tuple(o.rstrip("/") for o in split(origins)),
+            frontend_origins=origins(environ.get("FRONTEND_URL"), cls.frontend_origins),
             cors_allow_headers=split(environ.get("CORS_ALLOW_HEADERS", "")),
             log_level=environ.get("LOG_LEVEL", "").upper() or cls.log_level,
-            log_sample=number("LOG_SAMPLE", cls.log_sample),
+            log_sample=number(environ.get("LOG_SAMPLE"), cls.log_sample),
             log_probes=SWITCH.get(environ.get("LOG_PROBES", "").lower()),
             instance=optional("INSTANCE"),
             commit=optional("COMMIT"),
-            trusted_proxies=whole("TRUSTED_PROXIES", cls.trusted_proxies),
-            slow_statement=number("SLOW_STATEMENT", cls.slow_statement),
-            max_tasks_per_user=whole("MAX_TASKS_PER_USER", cls.max_tasks_per_user),
+            trusted_proxies=whole(environ.get("TRUSTED_PROXIES"), cls.trusted_proxies),
+            slow_statement=number(environ.get("SLOW_STATEMENT"), cls.slow_statement),
+            max_tasks_per_user=whole(environ.get("MAX_TASKS_PER_USER"), cls.max_tasks_per_user),
         )
 
     def public(self) -> dict[str, Any]:
@@ -138,9 +142,9 @@ class Config:
     @classmethod
     def for_migrations(cls, environ: Mapping[str, str] = os.environ) -> "Config":
         """Read only the URL that migrations use: the direct one, or else the service's."""
-        names = ("DATABASE_URL_UNPOOLED", "DATABASE_URL")
-        name = next((name for name in names if environ.get(name)), "DATABASE_URL")
-        url = environ.get(name, "")
+        for name in ("DATABASE_URL_UNPOOLED", "DATABASE_URL"):
+            if url := read_secrets([name], environ)[name]:
+                break
         if problem := url_problem(name, url):
             raise ConfigError([problem])
         return cls(better_auth_secret=token_hex(), database_url=url)  # migrations sign nothing
@@ -157,6 +161,61 @@ class Config:
         Each use has keys of its own, so that nothing signed for one is valid for another.
         """
         return tuple(derive_key(key, use) for key in self.token_keys)
+
+
+def read_secrets(names: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return settings that may come from files. Raise `ConfigError` for those that cannot."""
+    values, problems = {}, []
+    for name in names:
+        try:
+            values[name] = read_secret(name, environ)
+        except OSError as error:
+            problems.append(f"{name}_FILE: {error.strerror}: {error.filename}")
+        except ValueError as error:
+            problems.append(f"{name}_FILE {error}")
+    if problems:
+        raise ConfigError(problems)
+    return values
+
+
+def read_secret(name: str, environ: Mapping[str, str]) -> str:
+    """Return a setting, or the content of its file without the last line feed.
+
+    No error has the content. None has a relative path, because that may be the secret itself.
+    """
+    value, path = environ.get(name, ""), environ.get(f"{name}_FILE", "")
+    if not path:
+        return value
+    if value not in ("", EMBEDDED):  # .flaskenv sets DATABASE_URL=embedded
+        raise ValueError(f"and {name} are both set; unset one of them")
+    if not Path(path).is_absolute():
+        raise ValueError("must be the absolute path of a file")
+    with open(path, "rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"names a file of more than {MAX_FILE_BYTES} bytes: {path}")
+    try:
+        return content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ValueError(f"names a file that is not UTF-8: {path}") from None
+
+
+def number(text: str | None, default: float) -> float:
+    """Return the number that a setting is, or the default if it is not set. `nan` is invalid."""
+    if not text:
+        return default
+    return float(text) if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,9})?", text) else nan
+
+
+def whole(text: str | None, default: int) -> int:
+    """Return the whole number that a setting is, or the default. -1 is invalid."""
+    if not text:
+        return default
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else -1
+
+
+def origins(text: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each.rstrip("/") for each in split(text)) if text else default
 
 
 def split(names: str) -> tuple[str, ...]:

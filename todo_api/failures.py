@@ -1,5 +1,7 @@
 """Why the database failed, in words for the log and for operators. They quote no row."""
 
+import re
+
 from sqlalchemy.exc import DBAPIError
 
 # Classes of SQLSTATE: connections, transactions, authorization, resources, operators, the system.
@@ -9,6 +11,17 @@ NOT_SET_UP = {
     "42703": "a column is missing. Run: flask db upgrade",
     "42501": "the role of DATABASE_URL lacks a right. Run: flask doctor",
 }
+OTHER_HOME = re.compile(r'could not open certificate file ".*/\.postgresql/')
+NO_CONNECTION = re.compile(
+    "too many clients|too many connections|slots are reserved|no more connections allowed", re.I
+)
+CONNECTION_ADVICE = {
+    OTHER_HOME: "HOME is the folder of another user."
+    " Set HOME to one that the user of this process may read.",
+    NO_CONNECTION: "No connection is free."
+    " End some of the others, use a pooler, or raise the limit, such as max_connections.",
+}
+"""What to do where connecting failed, by the words of libpq, of the server or of a pooler."""
 MAX_REASON = 300  # characters
 
 
@@ -17,11 +30,12 @@ def sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "pgcode", None)
 
 
-def failure_reason(error: DBAPIError) -> str:
+def failure_reason(error: DBAPIError, otherwise: str = "") -> str:
     """Return why the database failed, in one line that quotes no row.
 
     That is the SQLSTATE, with the server's words where they are about the server. Without a
-    SQLSTATE the words are libpq's, about the connection.
+    SQLSTATE the words are libpq's, about the connection. They end with what to do about it, which
+    is ``otherwise`` where they do not tell.
     """
     code = sqlstate(error)
     if code in NOT_SET_UP:
@@ -30,4 +44,7 @@ def failure_reason(error: DBAPIError) -> str:
         return str(code)
     words = error.orig.diag.message_primary if code else error.orig  # type: ignore[union-attr]
     lines = [" ".join(line.split()) for line in f"{code or ''} {words}".splitlines()]
-    return ". ".join(filter(None, lines))[:MAX_REASON]
+    reason = ". ".join(filter(None, lines))[:MAX_REASON]
+    known = (advice for words, advice in CONNECTION_ADVICE.items() if words.search(reason))
+    advice = next(known, otherwise)
+    return f"{reason.rstrip('?.')}. {advice}" if advice else reason

@@ -2,7 +2,8 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from time import time
 
@@ -24,9 +25,11 @@ from todo_api.config import Config
 from todo_api.config_rules import EMBEDDED
 from todo_api.database import embedded
 from todo_api.database.models import metadata
+from todo_api.http import clock
 
 NEWEST = max(path.name[:4] for path in (ROOT / "migrations/versions").glob("0*.py"))
 ALL_RIGHTS = "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts"
+BehindTLS = Callable[[str, str], Flask]
 needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
 
 
@@ -73,6 +76,24 @@ def test_absent_database_fails_with_the_reason(make_app: MakeApp) -> None:
         "Connection refused. Is the server running on that host and"
         " accepting TCP/IP connections. Check DATABASE_URL."
     )
+
+
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize("limit", ["ROLE", "DATABASE"])
+def test_database_without_a_free_connection_fails_with_what_to_do(
+    empty: Flask, limit: str, direct: bool
+) -> None:
+    with role_with(empty, "USAGE ON SCHEMA public") as app:
+        url = sa.make_url(app.extensions["settings"].database_url)
+        name = {"ROLE": url.username, "DATABASE": url.database}[limit]
+        with empty.extensions["engine"].connect() as connection:
+            connection.exec_driver_sql(f"ALTER {limit} {name} CONNECTION LIMIT 0")
+            full = app.extensions["settings"].database_url
+            code, lines = examine(create_app(Config(SECRET, full, database_url_unpooled=full)))
+    line = lines["migrations" if direct else "connection"]
+    assert code == 1
+    assert re.search(rf"too many connections for {limit.lower()} \S+\. No connection is", line)
+    assert line.endswith("or raise the limit, such as max_connections.")
 
 
 def test_read_only_database_fails(empty: Flask) -> None:
@@ -208,16 +229,21 @@ def test_old_server_is_a_warning(empty: Flask, monkeypatch: pytest.MonkeyPatch) 
     )
 
 
-@pytest.mark.parametrize(("seconds", "word"), [(-20, "behind"), (20, "ahead")])
+@pytest.mark.parametrize(
+    ("seconds", "line"),
+    [
+        (-20, r"behind\. .* refuses new tokens \(not_yet_valid\), and accepts expired ones\."),
+        (20, r"ahead\. .* refuses valid tokens \(expired\)\."),
+    ],
+)
 def test_wrong_clock_fails(
-    empty: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, word: str
+    empty: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, line: str
 ) -> None:
-    monkeypatch.setattr(doctor, "time", lambda: time() + seconds)
+    for module in (doctor, clock):
+        monkeypatch.setattr(module, "time", lambda: time() + seconds)
     code, lines = examine(empty)
     assert code == 1
-    assert re.match(
-        rf"fail this machine is (1[5-9]|2[0-5])\.\d s {word}\. Set the clocks", lines["clock"]
-    )
+    assert re.fullmatch(rf"fail this machine is (1\d|20)\.\d s {line}", lines["clock"])
 
 
 @needs_pgbouncer
@@ -240,6 +266,26 @@ def test_pooler_is_found(
         app.extensions["engine"].dispose()
 
 
+@pytest.fixture
+def behind_tls(server: str, folder: Path, empty: Flask) -> Iterator[BehindTLS]:
+    """Make the service with a database behind a pooler that has a certificate."""
+    make_certificate(folder, "db.example.com")
+    more = f"client_tls_sslmode = allow\nclient_tls_key_file = {folder}/key.pem\n"
+    more += f"client_tls_cert_file = {folder}/certificate.pem"
+    with Pooler(server, folder, more=more) as pooler, ExitStack() as stack:
+        url = sa.make_url(pooler.url(empty.extensions["settings"].database_url))
+
+        def make(host: str, sslmode: str) -> Flask:
+            query = {"hostaddr": "127.0.0.1", "sslmode": sslmode}
+            query |= {"sslrootcert": f"{folder}/certificate.pem"} if "verify" in sslmode else {}
+            direct = url.set(drivername="postgresql", host=host, query=query)
+            app = create_app(Config(SECRET, direct.render_as_string(hide_password=False)))
+            stack.callback(app.extensions["engine"].dispose)
+            return app
+
+        yield make
+
+
 @needs_pgbouncer
 @needs("openssl")
 @pytest.mark.parametrize(
@@ -251,20 +297,21 @@ def test_pooler_is_found(
         ("db.example.com", "verify-full", "ok TLSv1.3, with a verified certificate"),
     ],
 )
-def test_tls_is_checked(
-    server: str, folder: Path, empty: Flask, host: str, sslmode: str, line: str
+def test_tls_is_checked(behind_tls: BehindTLS, host: str, sslmode: str, line: str) -> None:
+    assert examine(behind_tls(host, sslmode))[1]["tls"].startswith(line)
+
+
+@needs_pgbouncer
+@needs("openssl")
+def test_home_of_another_user_fails_with_what_to_do(
+    behind_tls: BehindTLS, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_certificate(folder, "db.example.com")
-    more = f"client_tls_sslmode = allow\nclient_tls_key_file = {folder}/key.pem\n"
-    more += f"client_tls_cert_file = {folder}/certificate.pem"
-    with Pooler(server, folder, more=more) as pooler:
-        url = sa.make_url(pooler.url(empty.extensions["settings"].database_url))
-        query = {"hostaddr": "127.0.0.1", "sslmode": sslmode}
-        query |= {"sslrootcert": f"{folder}/certificate.pem"} if "verify" in sslmode else {}
-        url = url.set(drivername="postgresql", host=host, query=query)
-        app = create_app(Config(SECRET, url.render_as_string(hide_password=False)))
-        assert examine(app)[1]["tls"].startswith(line)
-        app.extensions["engine"].dispose()
+    (folder / "home").symlink_to(folder / "home")  # root may read every folder, but no loop
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    code, lines = examine(behind_tls("127.0.0.1", "require"))
+    assert code == 1
+    assert f'could not open certificate file "{folder}/home/.postgresql/' in lines["connection"]
+    assert lines["connection"].endswith("Set HOME to one that the user of this process may read.")
 
 
 def make_certificate(folder: Path, host: str) -> None:

@@ -1,6 +1,9 @@
 """`/ready`: whether the database has what this version needs, whatever its revision."""
 
+from time import time
+
 import flask_migrate
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 
@@ -8,6 +11,7 @@ from tests.support.client import Client, JsonResponse
 from tests.support.log import Lines
 from tests.support.roles import role_with
 from todo_api.database.models import metadata
+from todo_api.http import clock, health
 
 
 def ask(app: Flask) -> JsonResponse:
@@ -71,3 +75,25 @@ def test_locked_table_is_ready(empty: Flask) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE tasks, accounts")
         assert ask(empty).status_code == 200
+
+
+@pytest.mark.parametrize(("ahead", "warnings"), [(-3600, 1), (-2, 0), (0, 0), (3600, 1)])
+def test_wrong_clock_is_ready_with_a_warning(
+    app: Flask, lines: Lines, monkeypatch: pytest.MonkeyPatch, ahead: int, warnings: int
+) -> None:
+    for module in (health, clock):
+        monkeypatch.setattr(module, "time", lambda: time() + ahead)
+    assert ask(app).status_code == 200
+    assert lines.events("WARNING") == [health.WRONG_CLOCK] * warnings
+    for line in lines.parsed()[:warnings]:
+        assert line["seconds_behind"] == pytest.approx(-ahead, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("database", "behind"), [(90, -10), (100, 0), (107, 0), (120, 0), (130, 10)]
+)
+def test_slow_response_is_no_difference_of_the_clocks(
+    monkeypatch: pytest.MonkeyPatch, database: int, behind: int
+) -> None:
+    monkeypatch.setattr(clock, "time", lambda: 120)
+    assert clock.seconds_behind(database, asked=100) == behind

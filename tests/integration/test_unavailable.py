@@ -6,16 +6,19 @@ from contextlib import ExitStack
 from typing import Any
 
 import flask_migrate
+import psycopg2
 import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from tests.support.api import create
 from tests.support.client import Client, JsonResponse, MakeApp, Token
 from tests.support.log import Lines
 from tests.support.roles import role_with
 from todo_api.database.engine import SECONDS_BETWEEN_TRACEBACKS, execute
+from todo_api.failures import failure_reason
 from todo_api.version import __version__
 
 UNAVAILABLE_MESSAGE = {
@@ -63,6 +66,25 @@ def test_absent_database_is_unavailable(with_client: Callable[..., Client]) -> N
     assert_unavailable(client.get("/api/tasks"))
     assert_unavailable(client.get("/ready"))
     assert client.get("/health").json == {"status": "ok", "version": __version__}
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("FATAL:  sorry, too many clients already", "No connection is free."),
+        ("FATAL:  remaining connection slots are reserved for", "No connection is free."),
+        ("FATAL:  no more connections allowed (max_client_conn)", "No connection is free."),
+        (
+            'could not open certificate file "/root/.postgresql/postgresql.crt": Permission denied',
+            "HOME is the folder of another user.",
+        ),
+    ],
+)
+def test_failed_connection_is_logged_with_what_to_do(words: str, advice: str) -> None:
+    error = psycopg2.OperationalError(f'connection to server at "db", port 5432 failed: {words}\n')
+    reason = failure_reason(OperationalError(None, None, error))
+    assert reason.startswith('connection to server at "db", port 5432 failed: ')
+    assert advice in reason
 
 
 def test_slow_statement_is_unavailable(with_client: Callable[..., Client], lines: Lines) -> None:

@@ -1,5 +1,7 @@
 """Which settings stop startup, and how the environment is read."""
 
+from pathlib import Path
+
 import pytest
 
 from todo_api.config import Config, ConfigError
@@ -320,3 +322,76 @@ def test_repr_contains_no_secret() -> None:
     assert SECRET not in repr(config)
     assert SECRET[::-1] not in repr(config)
     assert "u:p@host" not in repr(config)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_secrets_are_read_from_files_without_their_last_line_feed(tmp_path: Path, end: str) -> None:
+    values = {
+        "BETTER_AUTH_SECRET": "passwörter-sind-keine-schlüssel!",
+        "BETTER_AUTH_SECRET_PREVIOUS": SECRET,
+        "DATABASE_URL": "postgresql://u:p@pooled/db",
+        "DATABASE_URL_UNPOOLED": "postgresql://u:p@direct/db",
+    }
+    files = {}
+    for name, value in values.items():
+        (tmp_path / name).write_bytes(f"{value}{end}".encode())
+        files[f"{name}_FILE"] = str(tmp_path / name)
+    assert Config.from_env(files) == Config.from_env(values)
+    assert Config.for_migrations(files).database_url == values["DATABASE_URL_UNPOOLED"]
+
+
+def test_rules_for_values_hold_for_those_of_files(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n\n")
+    with pytest.raises(ConfigError, match=r"^BETTER_AUTH_SECRET starts or ends with white space"):
+        Config.from_env(
+            {"BETTER_AUTH_SECRET_FILE": str(file), "DATABASE_URL": ENVIRON["DATABASE_URL"]}
+        )
+
+
+def test_file_takes_precedence_over_the_database_of_flaskenv(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text(ENVIRON["DATABASE_URL"])
+    config = Config.for_migrations({"DATABASE_URL": "embedded", "DATABASE_URL_FILE": str(file)})
+    assert config.database_url == ENVIRON["DATABASE_URL"]
+
+
+def test_files_that_cannot_be_read_are_named_with_the_reason(tmp_path: Path) -> None:
+    huge, binary = tmp_path / "huge", tmp_path / "binary"
+    huge.write_text(SECRET * 3000)
+    binary.write_bytes(SECRET.encode() + b"\xff")
+    with pytest.raises(ConfigError) as error:
+        Config.from_env(
+            {
+                "BETTER_AUTH_SECRET_FILE": str(huge),
+                "BETTER_AUTH_SECRET_PREVIOUS_FILE": str(binary),
+                "DATABASE_URL_FILE": str(tmp_path / "absent"),
+                "DATABASE_URL_UNPOOLED_FILE": str(tmp_path),
+            }
+        )
+    assert error.value.problems == (
+        f"BETTER_AUTH_SECRET_FILE names a file of more than 65536 bytes: {huge}",
+        f"BETTER_AUTH_SECRET_PREVIOUS_FILE names a file that is not UTF-8: {binary}",
+        f"DATABASE_URL_FILE: No such file or directory: {tmp_path / 'absent'}",
+        f"DATABASE_URL_UNPOOLED_FILE: Is a directory: {tmp_path}",
+    )
+
+
+def test_secret_in_the_place_of_its_file_is_not_shown() -> None:
+    with pytest.raises(ConfigError) as error:
+        Config.from_env({"BETTER_AUTH_SECRET_FILE": SECRET})
+    assert error.value.problems == ("BETTER_AUTH_SECRET_FILE must be the absolute path of a file",)
+
+
+@pytest.mark.parametrize("name", ["BETTER_AUTH_SECRET", "DATABASE_URL"])
+def test_value_and_file_of_a_setting_exclude_each_other(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        Config.from_env({**ENVIRON, f"{name}_FILE": str(tmp_path / "file")})
+    assert error.value.problems == (f"{name}_FILE and {name} are both set; unset one of them",)
+
+
+def test_migrations_read_no_file_that_they_do_not_need(tmp_path: Path) -> None:
+    absent = str(tmp_path / "absent")
+    unused = {"BETTER_AUTH_SECRET_FILE": absent, "DATABASE_URL_FILE": absent}
+    url = ENVIRON["DATABASE_URL"]
+    assert Config.for_migrations(unused | {"DATABASE_URL_UNPOOLED": url}).database_url == url

@@ -11,10 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from todo_api.config_rules import EMBEDDED
 from todo_api.context import application, settings
 from todo_api.database.models import metadata
-from todo_api.database.schema_check import MIGRATIONS, UNUSABLE_COLUMNS, schema_advice
+from todo_api.database.schema_check import MIGRATIONS, READINESS, schema_problem
 from todo_api.database.url import connection_parameters
 from todo_api.failures import failure_reason
-from todo_api.http.auth import LEEWAY
+from todo_api.http.clock import MAX_DIFFERENCE, seconds_behind
 
 OLDEST_TESTED = 15
 """The oldest PostgreSQL that the tests run on."""
@@ -22,9 +22,11 @@ TABLES = sorted(metadata.tables)
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 GRANT = f"GRANT {', '.join(RIGHTS)} ON {', '.join(TABLES)} TO"
 VERIFY = "sslmode=verify-full&sslrootcert=/etc/ssl/certs/ca-certificates.crt"
+BEHIND = "refuses new tokens (not_yet_valid), and accepts expired ones"
+AHEAD = "refuses valid tokens (expired)"
 
 FACTS = text(
-    "SELECT extract(epoch FROM clock_timestamp())::float AS clock, pg_backend_pid() AS backend,"
+    "SELECT pg_backend_pid() AS backend,"
     " current_setting('server_version_num')::int / 10000 AS major,"
     " split_part(current_setting('server_version'), ' ', 1) AS version,"
     " current_setting('transaction_read_only')::bool AS read_only,"
@@ -74,21 +76,17 @@ def check() -> Iterator[Finding]:
         with application().extensions["engine"].connect() as connection:
             yield from check_in_database(connection)
     except DBAPIError as error:
-        yield Finding("fail", "connection", f"{sentence(error)} Check DATABASE_URL.")
+        yield Finding("fail", "connection", failure_reason(error, "Check DATABASE_URL."))
     if settings().database_url_unpooled:
         yield check_in_migrations()
 
 
-def sentence(error: DBAPIError) -> str:
-    """Return why connecting failed, with one full stop at the end."""
-    return f"{failure_reason(error).rstrip('?.')}."
-
-
 def check_in_database(connection: Connection) -> Iterator[Finding]:
     info = connection.connection.dbapi_connection.info  # type: ignore[union-attr]
-    started = time()
     facts = connection.execute(FACTS).one()
-    clock = facts.clock - (started + time()) / 2
+    asked = time()
+    found = connection.execute(READINESS).one()
+    behind = seconds_behind(found.clock, asked)
     server = f"port {info.port} of {info.host}"
     development = ", which is for development" if settings().database_url == EMBEDDED else ""
     yield Finding(
@@ -98,10 +96,10 @@ def check_in_database(connection: Connection) -> Iterator[Finding]:
     yield check_version(facts)
     yield check_writable(facts)
     yield check_encoding(facts)
-    yield check_schema(connection, facts)
+    yield check_schema(connection, facts, schema_problem(found))
     yield check_rights(facts)
     yield check_pooler(is_pooled(info, facts))
-    yield check_clock(clock)
+    yield check_clock(behind)
 
 
 def check_tls(info: Any) -> Finding:
@@ -140,10 +138,9 @@ def check_encoding(facts: Row[Any]) -> Finding:
     return Finding("ok", "encoding", f"UTF8, locale {facts.locale}")
 
 
-def check_schema(connection: Connection, facts: Row[Any]) -> Finding:
-    unusable = connection.execute(UNUSABLE_COLUMNS).all()
-    if unusable:
-        return Finding("fail", "schema", schema_advice(unusable))
+def check_schema(connection: Connection, facts: Row[Any], problem: str | None) -> Finding:
+    if problem:
+        return Finding("fail", "schema", problem)
     if not facts.shows_revision:
         return Finding("ok", "schema", "every column is there (the role may not read the revision)")
     revision = connection.execute(text("SELECT max(version_num) FROM alembic_version")).scalar_one()
@@ -186,11 +183,12 @@ def check_pooler(pooled: bool) -> Finding:
     return Finding("ok", "pooler", "a pooler or proxy is in between")
 
 
-def check_clock(ahead: float) -> Finding:
+def check_clock(behind: float) -> Finding:
     """Compare this machine's clock, which decides when a token expires, with the database's."""
-    difference = f"this machine is {abs(ahead):.1f} s {'behind' if ahead > 0 else 'ahead'}"
-    if abs(ahead) > LEEWAY / 2:
-        advice = "Set the clocks by NTP. A wrong clock here refuses valid tokens."
+    word, effect = ("behind", BEHIND) if behind > 0 else ("ahead", AHEAD)
+    difference = f"this machine is {abs(behind):.1f} s {word}"
+    if abs(behind) > MAX_DIFFERENCE:
+        advice = f"Set both clocks by NTP. If this one is wrong, the service {effect}."
         return Finding("fail", "clock", f"{difference}. {advice}")
     return Finding("ok", "clock", difference)
 
@@ -206,8 +204,8 @@ def check_in_migrations() -> Finding:
             facts = connection.execute(FACTS).one()
             host = connection.connection.dbapi_connection.info.host  # type: ignore[union-attr]
     except DBAPIError as error:
-        advice = "Check DATABASE_URL_UNPOOLED."
-        return Finding("fail", "migrations", f"{sentence(error)} {advice}")
+        reason = failure_reason(error, "Check DATABASE_URL_UNPOOLED.")
+        return Finding("fail", "migrations", reason)
     if "-pooler" in host:
         advice = "Set DATABASE_URL_UNPOOLED to the direct URL."
         return Finding("warn", "migrations", f"{host} is a pooler. {advice}")

@@ -1,6 +1,5 @@
 """Whether a database has the schema that this version needs."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,18 @@ PACKAGE = Path(__file__).parents[1]
 MIGRATIONS = next(filter(Path.exists, (PACKAGE / "migrations", PACKAGE.parent / "migrations")))
 
 # From the catalog, so it needs no right on any table, and never waits for a table's lock.
-UNUSABLE_COLUMNS = text(
-    "SELECT name, attnum IS NOT NULL AS present"
+READINESS = text(
+    "SELECT extract(epoch FROM clock_timestamp())::float AS clock,"
+    " array_agg(name ORDER BY position) FILTER (WHERE attnum IS NULL) AS missing,"
+    " array_agg(name ORDER BY position) FILTER (WHERE attnum IS NOT NULL) AS unreadable"
     " FROM unnest(:columns) WITH ORDINALITY AS needed (name, position)"
     " LEFT JOIN pg_attribute ON attrelid = to_regclass(split_part(name, '.', 1))"
     " AND attname = split_part(name, '.', 2) AND NOT attisdropped"
     " WHERE attnum IS NULL OR NOT has_column_privilege(attrelid, attnum, 'SELECT')"
-    " ORDER BY position"
 ).bindparams(
     bindparam("columns", [str(c) for t in metadata.sorted_tables for c in t.c], ARRAY(Text))
 )
-"""The columns that this code needs and that are missing or may not be read.
+"""The database's clock, and the columns that this code needs and that it lacks or may not read.
 
 Not the revision in `alembic_version`: the service's role may not be allowed to read that table.
 And a newer schema must stay ready, during a rollout or after a rollback, unless it lacks a column.
@@ -35,10 +35,11 @@ def newest_migration() -> str:
     return max(file.name for file in MIGRATIONS.glob("versions/*.py")).partition("_")[0]
 
 
-def schema_advice(unusable: Sequence[Row[Any]]) -> str:
-    """Say what is wrong with the rows of `UNUSABLE_COLUMNS`, and which command fixes it."""
-    missing = [row.name for row in unusable if not row.present]
-    if missing:
-        others = f" and {len(missing) - 1} more columns" if missing[1:] else ""
-        return f"the database has no {missing[0]}{others}. Run: flask db upgrade"
-    return f"the role of DATABASE_URL may not read {unusable[0].name}. Run: flask doctor"
+def schema_problem(found: Row[Any]) -> str | None:
+    """Say what is wrong with the schema in the row of `READINESS`, and which command fixes it."""
+    if found.missing:
+        others = f" and {len(found.missing) - 1} more columns" if found.missing[1:] else ""
+        return f"the database has no {found.missing[0]}{others}. Run: flask db upgrade"
+    if found.unreadable:
+        return f"the role of DATABASE_URL may not read {found.unreadable[0]}. Run: flask doctor"
+    return None

@@ -1,6 +1,7 @@
 """The probes of an orchestrator: is the process alive, and can it serve."""
 
 import logging
+from time import time
 
 from marshmallow import fields
 from marshmallow.validate import OneOf
@@ -8,8 +9,9 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from todo_api.context import current_request
 from todo_api.database.engine import execute
-from todo_api.database.schema_check import UNUSABLE_COLUMNS, schema_advice
+from todo_api.database.schema_check import READINESS, schema_problem
 from todo_api.errors import RETRY_AFTER, Output
+from todo_api.http.clock import MAX_DIFFERENCE, seconds_behind
 from todo_api.http.facts import fails_with, named
 from todo_api.http.smorest import Blueprint
 from todo_api.version import __version__
@@ -28,6 +30,7 @@ OK = {"status": "ok", "version": __version__}
 
 STOPPING = "todo_api.stopping"
 """A server sets this key of the WSGI environ to true when it serves its last requests."""
+WRONG_CLOCK = "this machine's clock differs from the database's: run flask doctor"
 
 blp = Blueprint(
     "Health",
@@ -55,13 +58,19 @@ def get_ready() -> dict[str, str]:
     """Check readiness
 
     200 while the database responds and has the tables and columns that this version needs. 503
-    otherwise, or when this instance is shutting down.
+    otherwise, or when this instance is shutting down. A clock that differs from the database's is
+    only logged.
     """
     if current_request().environ.get(STOPPING):
         raise unavailable("This instance is shutting down. Send requests to another one.")
-    unusable = execute(UNUSABLE_COLUMNS).all()
-    if unusable:
-        logger.error("not ready: %s", schema_advice(unusable))
+    asked = time()
+    found = execute(READINESS).one()
+    behind = seconds_behind(found.clock, asked)
+    if abs(behind) > MAX_DIFFERENCE:
+        # Still ready: if the database's clock is the wrong one, every instance would be out.
+        logger.warning(WRONG_CLOCK, extra={"seconds_behind": round(behind, 1)})
+    if problem := schema_problem(found):
+        logger.error("not ready: %s", problem)
         raise unavailable("The database is not ready for this version. The log says why.")
     return OK
 
