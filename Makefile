@@ -65,7 +65,7 @@ check: .venv/installed ## Check lint, formatting, types and tests with coverage,
 audit: .venv/installed ## Check the pinned packages for known vulnerabilities.
 	@$(BIN)/pip-audit --strict --vulnerability-service osv --disable-pip \
 	    --require-hashes -r requirements-dev.txt -r benchmarks/requirements.txt \
-	    -r tests/openapi/requirements.txt
+	    -r tests/openapi/requirements.txt -r tests/observability/requirements.txt
 
 format: .venv/installed ## Fix lint and formatting, and list what is left to fix by hand.
 	@$(BIN)/ruff format --quiet .; \
@@ -84,12 +84,17 @@ lint-openapi: .venv/installed ## Lint openapi.json, and generate clients from it
 	-@$(MAKE) --no-print-directory tests/openapi/.venv/installed
 	@$(BIN)/pytest -n0 tests/openapi
 
+observability: .venv/installed ## Run the service under OpenTelemetry and Sentry, and look at what they send.
+	-@$(MAKE) --no-print-directory tests/observability/.venv/installed
+	@$(BIN)/pytest -n0 tests/observability
+
 lock: .venv/installed ## Update the pinned packages from pyproject.toml.
 	@$(LOCK) requirements.txt pyproject.toml
 	@$(LOCK) requirements-run.txt pyproject.toml --extra run
 	@$(LOCK) requirements-dev.txt pyproject.toml --extra run --extra dev
 	@$(LOCK) benchmarks/requirements.txt benchmarks/requirements.in
 	@$(LOCK) tests/openapi/requirements.txt tests/openapi/requirements.in
+	@$(LOCK) tests/observability/requirements.txt tests/observability/requirements.in
 
 # Without the extras, pip may choose a newer release of a pinned package, which has no hash.
 LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras \
@@ -101,7 +106,8 @@ LOCK := UV_NO_CONFIG=1 $(BIN)/uv pip compile --quiet --universal --generate-hash
 benchmarks/service/.venv/installed: requirements.txt
 benchmarks/.venv/installed: benchmarks/requirements.txt
 tests/openapi/.venv/installed: tests/openapi/requirements.txt
-.venv/installed-run .venv/installed benchmarks/service/.venv/installed benchmarks/.venv/installed tests/openapi/.venv/installed:
+tests/observability/.venv/installed: tests/observability/requirements.txt
+.venv/installed-run .venv/installed benchmarks/service/.venv/installed benchmarks/.venv/installed tests/openapi/.venv/installed tests/observability/.venv/installed:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required. Choose one: make PYTHON=python3.13")'
 	@$(PYTHON) tools/install.py $(@D) $<
 	@touch $@
@@ -110,4 +116,4 @@ tests/openapi/.venv/installed: tests/openapi/requirements.txt
 	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
 	@echo 'created .env with a random BETTER_AUTH_SECRET'
 
-.PHONY: help run demo test pooled e2e screenshots fuzz image faults check audit bench bench-scaling bench-indexes format migration openapi lint-openapi lock
+.PHONY: help run demo test pooled e2e screenshots fuzz image faults check audit bench bench-scaling bench-indexes format migration openapi lint-openapi observability lock

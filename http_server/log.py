@@ -1,11 +1,17 @@
-"""The lines that gunicorn itself logs, as JSON."""
+"""The lines that gunicorn itself logs, as JSON, and its metrics for a statsd server."""
 
+import logging
 import os
 import sys
+from time import monotonic
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.instrument.statsd import Statsd
 from pythonjsonlogger.json import JsonFormatter
+
+LOST_METRIC = "Error sending message to statsd"  # gunicorn's words
+SECONDS_BETWEEN_LOST = 60
 
 
 class JsonLogger(Logger):
@@ -15,6 +21,11 @@ class JsonLogger(Logger):
     """
 
     in_use = False
+
+    def __new__(cls, cfg: Any) -> "JsonLogger":
+        """Make a `MeasuringLogger` for `--statsd-host`, as gunicorn does for its own logger."""
+        logger: JsonLogger = super().__new__(MeasuringLogger if cfg.statsd_host else cls)
+        return logger
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -49,3 +60,27 @@ class JsonLogger(Logger):
         """Leave out a client that was too slow: the service has not failed."""
         if not isinstance(sys.exc_info()[1], TimeoutError):
             super().exception(msg, *args, **kwargs)
+
+
+class MeasuringLogger(JsonLogger, Statsd):
+    """Also sends metrics of the requests and of the workers to a statsd server."""
+
+    lost_due = 0.0
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg)
+        self.error_log.addFilter(self.is_due)
+        if not self.sock:
+            self.error("No metrics are sent. Check the address that --statsd-host has.")
+
+    def is_due(self, record: logging.LogRecord) -> bool:
+        """Leave out a lost metric less than a minute after another: each request has three.
+
+        A UDP socket gets an error when no server listens at its address.
+        """
+        if record.msg != LOST_METRIC:
+            return True
+        if monotonic() < self.lost_due:
+            return False
+        self.lost_due = monotonic() + SECONDS_BETWEEN_LOST
+        return True

@@ -11,7 +11,7 @@ MAX_LINES = 40
 """Lines that are shown of a failure, and of each part of what it wrote."""
 ERROR_LINES = 5
 """Lines that are shown of the error in the middle of a failure."""
-SLOW_FOLDERS = {"docs", "faults", "fuzz", "image", "openapi"}
+SLOW_FOLDERS = {"docs", "faults", "fuzz", "image", "observability", "openapi"}
 SLOW_TIMEOUT = 900  # seconds
 
 

@@ -41,12 +41,14 @@ def set_up(level: str, *, debug: bool = False, instance: str | None = None) -> N
     """Set up the log of the process. Whatever serves calls this, not `create_app`.
 
     In debug mode a traceback follows its line, as Python prints it. Handlers that a tool has added
-    stay, and their records have the request id too.
+    stay, and their records have the request id too. One of `logging.basicConfig`, which a tool may
+    call, would write each line a second time, with the messages of exceptions.
     """
     handler = StderrHandler()
     handler.setFormatter(DebugFormatter(instance) if debug else JsonFormatter(instance))
     root = logging.getLogger()
-    others = [each for each in root.handlers if not isinstance(each, StderrHandler)]
+    replaced = (StderrHandler, logging.StreamHandler)
+    others = [each for each in root.handlers if type(each) not in replaced]
     root.handlers = [handler, *others]
     for each in root.handlers:
         each.addFilter(add_request_id)

@@ -17,7 +17,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = PROJECT["dependencies"]
 DEVELOPMENT = sum(PROJECT["optional-dependencies"].values(), RUNTIME)
 OUR_PINS = ["requirements.txt", "requirements-run.txt", "requirements-dev.txt"]
-OTHER_PINS = ["benchmarks/requirements.txt", "tests/openapi/requirements.txt"]
+OBSERVED_PINS = "tests/observability/requirements.txt"
+OTHER_PINS = ["benchmarks/requirements.txt", "tests/openapi/requirements.txt", OBSERVED_PINS]
 PEERS = (ROOT / "benchmarks/requirements.in").read_text().splitlines()
 OUR_OWN = {file.parent.name for file in ROOT.glob("*/*.py")}
 OUR_OWN |= {file.stem for file in ROOT.glob("*.py")}
@@ -88,10 +89,11 @@ def test_pinned_packages_name_no_package_index(file: str) -> None:
 
 
 def test_packages_of_a_file_are_pinned_alike_in_the_next() -> None:
-    serving, running, developing = (
-        set(re.findall(r"^\S+==\S+", (ROOT / file).read_text(), re.MULTILINE)) for file in OUR_PINS
+    serving, running, developing, observed = (
+        set(re.findall(r"^\S+==\S+", (ROOT / file).read_text(), re.MULTILINE))
+        for file in (*OUR_PINS, OBSERVED_PINS)
     )
-    wrong = (serving - running) | (running - developing)
+    wrong = (serving - running) | (running - developing) | (serving - observed)
     assert not wrong, f"run make lock: requirements files pin {sorted(wrong)} in other versions"
 
 

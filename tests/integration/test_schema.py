@@ -140,6 +140,16 @@ def test_database_enforces_each_limit_too(app: Flask, row: dict[str, Any], const
     assert error.value.orig.diag.constraint_name == constraint
 
 
+def test_message_of_a_database_error_quotes_no_row(app: Flask) -> None:
+    """Tools that observe the service send the messages of exceptions."""
+    with (
+        app.extensions["engine"].connect() as connection,
+        pytest.raises(sa.exc.IntegrityError, match="violates check constraint") as error,
+    ):
+        connection.execute(sa.insert(tasks), {"user_id": "u", "title": " hush"})
+    assert "hush" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -210,6 +210,14 @@ def test_handlers_of_a_tool_stay_and_have_the_request_id(
     assert json.loads(line).items() >= {"instance": "one", "request_id": "abc-1"}.items()
 
 
+def test_handler_of_basic_config_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    logging.basicConfig()
+    logs.set_up("INFO")
+    assert [type(each) for each in root.handlers] == [logs.StderrHandler]
+
+
 def test_users_are_pseudonymised(lines: Lines, client_of: MakeClient) -> None:
     for user in ("ann", "bob", "ann"):
         client_of(user).get("/api/tasks")

@@ -64,6 +64,9 @@ def cursor_with_timeout(seconds: float) -> type[psycopg2.extensions.cursor]:
     with it. Neon's pooler refuses the timeout as a start-up option, and a plain SET would stay on
     the server connection for its next user. The watchdog ends a wait that the timeout does not.
     The isolation level comes first, as a role or database may have another default.
+
+    An error keeps the first line of its message. The others may quote a row, and tools that observe
+    the service send the messages of exceptions.
     """
     isolation = "SET LOCAL transaction_isolation = 'read committed'; "
     prefix = f"{isolation}SET LOCAL statement_timeout = {int(seconds * 1000)}; "
@@ -73,6 +76,10 @@ def cursor_with_timeout(seconds: float) -> type[psycopg2.extensions.cursor]:
             watchdog.expect_response(self.connection, seconds + NETWORK_GRACE)
             try:
                 super().execute(prefix + query, vars)
+            except psycopg2.Error as error:
+                if error.pgcode:
+                    error.args = (error.diag.message_primary,)
+                raise
             finally:
                 watchdog.received(self.connection)
 
