@@ -16,6 +16,7 @@ after(() => browser.close());
 /** Sign up from an address of its own, because Better Auth limits each. @param {string} email */
 async function signUp(email) {
   const context = await browser.newContext();
+  context.setDefaultTimeout(15_000);
   const headers = { Origin: PAGE, "X-Forwarded-For": "10.0.1.1" };
   const data = { name: "Grace", email, password: PASSWORD };
   const signedUp = await context.request.post(`${PAGE}/api/auth/sign-up/email`, { headers, data });
