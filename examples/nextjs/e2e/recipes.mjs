@@ -30,7 +30,8 @@ async function signUp(email) {
  */
 async function ask(method, path, body) {
   const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-  const response = await fetch(`${API}/api${path}`, { method, headers, body: JSON.stringify(body) });
+  const sent = { method, headers, body: JSON.stringify(body) };
+  const response = await fetch(`${API}/api${path}`, sent);
   assert(response.ok, `${method} ${path}: ${response.status}`);
   return response.status === 204 ? undefined : response.json();
 }
@@ -84,7 +85,8 @@ test("the page from the server asks a stranger to sign in", async () => {
 });
 
 test("the page with TanStack Query follows Link, and finds what others changed", async () => {
-  for (let number = 1; number <= 25; number += 1) await ask("POST", "/tasks", { title: `Task ${number}` });
+  for (let number = 1; number <= 25; number += 1)
+    await ask("POST", "/tasks", { title: `Task ${number}` });
   const page = await open();
   assert.equal(await page.getByRole("listitem").count(), 20);
   await page.getByRole("button", { name: "More" }).click();
@@ -97,14 +99,22 @@ test("the page with TanStack Query follows Link, and finds what others changed",
   await page.close();
 });
 
-test("the page with TanStack Query adds one task if the first response is lost", async () => {
-  const page = await open();
+/**
+ * Lose the first response to a method.
+ * @param {import("playwright-core").Page} page @param {string} method
+ */
+async function lose(page, method) {
   let lost = 0;
-  await page.route("**/todo/api/tasks", async (route) => {
-    if (route.request().method() !== "POST" || lost++) return route.continue();
+  await page.route("**/todo/api/tasks**", async (route) => {
+    if (route.request().method() !== method || lost++) return route.continue();
     await route.fetch();
     return route.abort();
   });
+}
+
+test("the page with TanStack Query adds one task if the first response is lost", async () => {
+  const page = await open();
+  await lose(page, "POST");
   const replayed = page.waitForResponse((response) => "idempotency-replayed" in response.headers());
   await add(page, "Only once");
   await replayed;
@@ -145,6 +155,22 @@ test("the page with TanStack Query lets the user choose after a conflict", async
   await page.getByRole("button", { name: "Use mine" }).click();
   assert.equal((await (await stored).json()).title, "Mine");
   await row(page, "Mine").waitFor();
+  await page.close();
+});
+
+test("the page with TanStack Query sees no conflict with its own lost change", async () => {
+  await ask("POST", "/tasks", { title: "First name" });
+  const page = await open();
+  await lose(page, "PATCH");
+  await row(page, "First name").getByRole("button", { name: "Rename" }).click();
+  await page.getByLabel("Title").fill("Second name");
+  const retried = page.waitForResponse((response) => response.status() === 412);
+  await page.getByRole("button", { name: "Save" }).click();
+  await retried;
+  await add(page, "After the retry");
+  await row(page, "After the retry").waitFor();
+  await row(page, "Second name").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Use mine" }).count(), 0);
   await page.close();
 });
 
