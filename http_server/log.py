@@ -57,9 +57,9 @@ class JsonLogger(Logger):
         super().error(msg, *args, **kwargs)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Leave out a client that was too slow: the service has not failed."""
+        """Leave out queries, and a client that was too slow: the service has not failed."""
         if not isinstance(sys.exc_info()[1], TimeoutError):
-            super().exception(msg, *args, **kwargs)
+            super().exception(msg, *(str(arg).partition("?")[0] for arg in args), **kwargs)
 
 
 class MeasuringLogger(JsonLogger, Statsd):
