@@ -137,6 +137,11 @@ def test_migrations_name_the_url_that_is_invalid(name: str) -> None:
     assert len(error.value.problems) == 1
 
 
+def test_migrations_without_a_url_name_it() -> None:
+    with pytest.raises(ConfigError, match="^DATABASE_URL is not set"):
+        Config.for_migrations({})
+
+
 @pytest.mark.parametrize("name", ["BETTER_AUTH_SECRET", "DATABASE_URL"])
 def test_missing_required_variable_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{name} "):
