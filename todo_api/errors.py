@@ -239,8 +239,11 @@ def message(error: HTTPException, status: int) -> str | None:
 
 def drop_tracebacks(error: BaseException | None) -> None:
     """Cut the reference cycles of a handled error. They keep its request until collected."""
-    if error is not None:
-        error.__traceback__ = None
-        for earlier in (error.__cause__, error.__context__):
-            drop_tracebacks(earlier)
-        drop_tracebacks(getattr(error, "original_exception", None))
+    left, seen = [error], set()
+    while left:
+        error = left.pop()
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            error.__traceback__ = None
+            left += [error.__cause__, error.__context__]
+            left.append(getattr(error, "original_exception", None))
