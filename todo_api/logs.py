@@ -140,7 +140,7 @@ def is_not_access_line(record: logging.LogRecord) -> bool:
 
 
 def writes_to_stderr(handler: logging.Handler) -> bool:
-    return isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr
+    return isinstance(handler, StderrHandler) or getattr(handler, "stream", None) is sys.stderr
 
 
 def is_due(what: str) -> bool:

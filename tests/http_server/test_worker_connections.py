@@ -104,6 +104,11 @@ def test_slow_client_is_not_logged_as_a_failure(capfd: pytest.CaptureFixture[str
         except (TimeoutError, ValueError):
             logger.exception("Error handling request %s %s", "GET", "/api/tasks?q=private")
     written = capfd.readouterr().err
+    try:
+        raise ImportError("no module")
+    except ImportError:
+        logger.exception("Exception in worker process")
+    assert "ImportError: no module" in capfd.readouterr().err
     assert "in test_slow_client" in written
     assert "private" not in written
     assert "TimeoutError" not in written
