@@ -19,6 +19,7 @@ export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null
   return (
     <Dialog ref={ref} title="Delete my account">
       <form
+        method="post"
         onSubmit={(event) => {
           event.preventDefault();
           if (!busy) void submit(new FormData(event.currentTarget));

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Counts } from "@/lib/counts";
 import { PRIORITY_NAMES } from "@/lib/messages";
 import { PRIORITIES, SORTS, STATUSES, formatQuery } from "@/lib/query";
@@ -16,6 +16,13 @@ type SearchProps = Props & {
 };
 
 export function Search({ query, onSearch, onChange, busy }: SearchProps) {
+  const field = useRef<HTMLInputElement>(null);
+  const keepEarlyText = useEffectEvent(() => {
+    const typed = field.current?.value; // before the scripts of the page ran
+    if (typed && typed !== query.q) onSearch(typed);
+  });
+  useLayoutEffect(() => keepEarlyText(), []);
+
   return (
     <search className="find">
       <div className="search" data-busy={busy}>
@@ -23,6 +30,7 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
           Search
         </label>
         <input
+          ref={field}
           id="search"
           type="search"
           value={query.q}

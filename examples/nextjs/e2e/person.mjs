@@ -115,7 +115,7 @@ export class Person {
     await page.getByLabel("Password", { exact: true }).fill(password);
     for (let attempt = 1; ; attempt += 1) {
       const answered = page.waitForResponse(/api.auth.sign-/);
-      await page.getByRole("button", { name: button, exact: true }).press("Enter");
+      await page.getByRole("button", { name: button, exact: true, disabled: false }).press("Enter");
       const status = (await answered).status();
       if (status !== 429) return status;
       assert(attempt < MAX_ATTEMPTS, `${MAX_ATTEMPTS} attempts were rate-limited`);
