@@ -15,7 +15,7 @@ export function NewTask({ onAdd, onDismiss }: Props) {
 
   async function submit(input: HTMLInputElement) {
     const title = input.value;
-    const adding = onAdd(title);
+    const adding = onAdd(title); // if it throws, the text stays
     input.value = "";
     setProblem(undefined);
     const refused = await adding;

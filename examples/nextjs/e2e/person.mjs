@@ -35,10 +35,11 @@ export function userOf(person) {
 }
 
 /** @param {import("playwright-core").BrowserContextOptions} [options] */
-async function newContext(options) {
+export async function newContext(options) {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(15_000);
   await context.addInitScript(() => {
+    Reflect.deleteProperty(Crypto.prototype, "randomUUID"); // as on plain http
     addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
       console.error(`The policy's ${effectiveDirective} blocks: ${blockedURI}`),
     );

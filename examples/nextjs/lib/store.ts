@@ -9,6 +9,7 @@ import type { Action, Intent, Notice, Operation, State } from "./list";
 import { describeDeleted, describeDone, describeGone, describeRefused } from "./messages";
 import { EVERYTHING, formatQuery, toParameters } from "./query";
 import type { Query } from "./query";
+import { randomId } from "./random-id";
 import { isGone, send } from "./send";
 import { startSync } from "./sync";
 import type { SyncResult } from "./sync";
@@ -203,17 +204,21 @@ export class TaskStore {
 
   // Changing
 
-  /** Apply a change to the page at once, and send it. Return the operation if it is refused. */
-  async run(intent: Intent, key?: string): Promise<Operation | undefined> {
+  /** Apply a change to the page before this returns, and send it. Resolve to a refused operation. */
+  run(intent: Intent, key?: string): Promise<Operation | undefined> {
     this.say(undefined);
-    const { notice, refused } = await this.#perform(intent, key);
+    return this.#finish(this.#begin(intent, key));
+  }
+
+  async #finish(operation: Operation): Promise<Operation | undefined> {
+    const { notice, refused } = await this.#perform(operation);
     this.say(notice);
     return refused;
   }
 
   async deleteMany(tasks: Task[]): Promise<void> {
     this.say(undefined);
-    const perform = (task: Task) => this.#perform({ kind: "delete", task });
+    const perform = (task: Task) => this.#perform(this.#begin({ kind: "delete", task }));
     const results = await Promise.all(tasks.map(perform));
     const deleted = tasks.filter((_, index) => !results[index]?.refused);
     this.say(deleted.length > 0 ? describeDeleted(deleted) : results[0]?.notice);
@@ -244,12 +249,13 @@ export class TaskStore {
     this.#dispatch({ type: "said", notice });
   }
 
-  async #perform(
-    intent: Intent,
-    key: string = crypto.randomUUID(),
-  ): Promise<{ notice: Notice; refused?: Operation }> {
+  #begin(intent: Intent, key = randomId()): Operation {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
     this.#dispatch({ type: "began", operation });
+    return operation;
+  }
+
+  async #perform(operation: Operation): Promise<{ notice: Notice; refused?: Operation }> {
     this.#running += 1;
     const result = await this.#inTurn(operation, () => send(this.api, operation));
     this.#settled += 1;
