@@ -88,7 +88,7 @@ export function Tabs({ query, counts, onChange }: CountedProps) {
 /** The filters for priority and tag. Each shows how many tasks it would leave. */
 export function Chips({ query, counts, onChange }: CountedProps) {
   const [showsAll, setShowsAll] = useState(false);
-  const found = Object.keys(counts?.tags ?? {}).filter((tag) => !query.tag.includes(tag));
+  const found = [...(counts?.tags.keys() ?? [])].filter((tag) => !query.tag.includes(tag));
   const tags = [...query.tag, ...found];
   const shown = showsAll ? tags : tags.slice(0, Math.max(FEW_TAGS, query.tag.length));
   return (
@@ -110,7 +110,7 @@ export function Chips({ query, counts, onChange }: CountedProps) {
           aria-pressed={query.tag.includes(tag)}
           onClick={() => onChange({ ...query, tag: toggled(query.tag, tag) })}
         >
-          #{tag} <Count value={counts?.tags[tag] ?? 0} />
+          #{tag} <Count value={counts?.tags.get(tag) ?? 0} />
         </button>
       ))}
       {tags.length > FEW_TAGS && (

@@ -90,7 +90,7 @@ export async function settle<T>(
 }
 
 function describe(status: number, error: ApiError | undefined): Problem {
-  const fields: Record<string, string> = {};
+  const fields: Record<string, string> = Object.create(null); // a field may be `__proto__`
   for (const { loc, msg } of error?.errors ?? []) {
     const field = loc.at(1);
     if (loc[0] === "body" && field) fields[field] ??= msg;
