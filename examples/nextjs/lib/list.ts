@@ -56,6 +56,7 @@ export type Action =
   | { type: "failed"; problem: Problem }
   | { type: "counted"; counts: Counts }
   | { type: "synced"; tasks: Task[]; deleted: number[] }
+  | { type: "expired" }
   | { type: "began"; operation: Operation }
   | { type: "accepted"; operation: Operation; stored: Task[] }
   | { type: "refused"; operation: Operation; problem: Problem; theirs?: Task }
@@ -89,6 +90,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, counts: action.counts };
     case "synced":
       return { ...state, tasks: bury(put(state.tasks, action.tasks), action.deleted) };
+    case "expired":
+      return { ...state, tasks: new Map([...state.tasks].map(([id, task]) => [id, expire(task)])) };
     case "began": {
       const { operation } = action;
       const others = without(operation.key).filter(
@@ -129,6 +132,11 @@ function put(known: State["tasks"], tasks: Task[]): State["tasks"] {
     if (!held || task.version >= held.version) next.set(task.id, task);
   }
   return next;
+}
+
+/** Let the next response replace a task, also one that is older: a restored backup has such. */
+function expire(task: Task): Task {
+  return { ...task, version: 0 };
 }
 
 /** Mark tasks as deleted. They keep their place for when they are restored. */

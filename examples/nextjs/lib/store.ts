@@ -55,6 +55,7 @@ export class TaskStore {
     const disconnect = () => this.#dispatch({ type: "connected", offline: true });
     window.addEventListener("offline", disconnect);
     const sync = startSync(this.api, {
+      onExpired: () => this.#forget(),
       onChanges: (changes) => this.#dispatch({ type: "synced", ...changes }),
       onEnd: (result) => this.#afterSync(result),
     });
@@ -64,6 +65,12 @@ export class TaskStore {
       sync.stop();
       this.cancel();
     };
+  }
+
+  /** Forget what the service may no longer have. The rows stay until the list is loaded again. */
+  #forget(): void {
+    this.#tag = undefined;
+    this.#dispatch({ type: "expired" });
   }
 
   #afterSync(result: SyncResult): void {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApi } from "../lib/api";
+import type { Api } from "../lib/api";
 import { keepDrafts } from "../lib/drafts";
+import { toRows } from "../lib/list";
+import { EVERYTHING } from "../lib/query";
 import { TaskStore } from "../lib/store";
+import { aTask } from "./tasks";
 
 const UNSENT = { read: () => ({ creates: [] }), write: () => undefined };
 
@@ -46,4 +50,38 @@ test("a change that cannot begin throws, so that its field keeps the text", (con
   });
   const store = new TaskStore(createApi(NOBODY_LISTENS, "ada"), UNSENT);
   assert.throws(() => store.run({ kind: "create", task: { title: "Kept" } }), /no random values/);
+});
+
+test("after a 410 the page shows older tasks of a backup", { timeout: 30_000 }, async (context) => {
+  const page = { window: new EventTarget(), document: new EventTarget() };
+  for (const [name, value] of Object.entries(page)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+  }
+  let expired = false;
+  let tasks = [aTask(1, { title: "Newer", version: 9 }), aTask(2, { version: 8 })];
+  const answers: Record<string, (query: { since?: string }) => [status: number, data?: unknown]> = {
+    "/api/tasks": () => [200, tasks],
+    "/api/tasks/stats": () => [503],
+    "/api/tasks/changes": ({ since }) =>
+      since && expired ? [410] : [200, { tasks, deleted: [], next: "next", has_more: false }],
+  };
+  const GET = async (path: string, { params }: { params: { query: { since?: string } } }) => {
+    const [status, data] = answers[path]?.(params.query) ?? [404];
+    return { data, response: new Response(null, { status }) };
+  };
+  const store = new TaskStore({ GET } as unknown as Api, UNSENT);
+  const titles = () => toRows(store.state(), EVERYTHING, "").map(({ task }) => task.title);
+  const shows = (...expected: string[]) =>
+    new Promise<void>((resolve) => {
+      store.subscribe(() => `${titles()}` === `${expected}` && resolve());
+    });
+  context.after(store.start());
+  const loaded = shows("Newer", "Task 2");
+  store.want(EVERYTHING);
+  await loaded;
+
+  [expired, tasks] = [true, [aTask(1, { title: "From the backup" })]];
+  const restored = shows("From the backup");
+  page.window.dispatchEvent(new Event("focus"));
+  await restored;
 });
