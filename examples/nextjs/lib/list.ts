@@ -18,11 +18,11 @@ export type Intent =
   | { kind: "change"; task: Task; changes: TaskChanges; seen?: Task }
   | { kind: "delete"; task: Task }
   | { kind: "changeMany"; tasks: Task[]; changes: TaskChanges }
-  | { kind: "clear"; tasks: Task[] } // the completed tasks
-  | { kind: "empty"; tasks: Named[] } // the trash
-  | { kind: "restore"; tasks: Named[] };
+  | { kind: "deleteMany" | "restore"; tasks: Named[] }
+  | { kind: "clear" | "empty"; tasks: Named[] }; // all completed tasks, or the whole trash
 
-export type Named = Pick<Task, "id" | "title">;
+/** A task of which the page may know only the id. */
+export type Named = { id: number; title?: string };
 
 /**
  * A change that the service has not accepted: still pending, or refused because of `problem`. The
@@ -102,10 +102,11 @@ export function reduce(state: State, action: Action): State {
     case "accepted": {
       const { operation, stored } = action;
       const kept = new Set(stored.map(({ id }) => id));
-      const gone = operation.kind === "restore" ? [] : targets(operation);
-      const tasks = bury(put(state.tasks, stored), gone.filter((id) => !kept.has(id)));
+      const others = targets(operation).filter((id) => !kept.has(id));
+      const move = operation.kind === "restore" ? unearth : bury;
+      const tasks = move(put(state.tasks, stored), others);
       const created = operation.kind === "create" ? [...kept] : [];
-      const erased = new Set(operation.kind === "empty" ? gone : []);
+      const erased = new Set(operation.kind === "empty" ? others : []);
       const ids = [...new Set([...created, ...state.ids])].filter((id) => !erased.has(id));
       return { ...state, tasks, ids, operations: without(operation.key) };
     }
@@ -145,6 +146,16 @@ function bury(known: State["tasks"], ids: number[]): State["tasks"] {
   for (const id of ids) {
     const held = next.get(id);
     if (held) next.set(id, { ...held, deleted_at: held.deleted_at ?? new Date().toISOString() });
+  }
+  return next;
+}
+
+/** Mark tasks as restored. */
+function unearth(known: State["tasks"], ids: number[]): State["tasks"] {
+  const next = new Map(known);
+  for (const id of ids) {
+    const held = next.get(id);
+    if (held) next.set(id, { ...held, deleted_at: null });
   }
   return next;
 }
