@@ -7,7 +7,7 @@ export type SignInProblem = { field?: "email" | "password"; text: string };
 type AuthError = { status: number; code?: string; message?: string };
 type Answer = { error: AuthError | null };
 
-const LEAVING = "leaving"; // the channel of all tabs
+let otherTabs: BroadcastChannel | undefined;
 const UNREACHABLE: Answer = { error: { status: 0, message: "The app cannot be reached. Try again." } };
 
 /** Sign in, or sign up if the form has a name. */
@@ -44,13 +44,13 @@ export async function deleteAccount(password: string): Promise<string | undefine
 
 /** Leave when another tab signs out or deletes the account. Return how to stop listening. */
 export function leaveWithOtherTabs(): () => void {
-  const channel = new BroadcastChannel(LEAVING);
+  const channel = (otherTabs = new BroadcastChannel("leave"));
   channel.onmessage = leaveThisTab;
   return () => channel.close();
 }
 
 function leave(): void {
-  new BroadcastChannel(LEAVING).postMessage(null);
+  otherTabs?.postMessage(null);
   leaveThisTab();
 }
 
