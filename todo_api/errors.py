@@ -65,7 +65,7 @@ INTERNAL_MESSAGE = (
 )
 NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
 UNAVAILABLE_MESSAGE = "The database is unavailable. Try again in a moment."
-QUOTA_MESSAGE = "You have {:,} tasks, the most that are allowed. The trash counts too."
+QUOTA_MESSAGE = "At most {:,} tasks are allowed, with those in the trash. Erase some first."
 BUSY_MESSAGE = "You have too many requests at once. Try again in a moment."
 SLOW_MESSAGE = "The request takes too long for this account. Ask for less, or try again later."
 RETRY_AFTER = 1  # seconds

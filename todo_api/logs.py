@@ -77,7 +77,8 @@ def log_request(response: Response) -> Response:
     request, kept, config = current_request(), vars(request_state()), settings()
     method, route, status = request.method, route_of(request), response.status_code
     response.headers.add("X-Request-ID", kept["request_id"])
-    if status < HTTPStatus.BAD_REQUEST and is_left_out(route, config):
+    is_plain = status < HTTPStatus.BAD_REQUEST and "was_slow" not in kept
+    if is_plain and is_left_out(route, config):
         return response
     fields = {
         "method": method if method in METHODS else "other",

@@ -161,7 +161,7 @@ def test_probes_are_silenced_alone(make_app: MakeApp, lines: Lines, token: Token
 def test_slow_statement_has_a_line_with_its_route(
     make_app: MakeApp, lines: Lines, token: Token
 ) -> None:
-    client = Client(make_app(slow_statement=0), token("ann"))
+    client = Client(make_app(slow_statement=0, log_sample=0), token("ann"))
     client.get("/api/tasks", query_string={"q": "hush"})
     slow, *_, request = lines.parsed()
     assert (slow["event"], slow["level"], slow["route"]) == (

@@ -98,6 +98,7 @@ def log_slow(seconds: float) -> None:
     fields: dict[str, Any] = {"duration_ms": round(seconds * 1000, 1)}
     if has_request_context():
         fields["route"] = route_of(current_request())
+        request_state().was_slow = True
     application().logger.warning("slow statement", extra=fields)
 
 
