@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from time import monotonic
 from typing import Any
 
@@ -57,9 +58,18 @@ class JsonLogger(Logger):
         super().error(msg, *args, **kwargs)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Leave out a client that was too slow: the service has not failed."""
-        if not isinstance(sys.exc_info()[1], TimeoutError):
-            super().exception(msg, *args, **kwargs)
+        """Leave out what may quote a request: its path, and the message of its exception.
+
+        Also a client that was too slow: the service has not failed.
+        """
+        error = sys.exc_info()[1]
+        if isinstance(error, TimeoutError):
+            return
+        if error and msg.startswith("Error handling request"):
+            frames = [*traceback.format_tb(error.__traceback__), type(error).__qualname__]
+            super().error("Error handling request", extra={"frames": "".join(frames)})
+            return
+        super().exception(msg, *args, **kwargs)
 
 
 class MeasuringLogger(JsonLogger, Statsd):

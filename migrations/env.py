@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from todo_api.context import settings
 from todo_api.database.models import metadata
 from todo_api.database.url import connection_parameters
-from todo_api.failures import failure_reason, sqlstate
+from todo_api.failures import failure_reason, safe_words, sqlstate
 
 DRIVER = "postgresql+psycopg2://"
 LOCK_TIMEOUT = "5s"  # requests queue behind a migration that waits for a table lock
@@ -72,10 +72,8 @@ def failure_cause(error: DBAPIError) -> str:
     code = sqlstate(error)
     if code is None:
         return failure_reason(error, CHECK_URL)
-    cause = f"{code} {error.orig.diag.message_primary}"  # type: ignore[union-attr]
-    if code.startswith("22"):  # the words about a value quote it
-        cause = code
-    return f"{cause}. {ADVICE.get(code, OTHER_ADVICE)}"
+    words = safe_words(error.orig)  # type: ignore[arg-type]
+    return f"{words}. {ADVICE.get(code, OTHER_ADVICE)}"
 
 
 def run() -> None:

@@ -1,4 +1,4 @@
-"""The settings of a process. Nothing else reads the environment."""
+"""The settings of a process, from the environment and from files."""
 
 import hmac
 import os
@@ -7,17 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from math import nan
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from todo_api.config_rules import (
     EMBEDDED,
     HEADER_NAME,
-    IS_QUOTED,
-    QUOTED,
     origin_problem,
     secret_problem,
+    text_problem,
     url_problem,
 )
 from todo_api.limits import MAX_TASKS_PER_USER
@@ -56,7 +54,7 @@ class Config:
     cors_allow_headers: tuple[str, ...] = ()
     log_level: str = "INFO"
     log_sample: float = 1
-    log_probes: bool | None = True  # None: neither on nor off
+    log_probes: bool | None = True  # None: invalid
     instance: str | None = None
     commit: str | None = None
     trusted_proxies: int = 0
@@ -83,9 +81,8 @@ class Config:
         yield url_problem("DATABASE_URL", self.database_url)
         if self.database_url_unpooled is not None:
             yield url_problem("DATABASE_URL_UNPOOLED", self.database_url_unpooled)
-        for name, text in (("JWT_AUDIENCE", self.jwt_audience), ("JWT_ISSUER", self.jwt_issuer)):
-            if text and QUOTED.fullmatch(text):
-                yield f"{name} {IS_QUOTED}"
+        for name in ("JWT_AUDIENCE", "JWT_ISSUER", "INSTANCE", "COMMIT"):
+            yield text_problem(name, getattr(self, name.lower()))
         yield next(filter(None, map(origin_problem, self.frontend_origins or ("",))), None)
         if not all(map(HEADER_NAME.fullmatch, self.cors_allow_headers)):
             yield (
@@ -142,9 +139,10 @@ class Config:
     @classmethod
     def for_migrations(cls, environ: Mapping[str, str] = os.environ) -> "Config":
         """Read only the URL that migrations use: the direct one, or else the service's."""
-        for name in ("DATABASE_URL_UNPOOLED", "DATABASE_URL"):
-            if url := read_secrets([name], environ)[name]:
-                break
+        name = "DATABASE_URL_UNPOOLED"
+        if not (url := read_secrets([name], environ)[name]):
+            name = "DATABASE_URL"
+            url = read_secrets([name], environ)[name]
         if problem := url_problem(name, url):
             raise ConfigError([problem])
         return cls(better_auth_secret=token_hex(), database_url=url)  # migrations sign nothing
@@ -170,7 +168,7 @@ def read_secrets(names: Iterable[str], environ: Mapping[str, str]) -> dict[str, 
         try:
             values[name] = read_secret(name, environ)
         except OSError as error:
-            problems.append(f"{name}_FILE: {error.strerror}: {error.filename}")
+            problems.append(f"{name}_FILE names no file that can be read: {error.strerror}")
         except ValueError as error:
             problems.append(f"{name}_FILE {error}")
     if problems:
@@ -181,23 +179,21 @@ def read_secrets(names: Iterable[str], environ: Mapping[str, str]) -> dict[str, 
 def read_secret(name: str, environ: Mapping[str, str]) -> str:
     """Return a setting, or the content of its file without the last line feed.
 
-    No error has the content. None has a relative path, because that may be the secret itself.
+    No error has the content, or the path: that may be the secret itself, by mistake.
     """
     value, path = environ.get(name, ""), environ.get(f"{name}_FILE", "")
     if not path:
         return value
     if value not in ("", EMBEDDED):  # .flaskenv sets DATABASE_URL=embedded
         raise ValueError(f"and {name} are both set; unset one of them")
-    if not Path(path).is_absolute():
-        raise ValueError("must be the absolute path of a file")
     with open(path, "rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
-        raise ValueError(f"names a file of more than {MAX_FILE_BYTES} bytes: {path}")
+        raise ValueError(f"names a file of more than {MAX_FILE_BYTES} bytes")
     try:
         return content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise ValueError(f"names a file that is not UTF-8: {path}") from None
+        raise ValueError("names a file that is not UTF-8") from None
 
 
 def number(text: str | None, default: float) -> float:

@@ -61,6 +61,13 @@ def secret_problem(name: str, secret: str) -> str | None:
     return None
 
 
+def text_problem(name: str, text: str | None) -> str | None:
+    """Return what is wrong with a text that tokens must equal, or that the log shows."""
+    if text and QUOTED.fullmatch(text):
+        return f"{name} {IS_QUOTED}"
+    return None if (text or "").isprintable() else f"{name} must be printable text in UTF-8"
+
+
 def origin_problem(origin: str) -> str | None:
     if not origin.isascii():
         return "FRONTEND_URL has a host that is not ASCII; write it as browsers do: xn--..."

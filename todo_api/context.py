@@ -20,6 +20,7 @@ class RequestState(_AppCtxGlobals):
     user: str  # auth.py: the subject of the token
     auth_failure: str  # auth.py: why the token was refused, for the log alone
     error_type: str  # errors.py: of the body that was written
+    was_slow: bool  # engine.py: a statement has a line, so the request has one too
     has_turn: bool  # engine.py: it counts as one of the user's that use the database
 
 

@@ -65,7 +65,7 @@ INTERNAL_MESSAGE = (
 )
 NO_TOKEN_MESSAGE = "A valid bearer token is required"  # noqa: S105 -- a message
 UNAVAILABLE_MESSAGE = "The database is unavailable. Try again in a moment."
-QUOTA_MESSAGE = "You have {:,} tasks, the most that are allowed. The trash counts too."
+QUOTA_MESSAGE = "At most {:,} tasks are allowed, with those in the trash. Erase some first."
 BUSY_MESSAGE = "You have too many requests at once. Try again in a moment."
 SLOW_MESSAGE = "The request takes too long for this account. Ask for less, or try again later."
 RETRY_AFTER = 1  # seconds
@@ -239,8 +239,11 @@ def message(error: HTTPException, status: int) -> str | None:
 
 def drop_tracebacks(error: BaseException | None) -> None:
     """Cut the reference cycles of a handled error. They keep its request until collected."""
-    if error is not None:
-        error.__traceback__ = None
-        for earlier in (error.__cause__, error.__context__):
-            drop_tracebacks(earlier)
-        drop_tracebacks(getattr(error, "original_exception", None))
+    left, seen = [error], set()
+    while left:
+        error = left.pop()
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            error.__traceback__ = None
+            left += [error.__cause__, error.__context__]
+            left.append(getattr(error, "original_exception", None))

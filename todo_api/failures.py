@@ -2,6 +2,7 @@
 
 import re
 
+import psycopg2
 from sqlalchemy.exc import DBAPIError
 
 # Classes of SQLSTATE: connections, transactions, authorization, resources, operators, the system.
@@ -30,6 +31,15 @@ def sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "pgcode", None)
 
 
+def safe_words(error: psycopg2.Error) -> str:
+    """Return what the server says of a failure, without a row and without a value.
+
+    The detail quotes rows. The first line about a value, of class 22, quotes that.
+    """
+    code = str(error.pgcode)
+    return code if code.startswith("22") else f"{code} {error.diag.message_primary}"
+
+
 def failure_reason(error: DBAPIError, otherwise: str = "") -> str:
     """Return why the database failed, in one line that quotes no row.
 
@@ -44,7 +54,7 @@ def failure_reason(error: DBAPIError, otherwise: str = "") -> str:
         return str(code)
     words = error.orig.diag.message_primary if code else error.orig  # type: ignore[union-attr]
     lines = [" ".join(line.split()) for line in f"{code or ''} {words}".splitlines()]
-    reason = ". ".join(filter(None, lines))[:MAX_REASON]
-    known = (advice for words, advice in CONNECTION_ADVICE.items() if words.search(reason))
+    reason = ". ".join(filter(None, lines))
+    known = (advice for pattern, advice in CONNECTION_ADVICE.items() if pattern.search(reason))
     advice = next(known, otherwise)
-    return f"{reason.rstrip('?.')}. {advice}" if advice else reason
+    return f"{reason[:MAX_REASON].rstrip('?.')}. {advice}" if advice else reason[:MAX_REASON]

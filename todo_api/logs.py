@@ -1,4 +1,7 @@
-"""The log: one JSON object per line, with the outcome of each request and never its content."""
+"""The log: one JSON object per line, with the outcome of each request.
+
+Of what a client sends it has only the request id, and what cors.py refused.
+"""
 
 import hmac
 import logging
@@ -6,6 +9,7 @@ import re
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPMethod, HTTPStatus
@@ -19,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response
 
 from todo_api.config import Config
-from todo_api.context import current_request, request_state, settings
+from todo_api.context import application, current_request, request_state, settings
 from todo_api.failures import failure_reason
 
 logger = logging.getLogger(__name__)
@@ -29,10 +33,12 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Of a plain record. The factory that is installed may add more: a tracing tool's ids, for example.
 STANDARD_FIELDS = {"message", "asctime", *vars(logging.LogRecord("", 0, "", 0, "", (), None))}
 PROBES = ("/health", "/ready")
+SECONDS_BETWEEN_REPEATS = 60
 REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def init_app(app: Flask) -> None:
+    app.extensions["due"] = {}
     app.before_request(start_request)
     app.after_request(log_request)
 
@@ -42,14 +48,12 @@ def set_up(level: str, *, debug: bool = False, instance: str | None = None) -> N
 
     In debug mode a traceback follows its line, as Python prints it. Handlers that a tool has added
     stay, and their records have the request id too. One of `logging.basicConfig`, which a tool may
-    call, would write each line a second time, with the messages of exceptions.
+    call, goes: it would write each line a second time, with the messages of exceptions.
     """
     handler = StderrHandler()
     handler.setFormatter(DebugFormatter(instance) if debug else JsonFormatter(instance))
     root = logging.getLogger()
-    replaced = (StderrHandler, logging.StreamHandler)
-    others = [each for each in root.handlers if type(each) not in replaced]
-    root.handlers = [handler, *others]
+    root.handlers = [handler, *(each for each in root.handlers if not writes_to_stderr(each))]
     for each in root.handlers:
         each.addFilter(add_request_id)
     root.setLevel(level)
@@ -73,7 +77,8 @@ def log_request(response: Response) -> Response:
     request, kept, config = current_request(), vars(request_state()), settings()
     method, route, status = request.method, route_of(request), response.status_code
     response.headers.add("X-Request-ID", kept["request_id"])
-    if status < HTTPStatus.BAD_REQUEST and is_left_out(route, config):
+    is_plain = status < HTTPStatus.BAD_REQUEST and "was_slow" not in kept
+    if is_plain and is_left_out(route, config):
         return response
     fields = {
         "method": method if method in METHODS else "other",
@@ -106,11 +111,19 @@ def client_address(request: Request, config: Config) -> str | None:
 
     Each proxy adds to the end of `X-Forwarded-For`. What stands before is the client's own word.
     """
-    forwarded, trusted = request.access_route, config.trusted_proxies
-    try:
-        return str(ip_address(forwarded[-trusted])) if trusted else request.remote_addr
-    except (IndexError, ValueError):
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    if not config.trusted_proxies or len(forwarded) < config.trusted_proxies:
         return request.remote_addr
+    address = forwarded[-config.trusted_proxies].strip()
+    return address if is_ip_address(address) else request.remote_addr
+
+
+def is_ip_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text  # a scope is any text
 
 
 @lru_cache(maxsize=1024)
@@ -125,6 +138,20 @@ def is_not_access_line(record: logging.LogRecord) -> bool:
     Those contain the query string.
     """
     return " - - [" not in str(record.msg)
+
+
+def writes_to_stderr(handler: logging.Handler) -> bool:
+    return isinstance(handler, StderrHandler) or getattr(handler, "stream", None) is sys.stderr
+
+
+def is_due(what: str) -> bool:
+    """Return whether to log what happens often: the first time, and then once a minute."""
+    due: dict[str, float] = application().extensions["due"]
+    now = time.monotonic()
+    if now < due.get(what, now):
+        return False
+    due[what] = now + SECONDS_BETWEEN_REPEATS
+    return True
 
 
 def add_request_id(record: logging.LogRecord) -> bool:
@@ -151,7 +178,7 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, instance: str | None = None) -> None:
         super().__init__()
-        self.of_process = {"instance": instance} if instance else {}
+        self.process_fields = {"instance": instance} if instance else {}
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -160,7 +187,7 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
             "time": datetime.fromtimestamp(record.created, UTC),
             "process": record.process,
-            **self.of_process,
+            **self.process_fields,
         }
         line |= {name: vars(record)[name] for name in vars(record) if name not in STANDARD_FIELDS}
         if record.exc_info:
@@ -170,10 +197,8 @@ class JsonFormatter(logging.Formatter):
     def formatException(self, ei: Any) -> str:
         """Return the frames of an exception and of its causes."""
         frames: list[str] = []
-        error = ei[1]
-        while error is not None:
+        for error in chain(ei[1]):
             frames[:0] = [*traceback.format_tb(error.__traceback__), describe(error)]
-            error = error.__cause__ or error.__context__
         return "".join(frames)
 
 
@@ -184,6 +209,16 @@ class DebugFormatter(JsonFormatter):
         without = logging.makeLogRecord(vars(record) | {"exc_info": None})
         traced = logging.Formatter.formatException(self, record.exc_info) if record.exc_info else ""
         return "\n".join(filter(None, (super().format(without), traced)))
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an exception and its causes. A driver's error may be a cause of itself."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        hidden = error.__suppress_context__
+        error = error.__cause__ or (None if hidden else error.__context__)
 
 
 def describe(error: BaseException) -> str:

@@ -50,12 +50,11 @@ def log_start(config: Config) -> None:
     """Log what this process is, and which settings it has. No line has a secret."""
     about = {
         "version": __version__,
-        "commit": config.commit,
         "schema": newest_migration(),
         "database": describe_database(config.database_url),
+        "settings": config.public(),
     }
-    known = {name: value for name, value in about.items() if value}
-    logging.getLogger(__name__).info("started", extra=known | {"settings": config.public()})
+    logging.getLogger(__name__).info("started", extra=about)
 
 
 def report(problems: tuple[str, ...], command: str) -> None:

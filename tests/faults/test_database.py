@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tests.support.client import Token
 from tests.support.load import Load, assert_kept, assert_silence_is_a_503_and_recovers
 from tests.support.postgres import Cluster
-from tests.support.raw_http import seconds_of_health
+from tests.support.raw_http import seconds_of_health, usual_seconds
 from tests.support.serving import Server, ask
 from tests.support.waiting import LIMIT, wait_until
 from tests.support.wire import Proxy
@@ -149,7 +149,7 @@ def test_health_responds_while_all_connections_are_busy(
         connection = server.connect()
         tasks = [ask(connection, "POST", "/api/tasks", t, b'{"title": "x"}')[1] for t in tokens]
         connection.close()
-        usual = seconds_of_health(server)
+        usual = usual_seconds(server)
 
         def change(number: int) -> tuple[int, float]:
             own = server.connect()

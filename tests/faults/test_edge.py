@@ -23,6 +23,7 @@ from tests.support.raw_http import (
     read_slowly,
     seconds_of_health,
     silent_readers,
+    usual_seconds,
     worker_memory,
 )
 from tests.support.serving import Server
@@ -76,7 +77,7 @@ def requests(
 def test_silent_readers_are_given_up(
     served: Server, requests: list[bytes], clients: int, most: int
 ) -> None:
-    usual = seconds_of_health(served)
+    usual = usual_seconds(served)
     slowest = 0.0
     with silent_readers(served, clients, requests):
         for _ in range(10):  # until all threads send, which takes long on a busy machine
@@ -137,7 +138,7 @@ def test_clients_that_keep_their_end_open_hold_up_nobody(
 
 def test_connections_that_never_send_anything_hold_up_nobody(served: Server) -> None:
     """The kernel gives them to the worker after half a minute: more than it may have open."""
-    usual = seconds_of_health(served)
+    usual = usual_seconds(served)
     with ExitStack() as held:
         for _ in range(1100):
             held.enter_context(open_socket(served))

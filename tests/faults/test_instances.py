@@ -23,7 +23,7 @@ from tests.support.balancer import HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
 from tests.support.load import Load, assert_kept
 from tests.support.postgres import Cluster
-from tests.support.raw_http import seconds_of_health
+from tests.support.raw_http import usual_seconds
 from tests.support.serving import Server, answers, ask, free_port, workers
 from tests.support.sync import Person, Replica, Reply
 from tests.support.waiting import LIMIT, wait_until
@@ -218,7 +218,7 @@ def test_instances_behind_nginx_are_replaced_without_a_failed_request(
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 def test_nginx_soon_uses_instances_that_were_all_away(instances: Instances, tmp_path: Path) -> None:
     with Nginx(tmp_path, instances.ports) as proxy:
-        usual = seconds_of_health(proxy)
+        usual = usual_seconds(proxy)
         for number in range(COUNT):
             instances.stop(number)
         # Each process of nginx must find out that no instance answers.

@@ -17,7 +17,7 @@ from tests import SECRET
 from tests.support.client import Token
 from tests.support.pooler import PGBOUNCER, Pooler
 from tests.support.postgres import Cluster, reachable_folder
-from tests.support.raw_http import seconds_of_health
+from tests.support.raw_http import usual_seconds
 from tests.support.serving import Server, answers, ask
 from tests.support.waiting import wait_until
 from todo_api import create_app
@@ -146,7 +146,7 @@ def test_service_is_ready_soon_after_the_server_behind_the_pooler_returns(
     cluster: Cluster, pooled: Server
 ) -> None:
     wait_until(lambda: answers(pooled), "it is not ready")
-    usual = seconds_of_health(pooled)
+    usual = usual_seconds(pooled)
     cluster.stop("immediate")
     for _ in range(5):
         assert not answers(pooled)

@@ -98,12 +98,19 @@ def test_client_that_keeps_its_end_open_is_closed_in_time(
 
 def test_slow_client_is_not_logged_as_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
     logger = JsonLogger(GunicornConfig())
-    for error in (TimeoutError("slow"), ValueError("defect")):
+    for error in (TimeoutError("slow"), ValueError("private")):
         try:
             raise error
         except (TimeoutError, ValueError):
-            logger.exception("Error handling request")
+            logger.exception("Error handling request %s %s", "GET", "/api/tasks?q=private")
     written = capfd.readouterr().err
+    try:
+        raise ImportError("no module")
+    except ImportError:
+        logger.exception("Exception in worker process")
+    assert "ImportError: no module" in capfd.readouterr().err
+    assert "in test_slow_client" in written
+    assert "private" not in written
     assert "TimeoutError" not in written
     assert "ValueError" in written
 

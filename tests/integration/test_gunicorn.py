@@ -217,7 +217,7 @@ def test_log_says_which_process_runs_what(served: Server, config: Config) -> Non
     lines = served.lines()
     (started,) = (line for line in lines if line["event"] == "started")
     assert started["process"] in workers(served)
-    assert (started["version"], started["commit"]) == (__version__, "0a1b2c3")
+    assert (started["version"], started["settings"]["commit"]) == (__version__, "0a1b2c3")
     assert started["schema"] == newest_migration()
     assert describe_database(config.database_url) == started["database"]
     assert started["settings"]["trusted_proxies"] == 0

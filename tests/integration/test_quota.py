@@ -18,7 +18,7 @@ from todo_api.tasks.item import create_once
 from todo_api.tasks.schemas import NewTask
 
 FULL = {
-    "detail": "You have 5 tasks, the most that are allowed. The trash counts too.",
+    "detail": "At most 5 tasks are allowed, with those in the trash. Erase some first.",
     "status_code": 403,
     "error_type": "quota_exceeded_error",
 }

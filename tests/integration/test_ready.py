@@ -81,6 +81,7 @@ def test_locked_table_is_ready(empty: Flask) -> None:
 def test_wrong_clock_is_ready_with_a_warning(
     app: Flask, lines: Lines, monkeypatch: pytest.MonkeyPatch, ahead: int, warnings: int
 ) -> None:
+    app.extensions["due"].clear()
     for module in (health, clock):
         monkeypatch.setattr(module, "time", lambda: time() + ahead)
     assert ask(app).status_code == 200

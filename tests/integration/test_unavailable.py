@@ -17,8 +17,9 @@ from tests.support.api import create
 from tests.support.client import Client, JsonResponse, MakeApp, Token
 from tests.support.log import Lines
 from tests.support.roles import role_with
-from todo_api.database.engine import SECONDS_BETWEEN_TRACEBACKS, execute
+from todo_api.database.engine import execute
 from todo_api.failures import failure_reason
+from todo_api.logs import SECONDS_BETWEEN_REPEATS
 from todo_api.version import __version__
 
 UNAVAILABLE_MESSAGE = {
@@ -56,7 +57,7 @@ def test_traceback_of_an_outage_is_logged_once_a_minute(
 
     assert "exc_info" in outage()
     assert "exc_info" not in outage()
-    client.application.extensions["traceback_due"] -= SECONDS_BETWEEN_TRACEBACKS
+    client.application.extensions["due"]["traceback"] -= SECONDS_BETWEEN_REPEATS
     assert "exc_info" in outage()
     assert "exc_info" not in outage()
 

@@ -91,7 +91,11 @@ class Service(Endpoint):
         self.engine = sa.create_engine(database_url, poolclass=sa.NullPool)
         self.signed = signed
         self.environ = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "DATABASE_URL": database_url}
-        self.environ |= {"BETTER_AUTH_SECRET": SECRET, "HOME": str(checkout)}
+        self.environ |= {
+            "BETTER_AUTH_SECRET": SECRET,
+            "HOME": str(checkout),
+            "SLOW_STATEMENT": "60",
+        }
         self.environ |= {"GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{self.port}"}
         self.log = checkout / "service.log"
 

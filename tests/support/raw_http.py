@@ -28,6 +28,11 @@ def seconds_of_health(server: Endpoint) -> float:
     return time.monotonic() - started
 
 
+def usual_seconds(server: Endpoint) -> float:
+    """Return how long a response takes on this machine, at most, while nothing is wrong."""
+    return max(seconds_of_health(server) for _ in range(5))
+
+
 def open_socket(server: Endpoint, receive_buffer: int = 0) -> socket.socket:
     connection = socket.socket()
     connection.settimeout(LIMIT)

@@ -137,6 +137,11 @@ def test_migrations_name_the_url_that_is_invalid(name: str) -> None:
     assert len(error.value.problems) == 1
 
 
+def test_migrations_without_a_url_name_it() -> None:
+    with pytest.raises(ConfigError, match=r"^DATABASE_URL is not set"):
+        Config.for_migrations({})
+
+
 @pytest.mark.parametrize("name", ["BETTER_AUTH_SECRET", "DATABASE_URL"])
 def test_missing_required_variable_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{name} "):
@@ -291,6 +296,9 @@ def test_invalid_allowed_header_is_rejected(names: str) -> None:
         ("TRUSTED_PROXIES", "one"),
         ("SLOW_STATEMENT", "1s"),
         ("MAX_TASKS_PER_USER", "0"),
+        ("INSTANCE", "a\udcff"),
+        ("COMMIT", "a\nb"),
+        ("JWT_ISSUER", "a\udcff"),
     ],
 )
 def test_unusable_value_is_rejected(name: str, value: str) -> None:
@@ -370,17 +378,18 @@ def test_files_that_cannot_be_read_are_named_with_the_reason(tmp_path: Path) -> 
             }
         )
     assert error.value.problems == (
-        f"BETTER_AUTH_SECRET_FILE names a file of more than 65536 bytes: {huge}",
-        f"BETTER_AUTH_SECRET_PREVIOUS_FILE names a file that is not UTF-8: {binary}",
-        f"DATABASE_URL_FILE: No such file or directory: {tmp_path / 'absent'}",
-        f"DATABASE_URL_UNPOOLED_FILE: Is a directory: {tmp_path}",
+        "BETTER_AUTH_SECRET_FILE names a file of more than 65536 bytes",
+        "BETTER_AUTH_SECRET_PREVIOUS_FILE names a file that is not UTF-8",
+        "DATABASE_URL_FILE names no file that can be read: No such file or directory",
+        "DATABASE_URL_UNPOOLED_FILE names no file that can be read: Is a directory",
     )
 
 
-def test_secret_in_the_place_of_its_file_is_not_shown() -> None:
-    with pytest.raises(ConfigError) as error:
-        Config.from_env({"BETTER_AUTH_SECRET_FILE": SECRET})
-    assert error.value.problems == ("BETTER_AUTH_SECRET_FILE must be the absolute path of a file",)
+@pytest.mark.parametrize("secret", [SECRET, f"/{SECRET}", SECRET * 300, f"{SECRET}\0"])
+def test_secret_in_the_place_of_its_file_is_not_shown(secret: str) -> None:
+    with pytest.raises(ConfigError, match=r"^BETTER_AUTH_SECRET_FILE ") as error:
+        Config.from_env({"BETTER_AUTH_SECRET_FILE": secret})
+    assert SECRET not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["BETTER_AUTH_SECRET", "DATABASE_URL"])

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from todo_api.database import watchdog
+from todo_api.failures import safe_words
 
 DRIVER = "postgresql+todo"
 NETWORK_GRACE = 3  # seconds that the network may take beyond a statement's timeout
@@ -65,8 +66,8 @@ def cursor_with_timeout(seconds: float) -> type[psycopg2.extensions.cursor]:
     the server connection for its next user. The watchdog ends a wait that the timeout does not.
     The isolation level comes first, as a role or database may have another default.
 
-    An error keeps the first line of its message. The others may quote a row, and tools that observe
-    the service send the messages of exceptions.
+    An error loses what may quote a row, because tools that observe the service send the messages of
+    exceptions.
     """
     isolation = "SET LOCAL transaction_isolation = 'read committed'; "
     prefix = f"{isolation}SET LOCAL statement_timeout = {int(seconds * 1000)}; "
@@ -78,7 +79,7 @@ def cursor_with_timeout(seconds: float) -> type[psycopg2.extensions.cursor]:
                 super().execute(prefix + query, vars)
             except psycopg2.Error as error:
                 if error.pgcode:
-                    error.args = (error.diag.message_primary,)
+                    error.args = (safe_words(error),)
                 raise
             finally:
                 watchdog.received(self.connection)

@@ -1,6 +1,6 @@
 """The engine, the session of each thread, and the translation of database failures."""
 
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any, cast
 
 import psycopg2
@@ -26,9 +26,8 @@ from todo_api.database.turns import Turns
 from todo_api.database.url import connection_parameters
 from todo_api.errors import RETRY_AFTER, RETRY_SLOW_AFTER, SLOW_MESSAGE, UNAVAILABLE_MESSAGE
 from todo_api.failures import NOT_SET_UP, failure_reason, sqlstate
-from todo_api.logs import route_of
+from todo_api.logs import is_due, route_of
 
-SECONDS_BETWEEN_TRACEBACKS = 60
 PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 
@@ -37,7 +36,6 @@ def init_app(app: Flask, config: Config) -> None:
     app.extensions["engine"] = engine
     # A thread keeps its session: to make one takes a thirtieth of a GET.
     app.extensions["sessions"] = scoped_session(sessionmaker(engine, autoflush=False))
-    app.extensions["traceback_due"] = 0.0
     app.extensions["turns"] = Turns(config)
     app.teardown_appcontext(close_session)
     app.teardown_request(end_turn)
@@ -88,20 +86,20 @@ def log_failure(error: DBAPIError | PoolTimeout) -> None:
     """Log in one line why the database cannot answer. Once a minute, add the traceback."""
     in_use = "all connections are in use"
     reason = failure_reason(error) if isinstance(error, DBAPIError) else in_use
-    due = monotonic() >= application().extensions["traceback_due"]
-    if due:
-        application().extensions["traceback_due"] = monotonic() + SECONDS_BETWEEN_TRACEBACKS
     application().logger.error(
-        "database unavailable", extra={"reason": reason}, exc_info=error if due else None
+        "database unavailable",
+        extra={"reason": reason},
+        exc_info=error if is_due("traceback") else None,
     )
 
 
 def log_slow(seconds: float) -> None:
     """Log which route waited long for the database, for a connection or for the statement."""
-    route = route_of(current_request()) if has_request_context() else None
-    application().logger.warning(
-        "slow statement", extra={"route": route, "duration_ms": round(seconds * 1000, 1)}
-    )
+    fields: dict[str, Any] = {"duration_ms": round(seconds * 1000, 1)}
+    if has_request_context():
+        fields["route"] = route_of(current_request())
+        request_state().was_slow = True
+    application().logger.warning("slow statement", extra=fields)
 
 
 def close_session(_: BaseException | None) -> None:

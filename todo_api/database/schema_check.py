@@ -32,7 +32,7 @@ And a newer schema must stay ready, during a rollout or after a rollback, unless
 
 def newest_migration() -> str:
     """Return the revision of the schema that belongs to this code."""
-    return max(file.name for file in MIGRATIONS.glob("versions/*.py")).partition("_")[0]
+    return max(file.name for file in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
 
 
 def schema_problem(found: Row[Any]) -> str | None:

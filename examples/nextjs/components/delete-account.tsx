@@ -19,6 +19,7 @@ export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null
   return (
     <Dialog ref={ref} title="Delete my account">
       <form
+        method="post"
         onSubmit={(event) => {
           event.preventDefault();
           if (!busy) void submit(new FormData(event.currentTarget));
@@ -26,6 +27,8 @@ export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null
       >
         <p>
           This deletes your account and all your tasks, also those in the trash. It cannot be undone.
+          Other devices that are signed in can read and add tasks for up to 16 more minutes. Sign out
+          there first.
         </p>
         <label htmlFor="account-password">Your password</label>
         <input

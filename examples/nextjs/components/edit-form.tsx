@@ -55,6 +55,7 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
     <form
       ref={form}
       className="edit"
+      method="post"
       aria-label={`Edit ${task.title}`}
       onKeyDown={onKeyDown}
       onSubmit={(event) => {

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Counts } from "@/lib/counts";
 import { PRIORITY_NAMES } from "@/lib/messages";
 import { PRIORITIES, SORTS, STATUSES, formatQuery } from "@/lib/query";
@@ -16,6 +16,13 @@ type SearchProps = Props & {
 };
 
 export function Search({ query, onSearch, onChange, busy }: SearchProps) {
+  const field = useRef<HTMLInputElement>(null);
+  const keepEarlyText = useEffectEvent(() => {
+    const typed = field.current?.value; // before the scripts of the page ran
+    if (typed && typed !== query.q) onSearch(typed);
+  });
+  useLayoutEffect(() => keepEarlyText(), []);
+
   return (
     <search className="find">
       <div className="search" data-busy={busy}>
@@ -23,6 +30,7 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
           Search
         </label>
         <input
+          ref={field}
           id="search"
           type="search"
           value={query.q}
@@ -80,7 +88,7 @@ export function Tabs({ query, counts, onChange }: CountedProps) {
 /** The filters for priority and tag. Each shows how many tasks it would leave. */
 export function Chips({ query, counts, onChange }: CountedProps) {
   const [showsAll, setShowsAll] = useState(false);
-  const found = Object.keys(counts?.tags ?? {}).filter((tag) => !query.tag.includes(tag));
+  const found = [...(counts?.tags.keys() ?? [])].filter((tag) => !query.tag.includes(tag));
   const tags = [...query.tag, ...found];
   const shown = showsAll ? tags : tags.slice(0, Math.max(FEW_TAGS, query.tag.length));
   return (
@@ -102,7 +110,7 @@ export function Chips({ query, counts, onChange }: CountedProps) {
           aria-pressed={query.tag.includes(tag)}
           onClick={() => onChange({ ...query, tag: toggled(query.tag, tag) })}
         >
-          #{tag} <Count value={counts?.tags[tag] ?? 0} />
+          #{tag} <Count value={counts?.tags.get(tag) ?? 0} />
         </button>
       ))}
       {tags.length > FEW_TAGS && (

@@ -1,7 +1,7 @@
 import Link, { useLinkStatus } from "next/link";
 import type { ReactNode } from "react";
-import { useRef, useState } from "react";
-import { signOut } from "@/lib/account";
+import { useEffect, useRef, useState } from "react";
+import { leaveWithOtherTabs, signOut } from "@/lib/account";
 import { useInterruption } from "@/lib/focus";
 import type { Operation, State } from "@/lib/list";
 import type { User } from "@/lib/session";
@@ -24,6 +24,7 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
   const isSignedOut = [state, ...operations].some(({ problem }) => problem?.status === 401);
 
   const [leaving, setLeaving] = useState(false);
+  useEffect(leaveWithOtherTabs, []);
 
   async function leave() {
     setLeaving(true);

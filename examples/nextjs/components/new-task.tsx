@@ -1,6 +1,7 @@
 import { useRef, useState } from "react";
 import { focusNewTask } from "@/lib/focus";
 import type { Operation } from "@/lib/list";
+import { useHydrated } from "@/lib/use-hydrated";
 
 type Props = {
   onAdd: (title: string) => Promise<Operation | undefined>;
@@ -8,18 +9,20 @@ type Props = {
 };
 
 export function NewTask({ onAdd, onDismiss }: Props) {
-  const [title, setTitle] = useState("");
   const [problem, setProblem] = useState<string>();
-  const field = useRef<HTMLInputElement>(null);
+  const field = useRef<HTMLInputElement>(null); // a state loses early text
+  const hydrated = useHydrated();
 
-  async function submit() {
-    setTitle("");
+  async function submit(input: HTMLInputElement) {
+    const title = input.value;
+    const adding = onAdd(title); // if it throws, the text stays
+    input.value = "";
     setProblem(undefined);
-    const refused = await onAdd(title);
+    const refused = await adding;
     // Put the text back for editing. If the user is typing the next title, the row keeps it.
-    if (refused?.problem?.status !== 400 || field.current?.value) return;
+    if (refused?.problem?.status !== 400 || input.value) return;
     onDismiss(refused.key);
-    setTitle(title);
+    input.value = title;
     setProblem(refused.problem.fields.title ?? refused.problem.detail);
     focusNewTask();
   }
@@ -27,9 +30,10 @@ export function NewTask({ onAdd, onDismiss }: Props) {
   return (
     <form
       className="new"
+      method="post"
       onSubmit={(event) => {
         event.preventDefault();
-        void submit();
+        if (field.current) void submit(field.current);
       }}
     >
       <label htmlFor="new-task" className="hidden">
@@ -38,11 +42,7 @@ export function NewTask({ onAdd, onDismiss }: Props) {
       <input
         id="new-task"
         ref={field}
-        value={title}
-        onChange={(event) => {
-          setTitle(event.target.value);
-          setProblem(undefined);
-        }}
+        onChange={() => setProblem(undefined)}
         placeholder="What needs to be done?"
         autoComplete="off"
         enterKeyHint="done"
@@ -50,7 +50,7 @@ export function NewTask({ onAdd, onDismiss }: Props) {
         aria-invalid={Boolean(problem)}
         aria-describedby="new-task-problem"
       />
-      <button type="submit" className="primary">
+      <button type="submit" className="primary" disabled={!hydrated}>
         Add
       </button>
       <p id="new-task-problem" className="problem" role="alert">

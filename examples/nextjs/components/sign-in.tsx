@@ -3,6 +3,7 @@
 import { useState } from "react";
 import { signIn } from "@/lib/account";
 import type { SignInProblem } from "@/lib/account";
+import { useHydrated } from "@/lib/use-hydrated";
 
 export function SignIn() {
   const [isNew, setIsNew] = useState(false);
@@ -23,6 +24,7 @@ export function SignIn() {
 export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone: () => void }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<SignInProblem>();
+  const hydrated = useHydrated();
 
   async function submit(form: FormData) {
     setBusy(true);
@@ -36,6 +38,7 @@ export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone:
   return (
     <form
       className="sign-in"
+      method="post" // never the password in a URL
       onSubmit={(event) => {
         event.preventDefault();
         if (!busy) void submit(new FormData(event.currentTarget));
@@ -78,7 +81,7 @@ export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone:
       <p className="problem" role="alert">
         {!problem?.field && problem?.text}
       </p>
-      <button type="submit" className="primary" aria-disabled={busy}>
+      <button type="submit" className="primary" disabled={!hydrated} aria-disabled={busy}>
         {busy ? "One moment…" : isNew ? "Create account" : "Sign in"}
       </button>
     </form>

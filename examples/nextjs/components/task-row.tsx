@@ -34,9 +34,9 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect }
   }
 
   function save(changes: TaskChanges, seen: Task) {
-    onOpen(false);
     if (Object.keys(changes).length > 0) void store.run({ kind: "change", task, changes, seen });
     else if (refused) store.dismiss(refused.key);
+    onOpen(false);
   }
 
   if (conflict) {

@@ -48,7 +48,7 @@ export function Toolbar({ query, onChange, store, state: { counts }, rows, selec
           count={selected.length}
           onSelectAll={selection.selectAll}
           onChange={(changes) => void store.run({ kind: "changeMany", tasks: selected, changes })}
-          onDelete={() => void store.deleteMany(selected)}
+          onDelete={() => void store.run({ kind: "deleteMany", tasks: selected })}
         />
       ) : (
         <Chips query={query} counts={counts} onChange={onChange} />

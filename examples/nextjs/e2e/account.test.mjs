@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { after, test } from "node:test";
 import { SignJWT, decodeJwt } from "jose";
 import { API, PAGE, PASSWORD, Person, SECRET, browser } from "./person.mjs";
@@ -135,8 +137,13 @@ test("a wrong password is reported, and the focus stays in the form", async () =
 test("after a sign-out only the sign-in page is available", async () => {
   const ada = await Person.signUp("Ada");
   await ada.add("Kept");
+  const otherTab = await ada.page.context().newPage();
+  await otherTab.goto(`${PAGE}/trash`);
+  await otherTab.getByText("The trash is empty.").waitFor();
   await ada.press("Sign out");
   await ada.page.waitForURL("**/sign-in");
+  await otherTab.waitForURL("**/sign-in");
+  await otherTab.close();
   await ada.page.goto(PAGE);
   assert.equal(ada.page.url(), `${PAGE}/sign-in`);
   await ada.signIn();
@@ -238,7 +245,15 @@ test("the account and all its tasks are erased, also those in the trash", async 
 test("if the tasks cannot be erased, the account stays, and the person learns why", async () => {
   const ada = await Person.signUp("Ada");
   await ada.add("Kept");
-  const server = await serve({ API_URL: "http://localhost:9" }); // nothing listens there
+  let requests = 0;
+  const service = createServer(({ socket }, response) => {
+    requests += 1;
+    if (requests === 1) response.writeHead(202).end(); // there is more to delete
+    else socket.destroy();
+  });
+  await once(service.listen(0, "127.0.0.1"), "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (service.address());
+  const server = await serve({ API_URL: `http://127.0.0.1:${port}` });
   try {
     await ada.page.route("**/api/auth/delete-user", (route) =>
       route.continue({ url: `${server.url}/api/auth/delete-user` }),
@@ -248,8 +263,10 @@ test("if the tasks cannot be erased, the account stays, and the person learns wh
     await ada.page.getByLabel("Your password").press("Enter");
     const reason = "Your account was not deleted. The service cannot be reached.";
     await ada.page.getByRole("alert").getByText(reason).waitFor();
+    assert.equal(requests, 2);
   } finally {
     await server.stop();
+    service.close();
   }
   await ada.reload();
   await ada.shows(["Kept"]);

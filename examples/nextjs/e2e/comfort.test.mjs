@@ -176,6 +176,38 @@ test("each shortcut works, and a list of them opens under ?", async () => {
   await ada.leave();
 });
 
+test("keys that an input method needs do nothing else", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  const keyboard = await page.context().newCDPSession(page);
+  /** @param {string} label @param {string} key */
+  async function compose(label, key) {
+    const field = page.getByLabel(label, { exact: true });
+    await field.focus();
+    const half = { text: "にほ", selectionStart: 2, selectionEnd: 2 };
+    await keyboard.send("Input.imeSetComposition", half);
+    await page.keyboard.press(key);
+    await keyboard.send("Input.insertText", { text: "日本" });
+    assert.equal(await field.inputValue(), "日本", `${label}, ${key}`);
+  }
+  await compose("New task", "Enter");
+  const added = ada.answered("POST");
+  await page.keyboard.press("Enter");
+  assert.equal((await (await added).json()).title, "日本");
+  await ada.shows(["日本"]);
+  await compose("Search", "Escape");
+  await page.waitForURL("**/?q=*");
+
+  await ada.press("Edit 日本");
+  await compose("Notes", "Escape");
+  await compose("Tags", "Enter");
+  const saved = ada.answered("PATCH");
+  await ada.press("Save");
+  const { description, tags } = await (await saved).json();
+  assert.deepEqual([description, tags], ["日本", ["日本"]]);
+  await ada.leave();
+});
+
 test("shortcuts of one letter can be turned off", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { Person, browser } from "./person.mjs";
+import { PAGE, Person, browser } from "./person.mjs";
 
 after(() => browser.close());
 
@@ -107,6 +107,10 @@ test("two tags are offered first, and all of them on request", async () => {
   await page.getByRole("button", { name: "#c 1" }).click();
   await page.waitForURL("**/?tag=c");
   await ada.shows(["Tagged"]);
+  await page.goto(`${PAGE}/?tag=__proto__&tag=constructor`); // what every object has
+  for (const name of ["#__proto__ 0", "#constructor 0"]) {
+    await page.getByRole("button", { name, exact: true }).waitFor();
+  }
   await ada.leave();
 });
 

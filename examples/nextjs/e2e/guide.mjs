@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { API, PAGE, PASSWORD, browser } from "./person.mjs";
+import { API, PAGE, PASSWORD, browser, newContext } from "./person.mjs";
 
 after(() => browser.close());
 
 /** Sign up, open the page, and wait for its list. @param {string} email */
 async function signUp(email) {
-  const page = await browser.newPage();
+  const page = await (await newContext()).newPage();
   const data = { name: "Ada", email, password: PASSWORD };
   const headers = { Origin: PAGE };
   const signedUp = await page.request.post(`${PAGE}/api/auth/sign-up/email`, { data, headers });

@@ -79,7 +79,7 @@ test("without a network the list stays readable, and changes wait beside their r
   const ada = await Person.signUp("Ada");
   const { page } = ada;
   await ada.add("Read me");
-  await ada.hears("Added “Read me”.");
+  await page.getByRole("link", { name: "All 1", exact: true }).waitFor(); // the last response
   await page.context().setOffline(true);
   await page.getByText("You can read what is here.").waitFor();
   await ada.tick("Read me").click();

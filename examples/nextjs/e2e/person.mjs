@@ -35,10 +35,11 @@ export function userOf(person) {
 }
 
 /** @param {import("playwright-core").BrowserContextOptions} [options] */
-async function newContext(options) {
+export async function newContext(options) {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(15_000);
   await context.addInitScript(() => {
+    Reflect.deleteProperty(Crypto.prototype, "randomUUID"); // as on plain http
     addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
       console.error(`The policy's ${effectiveDirective} blocks: ${blockedURI}`),
     );
@@ -115,7 +116,7 @@ export class Person {
     await page.getByLabel("Password", { exact: true }).fill(password);
     for (let attempt = 1; ; attempt += 1) {
       const answered = page.waitForResponse(/api.auth.sign-/);
-      await page.getByRole("button", { name: button, exact: true }).press("Enter");
+      await page.getByRole("button", { name: button, exact: true, disabled: false }).press("Enter");
       const status = (await answered).status();
       if (status !== 429) return status;
       assert(attempt < MAX_ATTEMPTS, `${MAX_ATTEMPTS} attempts were rate-limited`);

@@ -46,7 +46,9 @@ test("the keyboard selects tasks, and Undo brings deleted ones back to their pla
   await page.getByRole("heading", { name: "Tasks" }).click();
   for (const key of ["j", "j", "x", "j", "j", "Shift+X"]) await page.keyboard.press(key);
   await page.getByText("3 selected").waitFor();
+  const deleted = ada.answered("POST", /trash$/);
   await ada.press("Delete");
+  assert.deepEqual((await (await deleted).json()).ids, ids.slice(1, 4).reverse()); // in one request
   await ada.hears("Deleted 3 tasks.");
   await ada.shows(["Five", "One"]);
   await page.keyboard.press("Escape");
@@ -132,7 +134,7 @@ test("the trash shows deleted tasks, and restores them", async () => {
   await ada.shows(["Lost"]);
   const restored = ada.answered("POST");
   await ada.press("Restore Lost");
-  assert.equal((await (await restored).json()).id, ids[1]);
+  assert.deepEqual((await (await restored).json()).ids, [ids[1]]);
   await ada.page.getByText("The trash is empty.").waitFor();
   await ada.focuses();
   await ada.page.getByRole("link", { name: "Tasks" }).click();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { holdWrites } from "./database.mjs";
-import { Person, browser, userOf } from "./person.mjs";
+import { PAGE, PASSWORD, Person, browser, userOf } from "./person.mjs";
 
 after(() => browser.close());
 
@@ -141,6 +141,39 @@ async function whileHeld({ page }, url, act, until) {
   await until();
   release();
 }
+
+test("what is typed before the scripts run is kept, and Enter sends it nowhere", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  const scripts = "**/_next/static/**/*.js";
+  const load = () => page.reload({ waitUntil: "commit" });
+  const button = (/** @type {string} */ name) => page.getByRole("button", { name, disabled: false });
+  await whileHeld(ada, scripts, load, async () => {
+    await page.getByLabel("Search").fill("Early");
+    await page.getByLabel("New task").fill("Early bird");
+    await page.getByLabel("New task").press("Enter");
+  });
+  await button("Add").waitFor();
+  await page.waitForURL(`${PAGE}/?q=Early`);
+  const added = ada.answered("POST");
+  await page.getByLabel("New task").press("Enter");
+  assert.equal((await added).status(), 201);
+  await ada.shows(["Early bird"]);
+
+  await ada.press("Sign out");
+  await page.waitForURL("**/sign-in");
+  await whileHeld(ada, scripts, load, async () => {
+    await page.getByLabel("E-mail").fill("ada@example.com");
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByLabel("Password").press("Enter");
+  });
+  await button("Sign in").waitFor();
+  assert.equal(page.url(), `${PAGE}/sign-in`);
+  assert.equal(await page.getByLabel("E-mail").inputValue(), "ada@example.com");
+  assert.equal(await page.getByLabel("Password").inputValue(), PASSWORD);
+  assert.equal(await page.locator("form").getAttribute("method"), "post");
+  await ada.leave();
+});
 
 test("a list of more than 100 tasks loads page by page, without gaps or duplicates", async () => {
   const ada = await Person.signUp("Ada");

@@ -7,6 +7,7 @@ export type SignInProblem = { field?: "email" | "password"; text: string };
 type AuthError = { status: number; code?: string; message?: string };
 type Answer = { error: AuthError | null };
 
+let otherTabs: BroadcastChannel | undefined;
 const UNREACHABLE: Answer = { error: { status: 0, message: "The app cannot be reached. Try again." } };
 
 /** Sign in, or sign up if the form has a name. */
@@ -41,8 +42,20 @@ export async function deleteAccount(password: string): Promise<string | undefine
   leave();
 }
 
-/** Load a new document without a history entry, so that no data of this user stays in memory. */
+/** Leave when another tab signs out or deletes the account. Return how to stop listening. */
+export function leaveWithOtherTabs(): () => void {
+  const channel = (otherTabs = new BroadcastChannel("leave"));
+  channel.onmessage = leaveThisTab;
+  return () => channel.close();
+}
+
 function leave(): void {
+  otherTabs?.postMessage(null);
+  leaveThisTab();
+}
+
+/** Load a new document without a history entry, so that no data of this user stays in memory. */
+function leaveThisTab(): void {
   forgetDrafts();
   window.location.replace("/sign-in");
 }

@@ -12,7 +12,14 @@ const RENEW_BEFORE_MS = 60_000;
 const TIMEOUT_MS = 20_000; // longer than the service waits for its database
 
 /** What went wrong, in words for the user. `status` is 0 if there was no response. */
-export type Problem = { status: number; detail: string; fields: Record<string, string> };
+export type Problem = {
+  status: number;
+  detail: string;
+  fields: Record<string, string>;
+  type?: ApiError["error_type"];
+  retryAfter?: number; // in seconds
+  requestId?: string; // finds the request in the service's log
+};
 
 export type Outcome<T> = { data: T; response: Response } | { problem: Problem };
 
@@ -83,21 +90,35 @@ export async function settle<T>(
   try {
     const { data, error, response } = await call;
     if (response.ok) return { data: data as T, response };
-    return { problem: describe(response.status, error) };
-  } catch {
-    return { problem: { status: 0, detail: "The service cannot be reached.", fields: {} } };
+    return { problem: describe(response, error) };
+  } catch (error) {
+    const name = error instanceof Error ? error.name : "";
+    const detail = NO_RESPONSE.get(name) ?? "The service cannot be reached.";
+    return { problem: { status: 0, detail, fields: {} } };
   }
 }
 
-function describe(status: number, error: ApiError | undefined): Problem {
-  const fields: Record<string, string> = {};
+const NO_RESPONSE = new Map([
+  ["AbortError", "The request was cancelled."],
+  ["TimeoutError", "The service did not respond in time."],
+]);
+
+function describe({ status, headers }: Response, error: ApiError | undefined): Problem {
+  const fields: Record<string, string> = Object.create(null); // a field may be `__proto__`
   for (const { loc, msg } of error?.errors ?? []) {
     const field = loc.at(1);
     if (loc[0] === "body" && field) fields[field] ??= msg;
   }
-  if (status === 401) return { status, detail: "You are signed out.", fields };
   // A proxy between the page and the service may respond with something other than JSON.
-  return { status, detail: error?.detail ?? `The service returned status ${status}.`, fields };
+  const reason = error?.detail ?? `The service returned status ${status}.`;
+  return {
+    status,
+    detail: status === 401 ? "You are signed out." : reason,
+    fields,
+    type: error?.error_type,
+    retryAfter: Number(headers.get("Retry-After")) || undefined,
+    requestId: headers.get("X-Request-ID") ?? undefined,
+  };
 }
 
 export function isProblem<T extends object>(outcome: T): outcome is Extract<T, { problem: Problem }> {

@@ -11,7 +11,7 @@ type Stats = components["schemas"]["TaskStats"];
 export type Counts = {
   statuses: Record<"all" | "active" | "completed", number>;
   priorities: Stats["by_priority"];
-  tags: Stats["by_tag"]; // of the tasks in the list
+  tags: ReadonlyMap<string, number>; // of the tasks in the list; a tag may be `__proto__`
   knownTags: string[]; // of all tasks, most used first
 };
 
@@ -43,7 +43,7 @@ export async function readCounts(
   return {
     statuses: { all: total, active, completed },
     priorities: priorities.by_priority,
-    tags: tags.by_tag,
+    tags: new Map(Object.entries(tags.by_tag)),
     knownTags: Object.keys(all.by_tag),
   };
 }

@@ -18,11 +18,11 @@ export type Intent =
   | { kind: "change"; task: Task; changes: TaskChanges; seen?: Task }
   | { kind: "delete"; task: Task }
   | { kind: "changeMany"; tasks: Task[]; changes: TaskChanges }
-  | { kind: "clear"; tasks: Task[] } // the completed tasks
-  | { kind: "empty"; tasks: Named[] } // the trash
-  | { kind: "restore"; tasks: Named[] };
+  | { kind: "deleteMany" | "restore"; tasks: Named[] }
+  | { kind: "clear" | "empty"; tasks: Named[] }; // all completed tasks, or the whole trash
 
-export type Named = Pick<Task, "id" | "title">;
+/** A task of which the page may know only the id. */
+export type Named = { id: number; title?: string };
 
 /**
  * A change that the service has not accepted: still pending, or refused because of `problem`. The
@@ -56,6 +56,7 @@ export type Action =
   | { type: "failed"; problem: Problem }
   | { type: "counted"; counts: Counts }
   | { type: "synced"; tasks: Task[]; deleted: number[] }
+  | { type: "expired" }
   | { type: "began"; operation: Operation }
   | { type: "accepted"; operation: Operation; stored: Task[] }
   | { type: "refused"; operation: Operation; problem: Problem; theirs?: Task }
@@ -89,6 +90,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, counts: action.counts };
     case "synced":
       return { ...state, tasks: bury(put(state.tasks, action.tasks), action.deleted) };
+    case "expired":
+      return { ...state, tasks: new Map([...state.tasks].map(([id, task]) => [id, expire(task)])) };
     case "began": {
       const { operation } = action;
       const others = without(operation.key).filter(
@@ -99,10 +102,11 @@ export function reduce(state: State, action: Action): State {
     case "accepted": {
       const { operation, stored } = action;
       const kept = new Set(stored.map(({ id }) => id));
-      const gone = operation.kind === "restore" ? [] : targets(operation);
-      const tasks = bury(put(state.tasks, stored), gone.filter((id) => !kept.has(id)));
+      const others = targets(operation).filter((id) => !kept.has(id));
+      const move = operation.kind === "restore" ? unearth : bury;
+      const tasks = move(put(state.tasks, stored), others);
       const created = operation.kind === "create" ? [...kept] : [];
-      const erased = new Set(operation.kind === "empty" ? gone : []);
+      const erased = new Set(operation.kind === "empty" ? others : []);
       const ids = [...new Set([...created, ...state.ids])].filter((id) => !erased.has(id));
       return { ...state, tasks, ids, operations: without(operation.key) };
     }
@@ -131,12 +135,27 @@ function put(known: State["tasks"], tasks: Task[]): State["tasks"] {
   return next;
 }
 
+/** Let the next response replace a task, also one that is older: a restored backup has such. */
+function expire(task: Task): Task {
+  return { ...task, version: 0 };
+}
+
 /** Mark tasks as deleted. They keep their place for when they are restored. */
 function bury(known: State["tasks"], ids: number[]): State["tasks"] {
   const next = new Map(known);
   for (const id of ids) {
     const held = next.get(id);
     if (held) next.set(id, { ...held, deleted_at: held.deleted_at ?? new Date().toISOString() });
+  }
+  return next;
+}
+
+/** Mark tasks as restored. */
+function unearth(known: State["tasks"], ids: number[]): State["tasks"] {
+  const next = new Map(known);
+  for (const id of ids) {
+    const held = next.get(id);
+    if (held) next.set(id, { ...held, deleted_at: null });
   }
   return next;
 }

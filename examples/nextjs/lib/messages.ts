@@ -42,18 +42,19 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
       return describeDeleted([operation.task]);
     case "changeMany":
       return { text: `Changed ${count(stored)}.`, seen: true };
+    case "deleteMany":
     case "clear":
-      return operation.tasks.length > 0
-        ? describeDeleted(operation.tasks)
-        : { text: "There were no completed tasks.", seen: true };
+      return describeDeleted(operation.tasks);
     case "empty":
       return { text: "Emptied the trash.", seen: true };
     case "restore":
+      if (operation.tasks.length === 0) return { text: "There was nothing to restore.", seen: true };
       return { text: `Restored ${nameOf(operation.tasks)}.`, seen: true };
   }
 }
 
-export function describeDeleted(tasks: Task[]): Notice {
+function describeDeleted(tasks: Named[]): Notice {
+  if (tasks.length === 0) return { text: "There was nothing to delete.", seen: true };
   const undo = tasks.map(({ id, title }) => ({ id, title }));
   return { text: `Deleted ${nameOf(tasks)}.`, seen: true, undo };
 }
@@ -68,6 +69,7 @@ const PARTICIPLES: Record<Operation["kind"], string> = {
   create: "added",
   change: "saved",
   delete: "deleted",
+  deleteMany: "deleted",
   changeMany: "changed",
   clear: "deleted",
   empty: "emptied",
@@ -99,7 +101,7 @@ export function count(tasks: unknown[], what = "task"): string {
 
 function nameOf(tasks: Named[]): string {
   const [only, ...others] = tasks;
-  return only && others.length === 0 ? quote(only) : count(tasks);
+  return only?.title !== undefined && others.length === 0 ? `“${only.title}”` : count(tasks);
 }
 
 function quote({ title }: { title: string }): string {

@@ -1,11 +1,12 @@
 /** The requests of each operation. */
 
-import { isProblem, nextCursor, settle } from "./api";
+import { isProblem, settle } from "./api";
 import type { Api, Outcome, Problem, Task } from "./api";
 import { isConflict } from "./list";
-import type { Change, Operation } from "./list";
+import type { Change, Named, Operation } from "./list";
 
-const MANY = 100; // the service changes at most so many tasks in one request
+const MANY = 100; // the service changes at most so many tasks in one request, and
+const MANY_IDS = 1000; // moves so many to the trash or back
 
 type Result = { stored: Task[]; operation: Operation } | { problem: Problem; theirs?: Task };
 
@@ -26,12 +27,14 @@ export async function send(api: Api, operation: Operation): Promise<Result> {
     }
     case "changeMany":
       return changeMany(api, operation);
+    case "deleteMany":
+      return move(api, operation, "/api/tasks/trash");
+    case "restore":
+      return move(api, operation, "/api/tasks/restore");
     case "clear":
-      return clear(api, operation);
+      return deleteAll(api, operation, "completed");
     case "empty":
       return deleteAll(api, operation, "deleted");
-    case "restore":
-      return restore(api, operation);
   }
 }
 
@@ -67,44 +70,43 @@ async function changeMany(
   return { operation, stored };
 }
 
-/** Delete the completed tasks. List them first, because the responses have only their ids. */
-async function clear(api: Api, operation: Operation & { kind: "clear" }): Promise<Result> {
-  const tasks: Task[] = [];
-  let cursor: string | undefined;
-  do {
-    const query = { status: "completed", limit: 500, cursor } as const;
-    const page = await settle(api.GET("/api/tasks", { params: { query } }));
-    if (isProblem(page)) return page;
-    tasks.push(...page.data);
-    cursor = nextCursor(page.response);
-  } while (cursor);
-  return deleteAll(api, { ...operation, tasks }, "completed");
+/** Move tasks to the trash or back. Keep in the operation those that were moved. */
+async function move(
+  api: Api,
+  operation: Operation & { tasks: Named[] },
+  path: "/api/tasks/trash" | "/api/tasks/restore",
+): Promise<Result> {
+  const asked = operation.tasks.map(({ id }) => id);
+  const moved: number[] = [];
+  for (let start = 0; start < asked.length; start += MANY_IDS) {
+    const body = { ids: asked.slice(start, start + MANY_IDS) };
+    const outcome = await settle(api.POST(path, { body }));
+    if (isProblem(outcome)) return outcome;
+    moved.push(...outcome.data.ids);
+  }
+  return { operation: withIds(operation, moved), stored: [] };
 }
 
+/** Delete all tasks of a kind. Keep in the operation those that the service deleted. */
 async function deleteAll(
   api: Api,
-  operation: Operation,
+  operation: Operation & { tasks: Named[] },
   status: "completed" | "deleted",
 ): Promise<Result> {
+  const deleted: number[] = [];
   let hasMore = true;
   while (hasMore) {
     const outcome = await settle(api.DELETE("/api/tasks", { params: { query: { status } } }));
     if (isProblem(outcome)) return outcome;
+    deleted.push(...outcome.data.ids);
     hasMore = outcome.data.has_more;
   }
-  return { operation, stored: [] };
+  return { operation: withIds(operation, deleted), stored: [] };
 }
 
-/** Restore tasks one by one. Skip those that were purged. */
-async function restore(api: Api, operation: Operation & { kind: "restore" }): Promise<Result> {
-  const stored: Task[] = [];
-  for (const { id } of operation.tasks) {
-    const params = { path: { task_id: id } };
-    const outcome = await settle(api.POST("/api/tasks/{task_id}/restore", { params }));
-    if (!isProblem(outcome)) stored.push(outcome.data);
-    else if (!isGone(outcome)) return outcome;
-  }
-  return { operation, stored };
+function withIds<T extends { tasks: Named[] }>(operation: T, ids: number[]): T {
+  const named = new Map(operation.tasks.map((task) => [task.id, task]));
+  return { ...operation, tasks: ids.map((id) => named.get(id) ?? { id }) };
 }
 
 function one(operation: Operation, outcome: Outcome<Task>): Result {

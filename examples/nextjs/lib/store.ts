@@ -6,9 +6,10 @@ import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
 import { START, reduce, targets, toRows } from "./list";
 import type { Action, Intent, Notice, Operation, State } from "./list";
-import { describeDeleted, describeDone, describeGone, describeRefused } from "./messages";
+import { describeDone, describeGone, describeRefused } from "./messages";
 import { EVERYTHING, formatQuery, toParameters } from "./query";
 import type { Query } from "./query";
+import { randomId } from "./random-id";
 import { isGone, send } from "./send";
 import { startSync } from "./sync";
 import type { SyncResult } from "./sync";
@@ -54,6 +55,7 @@ export class TaskStore {
     const disconnect = () => this.#dispatch({ type: "connected", offline: true });
     window.addEventListener("offline", disconnect);
     const sync = startSync(this.api, {
+      onExpired: () => this.#forget(),
       onChanges: (changes) => this.#dispatch({ type: "synced", ...changes }),
       onEnd: (result) => this.#afterSync(result),
     });
@@ -63,6 +65,12 @@ export class TaskStore {
       sync.stop();
       this.cancel();
     };
+  }
+
+  /** Forget what the service may no longer have. The rows stay until the list is loaded again. */
+  #forget(): void {
+    this.#tag = undefined;
+    this.#dispatch({ type: "expired" });
   }
 
   #afterSync(result: SyncResult): void {
@@ -203,20 +211,12 @@ export class TaskStore {
 
   // Changing
 
-  /** Apply a change to the page at once, and send it. Return the operation if it is refused. */
-  async run(intent: Intent, key?: string): Promise<Operation | undefined> {
+  /** Apply a change to the page before this returns, and send it. Resolve to a refused operation. */
+  run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
+    const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
     this.say(undefined);
-    const { notice, refused } = await this.#perform(intent, key);
-    this.say(notice);
-    return refused;
-  }
-
-  async deleteMany(tasks: Task[]): Promise<void> {
-    this.say(undefined);
-    const perform = (task: Task) => this.#perform({ kind: "delete", task });
-    const results = await Promise.all(tasks.map(perform));
-    const deleted = tasks.filter((_, index) => !results[index]?.refused);
-    this.say(deleted.length > 0 ? describeDeleted(deleted) : results[0]?.notice);
+    this.#dispatch({ type: "began", operation });
+    return this.#perform(operation);
   }
 
   async undo(): Promise<void> {
@@ -244,12 +244,7 @@ export class TaskStore {
     this.#dispatch({ type: "said", notice });
   }
 
-  async #perform(
-    intent: Intent,
-    key: string = crypto.randomUUID(),
-  ): Promise<{ notice: Notice; refused?: Operation }> {
-    const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
-    this.#dispatch({ type: "began", operation });
+  async #perform(operation: Operation): Promise<Operation | undefined> {
     this.#running += 1;
     const result = await this.#inTurn(operation, () => send(this.api, operation));
     this.#settled += 1;
@@ -259,16 +254,18 @@ export class TaskStore {
     if (!isProblem(result)) {
       const { operation: done, stored } = result;
       this.#dispatch({ type: "accepted", operation: done, stored });
-      return { notice: this.#showUnlessListed(describeDone(done, stored), done, stored) };
+      this.say(this.#showUnlessListed(describeDone(done, stored), done, stored));
+      return undefined;
     }
     if (operation.kind === "change" && isGone(result)) {
       this.#dispatch({ type: "accepted", operation, stored: [] });
-      return { notice: describeGone(operation.task) };
+      this.say(describeGone(operation.task));
+      return undefined;
     }
     const { problem, theirs } = result;
     this.#dispatch({ type: "refused", operation, problem, theirs });
-    const refused = { ...operation, problem, theirs };
-    return { notice: { text: describeRefused(operation) }, refused };
+    this.say({ text: describeRefused(operation) });
+    return { ...operation, problem, theirs };
   }
 
   /** Send the operations on a task one after the other, so that the last change is stored last. */

@@ -12,6 +12,7 @@ const EVERY_MS = 15_000;
 export type SyncResult = { changed: boolean } | { problem: Problem };
 
 type Listener = {
+  onExpired: () => void;
   onChanges: (changes: Changes) => void;
   onEnd: (result: SyncResult) => void;
 };
@@ -20,7 +21,7 @@ type Listener = {
  * Ask for changes when the page gets the focus or the network back, and every 15 s while it is
  * visible. The first time, go through all tasks to learn the token from which changes count.
  */
-export function startSync(api: Api, { onChanges, onEnd }: Listener) {
+export function startSync(api: Api, { onExpired, onChanges, onEnd }: Listener) {
   let since: string | undefined;
   let running = false;
   const stopped = new AbortController();
@@ -44,6 +45,7 @@ export function startSync(api: Api, { onChanges, onEnd }: Listener) {
         const { status } = outcome.problem;
         if (!mayStartOver || (status !== 410 && status !== 400)) return outcome;
         // The service no longer has all changes since the token. Start over; the user sees nothing.
+        onExpired();
         since = undefined;
         changed = true;
         mayStartOver = false;

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApi } from "../lib/api";
+import type { Api } from "../lib/api";
 import { keepDrafts } from "../lib/drafts";
+import { toRows } from "../lib/list";
+import { EVERYTHING } from "../lib/query";
 import { TaskStore } from "../lib/store";
+import { aTask } from "./tasks";
+
+const UNSENT = { read: () => ({ creates: [] }), write: () => undefined };
 
 const NOBODY_LISTENS = "http://127.0.0.1:9";
 
@@ -24,4 +30,58 @@ test("a session storage that is full or blocked does not stop a change", async (
   assert.deepEqual(store.state().operations, [refused]);
   assert.deepEqual(drafts.read(), { creates: [] });
   assert(warned.mock.callCount() > 0);
+});
+
+test("a change has a key where `crypto.randomUUID` is missing, as on plain http", async (context) => {
+  context.mock.method(crypto, "randomUUID", () => {
+    throw new TypeError("crypto.randomUUID is not a function");
+  });
+  const store = new TaskStore(createApi(NOBODY_LISTENS, "ada"), UNSENT);
+  const [one, other] = await Promise.all(
+    ["One", "Other"].map((title) => store.run({ kind: "create", task: { title } })),
+  );
+  assert.match(one?.key ?? "", /^[\d-]{7,255}$/);
+  assert.notEqual(one?.key, other?.key);
+});
+
+test("a change that cannot begin throws, so that its field keeps the text", (context) => {
+  context.mock.method(crypto, "getRandomValues", () => {
+    throw new Error("no random values");
+  });
+  const store = new TaskStore(createApi(NOBODY_LISTENS, "ada"), UNSENT);
+  assert.throws(() => store.run({ kind: "create", task: { title: "Kept" } }), /no random values/);
+});
+
+test("after a 410 the page shows older tasks of a backup", { timeout: 30_000 }, async (context) => {
+  const page = { window: new EventTarget(), document: new EventTarget() };
+  for (const [name, value] of Object.entries(page)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+  }
+  let expired = false;
+  let tasks = [aTask(1, { title: "Newer", version: 9 }), aTask(2, { version: 8 })];
+  const answers: Record<string, (query: { since?: string }) => [status: number, data?: unknown]> = {
+    "/api/tasks": () => [200, tasks],
+    "/api/tasks/stats": () => [503],
+    "/api/tasks/changes": ({ since }) =>
+      since && expired ? [410] : [200, { tasks, deleted: [], next: "next", has_more: false }],
+  };
+  const GET = async (path: string, { params }: { params: { query: { since?: string } } }) => {
+    const [status, data] = answers[path]?.(params.query) ?? [404];
+    return { data, response: new Response(null, { status }) };
+  };
+  const store = new TaskStore({ GET } as unknown as Api, UNSENT);
+  const titles = () => toRows(store.state(), EVERYTHING, "").map(({ task }) => task.title);
+  const shows = (...expected: string[]) =>
+    new Promise<void>((resolve) => {
+      store.subscribe(() => `${titles()}` === `${expected}` && resolve());
+    });
+  context.after(store.start());
+  const loaded = shows("Newer", "Task 2");
+  store.want(EVERYTHING);
+  await loaded;
+
+  [expired, tasks] = [true, [aTask(1, { title: "From the backup" })]];
+  const restored = shows("From the backup");
+  page.window.dispatchEvent(new Event("focus"));
+  await restored;
 });
