@@ -39,8 +39,8 @@ NEXT = [str(HERE / "node_modules/.bin/next")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TELEMETRY = {"NEXT_TELEMETRY_DISABLED": "1"}
 TEST = ["node", "--test", "--test-concurrency=1", "--test-timeout=180000", "--test-reporter=spec"]
-TEST_GUIDE = [*TEST, "e2e/guide.mjs"]
-GUIDE = ROOT / "docs/nextjs.md"
+TEST_GUIDE = [*TEST, "e2e/guide.mjs", "e2e/recipes.mjs"]
+GUIDE = [ROOT / "docs/nextjs.md", ROOT / "docs/nextjs-recipes.md"]
 GUIDE_APP = HERE / ".guide"  # here, so that it finds the packages of the example
 ENDED = "One of the processes stopped. The lines above say why."
 
@@ -92,7 +92,7 @@ def demo() -> None:
 
 
 def e2e() -> None:
-    """Test the app and that of docs/nextjs.md in Chromium, with gunicorn and PostgreSQL."""
+    """Test the app and that of the guide in Chromium, with gunicorn and PostgreSQL."""
     largest_first = sorted(HERE.glob("e2e/*.test.mjs"), key=lambda file: -file.stat().st_size)
     files = [str(file) for file in largest_first]
     half, other_half = [*TEST, *files[::2]], [*TEST, *files[1::2]]
@@ -106,18 +106,17 @@ def e2e() -> None:
 
 
 def guide() -> None:
-    """Test only the app of docs/nextjs.md."""
+    """Test only the app of docs/nextjs.md and docs/nextjs-recipes.md."""
     write_guide()
     drive((TEST_GUIDE, GUIDE_APP))
 
 
 def write_guide() -> None:
-    """Write the app of docs/nextjs.md as it stands there."""
+    """Write the app of the guide as its pages have it."""
     shutil.rmtree(GUIDE_APP, ignore_errors=True)  # of a run that was killed
     atexit.register(shutil.rmtree, GUIDE_APP, ignore_errors=True)
-    files = dict(
-        re.findall(r"<!-- file: (\S+) -->\n```tsx?\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    )
+    pages = "".join(page.read_text() for page in GUIDE)
+    files = dict(re.findall(r"<!-- file: (\S+) -->\n```tsx?\n(.*?)```", pages, re.DOTALL))
     for name in COPIED:
         files[name] = (HERE / name).read_text()
     files["app/layout.tsx"] = LAYOUT

@@ -326,9 +326,16 @@ def existing(name: str) -> Iterator[str]:
             yield str(file.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("name", ["lib/auth-client.ts", "app/api/auth/[...all]/route.ts"])
-def test_guide_and_example_have_the_same_code(name: str) -> None:
-    guide = (ROOT / "docs/nextjs.md").read_text()
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("nextjs.md", "lib/auth-client.ts"),
+        ("nextjs.md", "app/api/auth/[...all]/route.ts"),
+        ("nextjs-recipes.md", "lib/api-server.ts"),
+    ],
+)
+def test_guide_and_example_have_the_same_code(page: str, name: str) -> None:
+    guide = (ROOT / "docs" / page).read_text()
     shown = guide.partition(f"// {name}\n")[2].partition("```")[0]
     code = (ROOT / "examples/nextjs" / name).read_text()
-    assert shown == code, f"copy examples/nextjs/{name} into its block of docs/nextjs.md"
+    assert shown == code, f"copy examples/nextjs/{name} into its block of docs/{page}"

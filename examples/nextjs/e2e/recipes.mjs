@@ -1,0 +1,197 @@
+/** The pages of docs/nextjs-recipes.md, as they stand there: `run.py guide` builds them. */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { API, PAGE, PASSWORD, browser } from "./person.mjs";
+
+/** @type {import("playwright-core").BrowserContext} */
+let user;
+let token = "";
+before(async () => {
+  user = await signUp("hopper@example.com");
+  token = (await (await user.request.get(`${PAGE}/api/auth/token`)).json()).token;
+});
+after(() => browser.close());
+
+/** Sign up from an address of its own, because Better Auth limits each. @param {string} email */
+async function signUp(email) {
+  const context = await browser.newContext();
+  context.setDefaultTimeout(15_000);
+  const headers = { Origin: PAGE, "X-Forwarded-For": "10.0.1.1" };
+  const data = { name: "Grace", email, password: PASSWORD };
+  const signedUp = await context.request.post(`${PAGE}/api/auth/sign-up/email`, { headers, data });
+  assert.equal(signedUp.status(), 200);
+  return context;
+}
+
+/**
+ * Send a request to the service, as from another device.
+ * @param {string} method @param {string} path @param {object} [body]
+ */
+async function ask(method, path, body) {
+  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+  const sent = { method, headers, body: JSON.stringify(body) };
+  const response = await fetch(`${API}/api${path}`, sent);
+  assert(response.ok, `${method} ${path}: ${response.status}`);
+  return response.status === 204 ? undefined : response.json();
+}
+
+/** Open the page with TanStack Query. Wait until it has asked for changes. */
+async function open() {
+  const page = await user.newPage();
+  const synced = page.waitForResponse(/changes/);
+  await page.goto(`${PAGE}/query-tasks`);
+  await synced;
+  return page;
+}
+
+/** Let the page ask for changes, as it does every 15 s. @param {import("playwright-core").Page} page */
+async function sync(page, status = 200) {
+  const synced = page.waitForResponse(/changes/);
+  await page.evaluate(() => window.dispatchEvent(new Event("visibilitychange")));
+  assert.equal((await synced).status(), status);
+}
+
+/** @param {import("playwright-core").Page} page @param {string} title */
+function row(page, title) {
+  return page.getByRole("listitem").filter({ hasText: title });
+}
+
+/** @param {import("playwright-core").Page} page @param {string} title */
+async function add(page, title) {
+  await page.getByLabel("New task").fill(title);
+  await page.getByRole("button", { name: "Add" }).click();
+}
+
+test("the page from the server lists tasks, adds one, and shows a refusal", async () => {
+  const page = await user.newPage();
+  /** @type {string[]} */
+  const asked = [];
+  page.on("request", (request) => asked.push(request.url()));
+  await page.goto(`${PAGE}/server-tasks`);
+  await add(page, "   ");
+  await page.getByRole("alert").filter({ hasText: "Must have 1 to 200 characters." }).waitFor();
+  await add(page, "Buy milk");
+  await page.getByRole("listitem").filter({ hasText: "Buy milk" }).waitFor();
+  await add(page, "Buy bread");
+  await page.getByRole("listitem").filter({ hasText: "Buy bread" }).waitFor();
+  assert.deepEqual(asked.filter((url) => url.startsWith(API)), []);
+});
+
+test("the page from the server asks a stranger to sign in", async () => {
+  const page = await browser.newPage();
+  await page.goto(`${PAGE}/server-tasks`);
+  await page.waitForURL(`${PAGE}/sign-in`);
+});
+
+test("the page with TanStack Query follows Link, and finds what others changed", async () => {
+  for (let number = 1; number <= 25; number += 1)
+    await ask("POST", "/tasks", { title: `Task ${number}` });
+  const page = await open();
+  assert.equal(await page.getByRole("listitem").count(), 20);
+  await page.getByRole("button", { name: "More" }).click();
+  await row(page, "Buy milk").waitFor();
+
+  await ask("POST", "/tasks", { title: "From the phone" });
+  await sync(page);
+  await row(page, "From the phone").waitFor();
+  assert.match(String(await page.getByRole("listitem").first().textContent()), /^From the phone/);
+  await page.close();
+});
+
+/**
+ * Lose the first response to a method.
+ * @param {import("playwright-core").Page} page @param {string} method
+ */
+async function lose(page, method) {
+  let lost = 0;
+  await page.route("**/todo/api/tasks**", async (route) => {
+    if (route.request().method() !== method || lost++) return route.continue();
+    await route.fetch();
+    return route.abort();
+  });
+}
+
+test("the page with TanStack Query adds one task if the first response is lost", async () => {
+  const page = await open();
+  await lose(page, "POST");
+  const replayed = page.waitForResponse((response) => "idempotency-replayed" in response.headers());
+  await add(page, "Only once");
+  await replayed;
+  await row(page, "Only once").waitFor();
+  assert.equal(await row(page, "Only once").count(), 1);
+  await page.close();
+});
+
+test("the page with TanStack Query shows a change at once, and takes it back if it fails", async () => {
+  const task = await ask("POST", "/tasks", { title: "Optimistic" });
+  const page = await open();
+  const box = page.getByRole("checkbox", { name: "Optimistic" });
+  await page.route(`**/todo/api/tasks/${task.id}/complete`, async (route) => {
+    await page.getByRole("checkbox", { name: "Optimistic", checked: true }).waitFor();
+    await route.fulfill({ status: 400, json: { detail: "Refused." } });
+  });
+  await box.click();
+  await page.getByRole("alert").filter({ hasText: "Refused." }).waitFor();
+  await page.getByRole("checkbox", { name: "Optimistic", checked: false }).waitFor();
+
+  await page.unrouteAll();
+  const stored = page.waitForResponse(/complete$/);
+  await box.click();
+  assert.equal((await (await stored).json()).completed, true);
+  await page.close();
+});
+
+test("the page with TanStack Query lets the user choose after a conflict", async () => {
+  const task = await ask("POST", "/tasks", { title: "Before" });
+  const page = await open();
+  await row(page, "Before").getByRole("button", { name: "Rename" }).click();
+  await ask("PATCH", `/tasks/${task.id}`, { title: "Theirs" });
+  await page.getByLabel("Title").fill("Mine");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("alert").filter({ hasText: "Theirs" }).waitFor();
+  await row(page, "Theirs").waitFor();
+  const stored = page.waitForResponse((response) => response.request().method() === "PATCH");
+  await page.getByRole("button", { name: "Use mine" }).click();
+  assert.equal((await (await stored).json()).title, "Mine");
+  await row(page, "Mine").waitFor();
+  await page.close();
+});
+
+test("the page with TanStack Query sees no conflict with its own lost change", async () => {
+  await ask("POST", "/tasks", { title: "First name" });
+  const page = await open();
+  await lose(page, "PATCH");
+  await row(page, "First name").getByRole("button", { name: "Rename" }).click();
+  await page.getByLabel("Title").fill("Second name");
+  const retried = page.waitForResponse((response) => response.status() === 412);
+  await page.getByRole("button", { name: "Save" }).click();
+  await retried;
+  await add(page, "After the retry");
+  await row(page, "After the retry").waitFor();
+  await row(page, "Second name").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Use mine" }).count(), 0);
+  await page.close();
+});
+
+test("the page with TanStack Query deletes a task, and brings it back", async () => {
+  await ask("POST", "/tasks", { title: "Undone" });
+  const page = await open();
+  await row(page, "Undone").getByRole("button", { name: "Delete" }).click();
+  await row(page, "Undone").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Undo" }).click();
+  await row(page, "Undone").waitFor();
+  await page.close();
+});
+
+test("the page with TanStack Query starts again when its sync token has expired", async () => {
+  await ask("POST", "/tasks", { title: "Before the erasure" });
+  const page = await open();
+  await row(page, "Before the erasure").waitFor();
+  await ask("DELETE", "/account");
+  await ask("POST", "/tasks", { title: "After the erasure" });
+  await sync(page, 410);
+  await row(page, "Before the erasure").waitFor({ state: "detached" });
+  await row(page, "After the erasure").waitFor();
+  await page.close();
+});

@@ -1,0 +1,18 @@
+import { headers } from "next/headers";
+import createClient from "openapi-fetch";
+import type { paths } from "./api-types";
+import { auth } from "./auth";
+
+/** Create the client of the user who is signed in, for one request to the app. */
+export async function createServerApi() {
+  const { token } = await auth.api.getToken({ headers: await headers() });
+  const authorization = { Authorization: `Bearer ${token}` };
+  return createClient<paths>({ baseUrl: process.env.API_URL, headers: authorization, fetch: send });
+}
+
+/** Send the body as text. Next.js sends the body of a `Request` in chunks, and that is a 411. */
+async function send(request: Request): Promise<Response> {
+  const { url, method, headers: sent } = request;
+  const body = (await request.text()) || undefined;
+  return fetch(url, { method, headers: sent, body, cache: "no-store" });
+}
