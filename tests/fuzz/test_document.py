@@ -74,8 +74,8 @@ def excluded(case: Any) -> list[Any]:
 
     A forged cursor or sync token is rejected although it is a string. Titles and tags are trimmed
     before their length is checked, and must have a visible character. The `q` of tags is trimmed
-    too. The length of a text is that of its NFC. A condition may be false, and a key may have been
-    sent before with another body. A neighbour may be absent.
+    too. The length of a text is that of its NFC. A condition may be false, also before an invalid
+    one is read, and a key may have been sent before with another body. A neighbour may be absent.
     """
     query = case.query or {}
     depends_on_state = {"cursor", "since"} & set(query) or CONDITIONS & set(case.headers or {})
@@ -94,7 +94,8 @@ def excluded(case: Any) -> list[Any]:
     if has_other_length or has_marks or not all(map(is_visible, labels)):
         checks.append(positive_data_acceptance)
     trimmed = [text for text in (*labels, query.get("q")) if isinstance(text, str)]
-    if has_other_length or any(text != text.strip() for text in trimmed):
+    fails_before = len(CONDITIONS & set(case.headers or {})) > 1
+    if has_other_length or fails_before or any(text != text.strip() for text in trimmed):
         checks.append(negative_data_rejection)
     return checks
 
