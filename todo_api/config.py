@@ -28,6 +28,7 @@ SECRETS = (
 )
 """The settings that may also come from a file, which NAME_FILE names."""
 MAX_FILE_BYTES = 64 * 1024
+MAX_USER_TIMEOUT = 3600
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SWITCH = {"": True, "on": True, "off": False}
 
@@ -92,6 +93,8 @@ class Config:
         yield from self.find_problems_of_the_log()
         if self.max_tasks_per_user < 1:
             yield "MAX_TASKS_PER_USER must be a whole number, at least 1"
+        if not 0 <= self.user_timeout <= MAX_USER_TIMEOUT:
+            yield f"USER_TIMEOUT must be a number of seconds, at most {MAX_USER_TIMEOUT}"
 
     def find_problems_of_the_log(self) -> Iterator[str]:
         if self.log_level not in LOG_LEVELS:
@@ -130,6 +133,7 @@ class Config:
             trusted_proxies=whole(environ.get("TRUSTED_PROXIES"), cls.trusted_proxies),
             slow_statement=number(environ.get("SLOW_STATEMENT"), cls.slow_statement),
             max_tasks_per_user=whole(environ.get("MAX_TASKS_PER_USER"), cls.max_tasks_per_user),
+            user_timeout=number(environ.get("USER_TIMEOUT"), cls.user_timeout),
         )
 
     def public(self) -> dict[str, Any]:

@@ -167,6 +167,7 @@ def run_in_chromium(browser: str, stopping: Event, command: Command, site: Path)
     database = embedded.start(folder)
     service = os.environ | {"BETTER_AUTH_SECRET": secret, "FRONTEND_URL": page}
     service |= {"DATABASE_URL": database, "DATABASE_URL_UNPOOLED": ""}
+    service["USER_TIMEOUT"] = "60"  # no request may get a 429 because the machine is slow
     app = page_settings(page, api, secret, auth_database(database))
     control = [sys.executable, __file__, "control", str(embedded.own_folder(folder) / "data")]
     tests = app | {"BROWSER": browser, "DATABASE_CONTROL": json.dumps(control)}

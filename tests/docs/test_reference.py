@@ -129,6 +129,7 @@ def test_defaults_of_the_configuration_page_are_those_of_the_service() -> None:
         "SLOW_STATEMENT": str(config.slow_statement),
         "TRUSTED_PROXIES": str(config.trusted_proxies),
         "MAX_TASKS_PER_USER": str(config.max_tasks_per_user),
+        "USER_TIMEOUT": str(config.user_timeout),
         "PORT": "8000",
         "WEB_CONCURRENCY": "1",
     }

@@ -50,7 +50,10 @@ def test_siege_by_one_user_fails_no_request_of_others(
         connection.close()
         return statuses
 
-    with Server(tmp_path / "log", cluster.url) as server, ThreadPoolExecutor(CLIENTS + 4) as pool:
+    with (
+        Server(tmp_path / "log", cluster.url, USER_TIMEOUT="1") as server,
+        ThreadPoolExecutor(CLIENTS + 4) as pool,
+    ):
         sieges = [pool.submit(besiege, number) for number in range(CLIENTS)]
         try:
             wait_until(lambda: answers[200] >= 3, "the heavy user is never served")

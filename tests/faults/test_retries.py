@@ -53,7 +53,7 @@ class Phone:
             self.statuses[reply.status] += 1
             if reply.status in (200, 201):
                 self.acknowledged[key] = reply.json["id"]
-            time.sleep(0.05 if reply.status == 503 else 0)
+            time.sleep(0.05 if reply.status in (429, 503) else 0)
 
     def hang_up_after_sending(self, key: str, body: dict[str, str]) -> None:
         headers = {"Authorization": f"Bearer {self.person.token}", "Idempotency-Key": key}
@@ -92,7 +92,8 @@ def assert_each_create_happened_once(
         for job in running:
             job.result(PATIENCE + LIMIT)
     statuses = sum((phone.statuses for phone in phones), Counter())
-    assert set(statuses) <= {0, 200, 201, 502, 503}
+    # 429: requests that nobody waits for are served too, and count as the user's.
+    assert set(statuses) <= {0, 200, 201, 429, 502, 503}
     assert statuses[200] > 0, "no create was retried after it had been written"
     assert statuses[0] + statuses[502] + statuses[503] > 0, "nothing was broken"
     acknowledged = {key: id_ for phone in phones for key, id_ in phone.acknowledged.items()}

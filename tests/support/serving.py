@@ -51,7 +51,8 @@ class Server(Endpoint):
         super().__init__(port)
         self.log = log
         settings = {"BETTER_AUTH_SECRET": SECRET, "DATABASE_URL": database_url}
-        settings |= {"PATH": os.environ["PATH"], "SLOW_STATEMENT": "60"}
+        # No request may get a 429, and no statement a line, because the machine is slow.
+        settings |= {"PATH": os.environ["PATH"], "USER_TIMEOUT": "60", "SLOW_STATEMENT": "60"}
         limit = f"ulimit -n {descriptors}; " if descriptors else ""
         command = [*GUNICORN, "--bind", f"127.0.0.1:{self.port}"]
         with log.open("w") as stderr:

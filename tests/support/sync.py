@@ -58,7 +58,7 @@ class Replica:
 
     person: Person
     is_patient: bool = False
-    """Whether it lives with a 502 or 503, and asks again later."""
+    """Whether it lives with a 429, 502 or 503, and asks again later."""
     starts_from_list: bool = False
     """Whether it starts with the pages of a list, then asks what changed after the first one."""
     token: str | None = None
@@ -72,7 +72,7 @@ class Replica:
             return True
         since = {"since": self.token} if self.token else {}
         reply = self.person.send("GET", f"{CHANGES}?{urlencode({'limit': limit} | since)}")
-        if reply.status in (502, 503) and self.is_patient:
+        if reply.status in (429, 502, 503) and self.is_patient:
             return True
         if reply.status == 410:
             assert reply.json["error_type"] == "sync_token_expired_error"

@@ -231,6 +231,7 @@ def test_every_variable_is_read() -> None:
             "TRUSTED_PROXIES": "2",
             "SLOW_STATEMENT": "0.25",
             "MAX_TASKS_PER_USER": "50",
+            "USER_TIMEOUT": "0.5",
         }
     )
     assert config.token_keys == (SECRET.encode(), SECRET[::-1].encode())
@@ -242,7 +243,7 @@ def test_every_variable_is_read() -> None:
     assert config.log_level == "WARNING"
     assert (config.log_sample, config.log_probes, config.slow_statement) == (0.05, False, 0.25)
     assert (config.instance, config.commit, config.trusted_proxies) == ("one", "0a1b2c3", 2)
-    assert config.max_tasks_per_user == 50
+    assert (config.max_tasks_per_user, config.user_timeout) == (50, 0.5)
     assert not {name for name in config.public() if "secret" in name or "url" in name}
 
 
@@ -296,6 +297,8 @@ def test_invalid_allowed_header_is_rejected(names: str) -> None:
         ("TRUSTED_PROXIES", "one"),
         ("SLOW_STATEMENT", "1s"),
         ("MAX_TASKS_PER_USER", "0"),
+        ("USER_TIMEOUT", "1s"),
+        ("USER_TIMEOUT", "86400"),
         ("INSTANCE", "a\udcff"),
         ("COMMIT", "a\nb"),
         ("JWT_ISSUER", "a\udcff"),
