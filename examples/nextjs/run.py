@@ -91,11 +91,14 @@ def demo() -> None:
         sys.exit(ENDED)
 
 
-def e2e() -> None:
-    """Test the app and that of the guide in Chromium, with gunicorn and PostgreSQL."""
+def e2e(*files: str) -> None:
+    """Test the app and that of the guide in Chromium, or only these files of tests."""
+    if files:
+        drive(([*TEST, *files], HERE))
+        return
     largest_first = sorted(HERE.glob("e2e/*.test.mjs"), key=lambda file: -file.stat().st_size)
-    files = [str(file) for file in largest_first]
-    half, other_half = [*TEST, *files[::2]], [*TEST, *files[1::2]]
+    names = [str(file) for file in largest_first]
+    half, other_half = [*TEST, *names[::2]], [*TEST, *names[1::2]]
     write_guide()
     drive(
         (half, HERE),
