@@ -214,7 +214,7 @@ def test_purge_finishes_an_erasure_that_a_migration_meets(old: sa.Connection, em
     assert (purged.exit_code, stored(old)) == (0, [])
 
 
-BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+BLOCKED = sa.text("SELECT 1 FROM pg_stat_activity WHERE :pid = ANY(pg_blocking_pids(pid))")
 
 
 def test_normalizing_stored_text_waits_for_a_write_and_blocks_no_other_user(
@@ -235,6 +235,7 @@ def test_normalizing_stored_text_waits_for_a_write_and_blocks_no_other_user(
             flask_migrate.upgrade(directory=patient, revision="0013")
 
     with ThreadPoolExecutor(1) as pool, engine.connect() as write:
+        backend = write.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         write.execute(sa.update(accounts).values(version=5).where(accounts.c.user_id == "ann"))
         title = normalize("NFD", "è")
         write.execute(
@@ -243,7 +244,8 @@ def test_normalizing_stored_text_waits_for_a_write_and_blocks_no_other_user(
         running = pool.submit(upgrade)
         try:
             wait_until(
-                lambda: old.exec_driver_sql(BLOCKED).scalar_one() or running.done(), "nobody waits"
+                lambda: old.execute(BLOCKED, {"pid": backend}).first() or running.done(),
+                "nobody waits",
             )
             assert not running.done()
             assert stored(old)[2]["title"] == "é"

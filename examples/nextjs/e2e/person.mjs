@@ -23,7 +23,7 @@ if (process.getuid?.() === 0) FLAGS.push("--no-sandbox");
 
 const RATE_LIMIT_MS = 10_500; // Better Auth accepts three sign-ins in ten seconds
 const MAX_ATTEMPTS = 3;
-const FOCUS_MS = 5000;
+const FOCUS_MS = 30_000;
 
 let people = 0;
 
@@ -37,7 +37,7 @@ export function userOf(person) {
 /** @param {import("playwright-core").BrowserContextOptions} [options] */
 export async function newContext(options) {
   const context = await browser.newContext(options);
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   await context.addInitScript(() => {
     Reflect.deleteProperty(Crypto.prototype, "randomUUID"); // as on plain http
     addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
