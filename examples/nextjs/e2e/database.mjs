@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
 
@@ -24,9 +25,10 @@ export async function holdWrites(userId) {
   return {
     /** Wait until a write waits for the lock. */
     waiting: async () => {
-      const deadline = Date.now() + 4000; // the service ends a statement after 5 s
+      const deadline = Date.now() + 30_000;
       while ((await client.query("SELECT FROM pg_locks WHERE NOT granted")).rowCount === 0) {
         assert(Date.now() < deadline, "no write waits");
+        await setTimeout(20);
       }
     },
     release: () => client.end(),
