@@ -1,7 +1,7 @@
 import { useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Counts } from "@/lib/counts";
-import { PRIORITY_NAMES } from "@/lib/messages";
-import { PRIORITIES, SORTS, STATUSES, formatQuery } from "@/lib/query";
+import { DUE_NAMES, PRIORITY_NAMES } from "@/lib/messages";
+import { DUES, PRIORITIES, SORTS, STATUSES, formatQuery, isPossible, toggled } from "@/lib/query";
 import type { Query, Sort } from "@/lib/query";
 
 type Props = { query: Query; onChange: (query: Query) => void };
@@ -10,7 +10,7 @@ const STATUS_NAMES = { all: "All", active: "Active", completed: "Completed" };
 const MAX_SEARCH = 200;
 const FEW_TAGS = 2; // they fit beside the priorities
 
-type SearchProps = Props & {
+export type SearchProps = Props & {
   onSearch: (text: string) => void;
   busy: boolean;
 };
@@ -32,6 +32,7 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
         <input
           ref={field}
           id="search"
+          dir="auto"
           type="search"
           value={query.q}
           maxLength={MAX_SEARCH}
@@ -85,7 +86,7 @@ export function Tabs({ query, counts, onChange }: CountedProps) {
   );
 }
 
-/** The filters for priority and tag. Each shows how many tasks it would leave. */
+/** The filters for due date, priority and tag. Most show how many tasks they would leave. */
 export function Chips({ query, counts, onChange }: CountedProps) {
   const [showsAll, setShowsAll] = useState(false);
   const found = [...(counts?.tags.keys() ?? [])].filter((tag) => !query.tag.includes(tag));
@@ -93,6 +94,17 @@ export function Chips({ query, counts, onChange }: CountedProps) {
   const shown = showsAll ? tags : tags.slice(0, Math.max(FEW_TAGS, query.tag.length));
   return (
     <div className="chips" role="group" aria-label="Filter" data-all={showsAll}>
+      {DUES.map((due) => (
+        <button
+          key={due}
+          type="button"
+          aria-pressed={query.due === due}
+          disabled={!isPossible(due, query.status)}
+          onClick={() => onChange({ ...query, due: query.due === due ? undefined : due })}
+        >
+          {DUE_NAMES[due]}
+        </button>
+      ))}
       {PRIORITIES.map((priority) => (
         <button
           key={priority}
@@ -110,7 +122,7 @@ export function Chips({ query, counts, onChange }: CountedProps) {
           aria-pressed={query.tag.includes(tag)}
           onClick={() => onChange({ ...query, tag: toggled(query.tag, tag) })}
         >
-          #{tag} <Count value={counts?.tags.get(tag) ?? 0} />
+          <bdi>#{tag}</bdi> <Count value={counts?.tags.get(tag) ?? 0} />
         </button>
       ))}
       {tags.length > FEW_TAGS && (
@@ -125,8 +137,4 @@ export function Chips({ query, counts, onChange }: CountedProps) {
 /** A number that keeps its place while it is not known. */
 function Count({ value }: { value?: number }) {
   return <span className="count">{value}</span>;
-}
-
-function toggled<T>(values: T[], value: T): T[] {
-  return values.includes(value) ? values.filter((each) => each !== value) : [...values, value];
 }
