@@ -59,6 +59,19 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
           </option>
         ))}
       </select>
+      <div className="chips" role="group" aria-label="Due">
+        {DUES.map((due) => (
+          <button
+            key={due}
+            type="button"
+            aria-pressed={query.due === due}
+            disabled={!isPossible(due, query.status)}
+            onClick={() => onChange({ ...query, due: query.due === due ? undefined : due })}
+          >
+            {DUE_NAMES[due]}
+          </button>
+        ))}
+      </div>
     </search>
   );
 }
@@ -86,7 +99,7 @@ export function Tabs({ query, counts, onChange }: CountedProps) {
   );
 }
 
-/** The filters for due date, priority and tag. Most show how many tasks they would leave. */
+/** The filters for priority and tag. Each shows how many tasks it would leave. */
 export function Chips({ query, counts, onChange }: CountedProps) {
   const [showsAll, setShowsAll] = useState(false);
   const found = [...(counts?.tags.keys() ?? [])].filter((tag) => !query.tag.includes(tag));
@@ -94,17 +107,6 @@ export function Chips({ query, counts, onChange }: CountedProps) {
   const shown = showsAll ? tags : tags.slice(0, Math.max(FEW_TAGS, query.tag.length));
   return (
     <div className="chips" role="group" aria-label="Filter" data-all={showsAll}>
-      {DUES.map((due) => (
-        <button
-          key={due}
-          type="button"
-          aria-pressed={query.due === due}
-          disabled={!isPossible(due, query.status)}
-          onClick={() => onChange({ ...query, due: query.due === due ? undefined : due })}
-        >
-          {DUE_NAMES[due]}
-        </button>
-      ))}
       {PRIORITIES.map((priority) => (
         <button
           key={priority}

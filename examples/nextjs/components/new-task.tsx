@@ -77,6 +77,7 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
       <button
         type="button"
         className="quiet"
+        aria-label="Details"
         aria-expanded={isOpen}
         aria-controls={id}
         title="Due date, priority and tags"

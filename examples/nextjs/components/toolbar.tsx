@@ -36,7 +36,7 @@ export function Toolbar({ store, state: { counts }, rows, selection, ...search }
           aria-controls={id}
           onClick={() => setOpen(!isOpen)}
         >
-          Filter
+          Filter{" "}
           {set > 0 && (
             <span className="set">
               {set}
