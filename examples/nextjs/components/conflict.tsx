@@ -23,7 +23,7 @@ export function Conflict({ operation, store }: Props) {
   return (
     <section className="conflict" aria-labelledby={id}>
       <div role="alert">
-        <h2 id={id}>“{theirs.title}” was changed elsewhere while you edited it</h2>
+        <h2 id={id}>“<bdi>{theirs.title}</bdi>” was changed elsewhere while you edited it</h2>
         <p>{problem?.detail}</p>
       </div>
       <table>
@@ -40,8 +40,8 @@ export function Conflict({ operation, store }: Props) {
               <th scope="row">{FIELD_NAMES[field]}</th>
               {different.includes(field) ? (
                 <>
-                  <td>{describe(mine, field, today)}</td>
-                  <td>{describe(theirs, field, today)}</td>
+                  <td dir="auto">{describe(mine, field, today)}</td>
+                  <td dir="auto">{describe(theirs, field, today)}</td>
                 </>
               ) : (
                 <td colSpan={2}>{describe(theirs, field, today)} (in both)</td>

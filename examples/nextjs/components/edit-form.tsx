@@ -66,6 +66,7 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
       <label htmlFor={`${id}-title`}>Title</label>
       <input
         {...field("title")}
+        dir="auto"
         value={title}
         onChange={(event) => setTitle(event.target.value)}
         autoComplete="off"
@@ -75,6 +76,7 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
       <label htmlFor={`${id}-description`}>Notes</label>
       <textarea
         {...field("description")}
+        dir="auto"
         rows={3}
         value={notes}
         onChange={(event) => setNotes(event.target.value)}

@@ -2,20 +2,24 @@ import { focusSearch } from "@/lib/focus";
 import { NOTHING_YET } from "@/lib/messages";
 import { EVERYTHING, isFiltered } from "@/lib/query";
 import type { Query } from "@/lib/query";
+import { Sentence } from "./sentence";
 
 /** Why the list is empty, and a way out. */
 export function Empty({ query, onChange }: { query: Query; onChange: (query: Query) => void }) {
   if (!isFiltered(query)) return <p>{NOTHING_YET[query.status]}</p>;
-  const { q, priority, tag, status } = query;
+  const { q, due, priority, tag, status } = query;
   const parts = [
     q.trim() && `contain “${q.trim()}”`,
     status !== "all" && `are ${status}`,
+    due && `are ${due === "today" ? "due today" : due}`,
     priority.length > 0 && `have ${priority.join(" or ")} priority`,
     tag.length > 0 && `have the tag ${tag.join(" and ")}`,
   ];
   return (
     <>
-      <p>No tasks {parts.filter(Boolean).join(" and ")}.</p>
+      <p>
+        <Sentence text={`No tasks ${parts.filter(Boolean).join(" and ")}.`} />
+      </p>
       <button
         type="button"
         className="more"

@@ -1,7 +1,7 @@
 import { useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Counts } from "@/lib/counts";
-import { PRIORITY_NAMES } from "@/lib/messages";
-import { PRIORITIES, SORTS, STATUSES, formatQuery } from "@/lib/query";
+import { DUE_NAMES, PRIORITY_NAMES } from "@/lib/messages";
+import { DUES, PRIORITIES, SORTS, STATUSES, formatQuery, isPossible, toggled } from "@/lib/query";
 import type { Query, Sort } from "@/lib/query";
 
 type Props = { query: Query; onChange: (query: Query) => void };
@@ -10,7 +10,7 @@ const STATUS_NAMES = { all: "All", active: "Active", completed: "Completed" };
 const MAX_SEARCH = 200;
 const FEW_TAGS = 2; // they fit beside the priorities
 
-type SearchProps = Props & {
+export type SearchProps = Props & {
   onSearch: (text: string) => void;
   busy: boolean;
 };
@@ -32,6 +32,7 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
         <input
           ref={field}
           id="search"
+          dir="auto"
           type="search"
           value={query.q}
           maxLength={MAX_SEARCH}
@@ -58,6 +59,19 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
           </option>
         ))}
       </select>
+      <div className="chips" role="group" aria-label="Due">
+        {DUES.map((due) => (
+          <button
+            key={due}
+            type="button"
+            aria-pressed={query.due === due}
+            disabled={!isPossible(due, query.status)}
+            onClick={() => onChange({ ...query, due: query.due === due ? undefined : due })}
+          >
+            {DUE_NAMES[due]}
+          </button>
+        ))}
+      </div>
     </search>
   );
 }
@@ -110,7 +124,7 @@ export function Chips({ query, counts, onChange }: CountedProps) {
           aria-pressed={query.tag.includes(tag)}
           onClick={() => onChange({ ...query, tag: toggled(query.tag, tag) })}
         >
-          #{tag} <Count value={counts?.tags.get(tag) ?? 0} />
+          <bdi>#{tag}</bdi> <Count value={counts?.tags.get(tag) ?? 0} />
         </button>
       ))}
       {tags.length > FEW_TAGS && (
@@ -125,8 +139,4 @@ export function Chips({ query, counts, onChange }: CountedProps) {
 /** A number that keeps its place while it is not known. */
 function Count({ value }: { value?: number }) {
   return <span className="count">{value}</span>;
-}
-
-function toggled<T>(values: T[], value: T): T[] {
-  return values.includes(value) ? values.filter((each) => each !== value) : [...values, value];
 }

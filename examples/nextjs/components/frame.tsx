@@ -6,6 +6,7 @@ import { useInterruption } from "@/lib/focus";
 import type { Operation, State } from "@/lib/list";
 import type { User } from "@/lib/session";
 import type { TaskStore } from "@/lib/store";
+import { Sentence } from "./sentence";
 import { SignInForm } from "./sign-in";
 
 type Props = {
@@ -40,7 +41,7 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
       <header className="top">
         <h1 tabIndex={-1}>{title}</h1>
         <p className="who">
-          <span>{user.name}</span>
+          <span dir="auto">{user.name}</span>
           <Link href={href} prefetch={false}>
             {text}
             <Opening />
@@ -64,7 +65,7 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
       </main>
       <div className="notice" data-seen={notice?.seen ?? false}>
         <p role="status">
-          <span>{notice?.text}</span>
+          <span>{notice && <Sentence text={notice.text} />}</span>
         </p>
         {notice?.undo && (
           <button type="button" onClick={onUndo}>

@@ -1,29 +1,49 @@
-import { useRef, useState } from "react";
+import { useEffectEvent, useId, useLayoutEffect, useRef, useState } from "react";
+import type { NewTask as Task } from "@/lib/api";
+import { describeDue, useToday } from "@/lib/due";
 import { focusNewTask } from "@/lib/focus";
 import type { Operation } from "@/lib/list";
+import { PRIORITY_NAMES } from "@/lib/messages";
+import { EMPTY, readDraft, toChips } from "@/lib/quick-add";
+import type { Chip, Draft } from "@/lib/quick-add";
 import { useHydrated } from "@/lib/use-hydrated";
+import { NewDetails } from "./new-details";
 
 type Props = {
-  onAdd: (title: string) => Promise<Operation | undefined>;
+  tags: string[]; // to suggest
+  onAdd: (task: Task) => Promise<Operation | undefined>;
   onDismiss: (key: string) => void;
 };
 
-export function NewTask({ onAdd, onDismiss }: Props) {
+export function NewTask({ tags, onAdd, onDismiss }: Props) {
+  const [draft, setDraft] = useState(EMPTY);
+  const [isOpen, setOpen] = useState(false);
   const [problem, setProblem] = useState<string>();
-  const field = useRef<HTMLInputElement>(null); // a state loses early text
+  const field = useRef<HTMLInputElement>(null); // it has the text: a state loses early text
+  const id = useId();
   const hydrated = useHydrated();
+  const today = useToday();
+  const { task, found } = readDraft(draft, today);
+  const chips = [...(isOpen ? [] : toChips(draft.chosen)), ...found];
 
-  async function submit(input: HTMLInputElement) {
-    const title = input.value;
-    const adding = onAdd(title); // if it throws, the text stays
-    input.value = "";
-    setProblem(undefined);
+  const change = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes });
+  const readEarlyText = useEffectEvent(() => change({ text: field.current?.value }));
+  useLayoutEffect(() => readEarlyText(), []);
+
+  function write(next: Draft, reason?: string) {
+    if (field.current) field.current.value = next.text;
+    setDraft(next);
+    setProblem(reason);
+  }
+
+  async function submit() {
+    const adding = onAdd(task); // if it throws, the text stays
+    write(EMPTY);
     const refused = await adding;
     // Put the text back for editing. If the user is typing the next title, the row keeps it.
-    if (refused?.problem?.status !== 400 || input.value) return;
+    if (refused?.problem?.status !== 400 || field.current?.value) return;
     onDismiss(refused.key);
-    input.value = title;
-    setProblem(refused.problem.fields.title ?? refused.problem.detail);
+    write(draft, Object.values(refused.problem.fields)[0] ?? refused.problem.detail);
     focusNewTask();
   }
 
@@ -33,7 +53,7 @@ export function NewTask({ onAdd, onDismiss }: Props) {
       method="post"
       onSubmit={(event) => {
         event.preventDefault();
-        if (field.current) void submit(field.current);
+        void submit();
       }}
     >
       <label htmlFor="new-task" className="hidden">
@@ -42,7 +62,11 @@ export function NewTask({ onAdd, onDismiss }: Props) {
       <input
         id="new-task"
         ref={field}
-        onChange={() => setProblem(undefined)}
+        dir="auto"
+        onChange={({ target: { value } }) => {
+          change({ text: value, kept: value ? draft.kept : [] });
+          setProblem(undefined);
+        }}
         placeholder="What needs to be done?"
         autoComplete="off"
         enterKeyHint="done"
@@ -50,12 +74,65 @@ export function NewTask({ onAdd, onDismiss }: Props) {
         aria-invalid={Boolean(problem)}
         aria-describedby="new-task-problem"
       />
+      <button
+        type="button"
+        className="quiet"
+        aria-label="Details"
+        aria-expanded={isOpen}
+        aria-controls={id}
+        title="Due date, priority and tags"
+        onClick={() => setOpen(!isOpen)}
+      >
+        <svg viewBox="0 0 16 16" aria-hidden="true">
+          <path d="M1 5h7m4 0h3M1 11h3m4 0h7" />
+          <circle cx="10" cy="5" r="2" />
+          <circle cx="6" cy="11" r="2" />
+        </svg>
+        <span>Details</span>
+      </button>
       <button type="submit" className="primary" disabled={!hydrated}>
         Add
       </button>
       <p id="new-task-problem" className="problem" role="alert">
         {problem}
       </p>
+      <div id={id} hidden={!isOpen}>
+        {isOpen && (
+          <NewDetails
+            id={id}
+            known={tags}
+            chosen={draft.chosen}
+            onChange={(chosen) => change({ chosen })}
+          />
+        )}
+      </div>
+      {chips.length > 0 && (
+        <div className="tags" role="group" aria-label="Understood">
+          {chips.map((chip, index) => (
+            <button
+              key={index}
+              type="button"
+              className="tag"
+              dir="auto"
+              aria-label={`Take off: ${describe(chip, today)}`}
+              onClick={() => {
+                change(chip.without);
+                focusNewTask(); // the chip disappears
+              }}
+            >
+              {describe(chip, today)} <span aria-hidden="true">×</span>
+            </button>
+          ))}
+        </div>
+      )}
+      <p className="hidden" role="status">
+        {chips.map((chip) => describe(chip, today)).join(", ")}
+      </p>
     </form>
   );
+}
+
+function describe({ details: { due_date, priority, tags = [] } }: Chip, today: string): string {
+  if (due_date) return describeDue(due_date, today, false).text;
+  return priority ? `${PRIORITY_NAMES[priority]} priority` : `#${tags.join()}`;
 }

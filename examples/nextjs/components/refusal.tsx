@@ -1,6 +1,7 @@
 import type { Operation } from "@/lib/list";
 import { describeRefused } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
+import { Sentence } from "./sentence";
 
 type Props = { operation: Operation; store: TaskStore; wide?: boolean };
 
@@ -11,7 +12,7 @@ export function Refusal({ operation, store, wide = false }: Props) {
   return (
     <div className={wide ? "failed" : "refusal"}>
       <p className="problem" role="alert">
-        {describeRefused(operation, !wide)}{" "}
+        <Sentence text={describeRefused(operation, !wide)} />{" "}
         <span>{Object.values(problem.fields)[0] ?? problem.detail}</span>
       </p>
       <div>

@@ -36,6 +36,7 @@ export function TagField({ field, tags, known, onChange }: Props) {
           key={tag}
           type="button"
           className="tag"
+          dir="auto"
           aria-label={`Remove the tag ${tag}`}
           onClick={(event) => {
             focusField(event.currentTarget.parentElement); // the button disappears
@@ -47,6 +48,7 @@ export function TagField({ field, tags, known, onChange }: Props) {
       ))}
       <input
         {...field}
+        dir="auto"
         list={list}
         value={text}
         placeholder={tags.length === 0 ? "home, errand" : ""}

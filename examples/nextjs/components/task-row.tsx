@@ -14,13 +14,15 @@ type Props = {
   row: Row;
   store: TaskStore;
   tags: string[]; // to suggest
+  filtered: string[]; // the tags that the list is filtered by
+  onFilter: (tag: string) => void;
   isOpen: boolean;
   onOpen: (open: boolean) => void;
   selected?: boolean; // undefined unless several tasks are being selected
   onSelect: (extend: boolean) => void;
 };
 
-export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect }: Props) {
+export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect, ...tagged }: Props) {
   const { task, saving, refused } = row;
   const title = useRef<HTMLButtonElement>(null);
   const conflict = refused?.kind === "change" && refused.theirs ? refused : undefined;
@@ -90,6 +92,7 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect }
       <div className="text">
         <button
           ref={title}
+          dir="auto"
           type="button"
           className="title"
           data-control="title"
@@ -99,8 +102,8 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect }
         >
           {task.title}
         </button>
-        {task.description && <p className="notes">{task.description}</p>}
-        <Details task={task} />
+        {task.description && <p className="notes" dir="auto">{task.description}</p>}
+        <Details task={task} {...tagged} />
         {saving && <p className="later saving">Saving…</p>}
         {refused && <Refusal operation={refused} store={store} />}
       </div>
@@ -121,7 +124,9 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect }
   );
 }
 
-function Details({ task: { due_date, tags, completed } }: { task: Task }) {
+type DetailsProps = Pick<Props, "filtered" | "onFilter"> & { task: Task };
+
+function Details({ task: { due_date, tags, completed }, filtered, onFilter }: DetailsProps) {
   const today = useToday();
   const due = due_date ? describeDue(due_date, today, completed) : undefined;
   if (!due && tags.length === 0) return null;
@@ -133,9 +138,17 @@ function Details({ task: { due_date, tags, completed } }: { task: Task }) {
         </span>
       )}
       {tags.map((tag) => (
-        <span key={tag} className="tag">
+        <button
+          key={tag}
+          type="button"
+          className="tag"
+          dir="auto"
+          aria-label={`Filter by the tag ${tag}`}
+          aria-pressed={filtered.includes(tag)}
+          onClick={() => onFilter(tag)}
+        >
           #{tag}
-        </span>
+        </button>
       ))}
     </p>
   );

@@ -3,7 +3,7 @@
 import { useRef, useState } from "react";
 import { leaveControl, useFocusInList } from "@/lib/focus";
 import { describeFound } from "@/lib/messages";
-import { isNarrowed } from "@/lib/query";
+import { isNarrowed, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useListShortcuts } from "@/lib/use-list-shortcuts";
 import { useQuery } from "@/lib/use-query";
@@ -11,7 +11,6 @@ import { useSelection } from "@/lib/use-selection";
 import { useTasks } from "@/lib/use-tasks";
 import { DeleteAccount } from "./delete-account";
 import { Empty } from "./empty";
-import { Search } from "./filters";
 import { Frame } from "./frame";
 import { ListEnd } from "./list-end";
 import { NewTask } from "./new-task";
@@ -44,13 +43,15 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   return (
     <Frame user={user} link={["/trash", "Trash"]} title="Tasks" store={store} state={state} onUndo={undo}>
       <NewTask
-        onAdd={(title) => store.run({ kind: "create", task: { title } })}
+        tags={state.counts?.knownTags ?? []}
+        onAdd={(task) => store.run({ kind: "create", task })}
         onDismiss={(key) => store.dismiss(key)}
       />
-      <Search query={query} onSearch={search} onChange={change} busy={busy} />
       <Toolbar
         query={query}
+        onSearch={search}
         onChange={change}
+        busy={busy}
         store={store}
         state={state}
         rows={rows}
@@ -66,6 +67,8 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
             row={row}
             store={store}
             tags={state.counts?.knownTags ?? []}
+            filtered={query.tag}
+            onFilter={(tag) => change({ ...query, tag: toggled(query.tag, tag) })}
             isOpen={editing === row.key}
             onOpen={(isOpen) => setEditing(isOpen ? row.key : undefined)}
             selected={selection.selecting ? selection.selected.has(row.key) : undefined}

@@ -1,21 +1,25 @@
+import { useId, useState } from "react";
 import type { Row, State } from "@/lib/list";
-import type { Query } from "@/lib/query";
+import { countFilters } from "@/lib/query";
 import type { TaskStore } from "@/lib/store";
 import type { ListSelection } from "@/lib/use-selection";
-import { Chips, Tabs } from "./filters";
+import { Chips, Search, Tabs } from "./filters";
+import type { SearchProps } from "./filters";
 import { SelectionBar } from "./selection-bar";
 
-type Props = {
-  query: Query;
-  onChange: (query: Query) => void;
+type Props = SearchProps & {
   store: TaskStore;
   state: State;
   rows: Row[];
   selection: ListSelection;
 };
 
-/** The filters, and what can be done with several tasks. */
-export function Toolbar({ query, onChange, store, state: { counts }, rows, selection }: Props) {
+/** The filters, and what can be done with several tasks. On a phone, a button unfolds most. */
+export function Toolbar({ store, state: { counts }, rows, selection, ...search }: Props) {
+  const { query, onChange } = search;
+  const [isOpen, setOpen] = useState(false);
+  const id = useId();
+  const set = countFilters(query);
   const tasksOf = (some: Row[]) => some.map(({ task }) => task);
   const selected = tasksOf(rows.filter(({ key }) => selection.selected.has(key)));
   const completed = tasksOf(rows.filter(({ task }) => task.completed));
@@ -24,34 +28,52 @@ export function Toolbar({ query, onChange, store, state: { counts }, rows, selec
     <>
       <div className="tools">
         <Tabs query={query} counts={counts} onChange={onChange} />
-        <div>
-          <button
-            type="button"
-            className="quiet"
-            aria-pressed={selection.selecting}
-            onClick={() => selection.turn(!selection.selecting)}
-          >
-            Select
-          </button>
-          <button
-            type="button"
-            className="quiet"
-            disabled={!canClear}
-            onClick={() => void store.run({ kind: "clear", tasks: completed })}
-          >
-            Clear completed
-          </button>
+        <button
+          type="button"
+          className="quiet unfold"
+          data-control="filter"
+          aria-expanded={isOpen}
+          aria-controls={id}
+          onClick={() => setOpen(!isOpen)}
+        >
+          Filter{" "}
+          {set > 0 && (
+            <span className="set">
+              {set}
+              <span className="hidden"> set</span>
+            </span>
+          )}
+        </button>
+        <div id={id} className="fold" data-open={isOpen}>
+          <div className="several">
+            <button
+              type="button"
+              className="quiet"
+              aria-pressed={selection.selecting}
+              onClick={() => selection.turn(!selection.selecting)}
+            >
+              Select
+            </button>
+            <button
+              type="button"
+              className="quiet"
+              disabled={!canClear}
+              onClick={() => void store.run({ kind: "clear", tasks: completed })}
+            >
+              Clear completed
+            </button>
+          </div>
+          <Search {...search} />
+          {!selection.selecting && <Chips query={query} counts={counts} onChange={onChange} />}
         </div>
       </div>
-      {selection.selecting ? (
+      {selection.selecting && (
         <SelectionBar
           count={selected.length}
           onSelectAll={selection.selectAll}
           onChange={(changes) => void store.run({ kind: "changeMany", tasks: selected, changes })}
           onDelete={() => void store.run({ kind: "deleteMany", tasks: selected })}
         />
-      ) : (
-        <Chips query={query} counts={counts} onChange={onChange} />
       )}
     </>
   );

@@ -56,7 +56,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
           .map(({ key, task }) => (
             <li key={key} className="row" data-key={key}>
               <div className="text">
-                <p className="title">{task.title}</p>
+                <p className="title" dir="auto">{task.title}</p>
                 <p className="details">Deleted {formatDate(task.deleted_at ?? today, today)}</p>
               </div>
               <button

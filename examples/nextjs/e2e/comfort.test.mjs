@@ -259,7 +259,7 @@ test("the page fits a small phone in dark mode", async () => {
   const everything = { priority: "high", due_date: "2026-11-01", tags: ["some", "long tags here"] };
   await ada.ask("PATCH", `/api/tasks/${id}`, everything);
   await ada.sync();
-  await ada.page.getByText("#long tags here").first().waitFor();
+  await ada.row("With everything").getByText("#long tags here").waitFor();
   await fits(ada, viewport.width);
   await ada.press("Edit With everything");
   await fits(ada, viewport.width);
@@ -272,6 +272,8 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.press("Keyboard shortcuts");
   await fits(ada, viewport.width);
   await ada.press("Close");
+  await ada.press("Details");
+  await ada.press("Filter");
   await ada.page.getByLabel("Search").fill("nothing like it");
   await ada.page.getByText("No tasks contain").waitFor();
   await fits(ada, viewport.width);

@@ -36,8 +36,13 @@ function subscribe(listener: () => void) {
   };
 }
 
+/** Return the date some days after another one. */
+export function addDays(date: string, days: number): string {
+  return new Date(Date.parse(date) + days * DAY_MS).toISOString().slice(0, 10);
+}
+
 /** Return the local date as YYYY-MM-DD. */
-function localDate(): string {
+export function localDate(): string {
   const date = new Date();
   const two = (value: number) => `${value}`.padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;

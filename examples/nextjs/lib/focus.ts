@@ -8,13 +8,14 @@ type List = RefObject<HTMLUListElement | null>;
 const ROW = "li[data-key]";
 const NEW_TASK = "#new-task";
 const SEARCH = "#search";
+const FILTER = '[data-control="filter"]'; // unfolds the search on a phone
 
 export function focusNewTask(): void {
   document.querySelector<HTMLElement>(NEW_TASK)?.focus();
 }
 
 export function focusSearch(): void {
-  document.querySelector<HTMLElement>(SEARCH)?.focus();
+  for (const place of [FILTER, SEARCH]) document.querySelector<HTMLElement>(place)?.focus();
 }
 
 /** Focus the field that is wrong, or else the first one. */

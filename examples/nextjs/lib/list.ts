@@ -179,7 +179,7 @@ function overlaps(one: Intent, other: Intent): boolean {
 }
 
 /** Apply pending operations to the stored tasks. Skip refused ones, which rolls them back. */
-export function toRows(state: State, query: Query, listed: string): Row[] {
+export function toRows(state: State, query: Query, listed: string, today?: string): Row[] {
   const rows = new Map<number, Row>();
   for (const id of state.ids) {
     const task = state.tasks.get(id);
@@ -194,7 +194,7 @@ export function toRows(state: State, query: Query, listed: string): Row[] {
   const isShown = ({ task, refused }: Row) => {
     if (refused) return true;
     // The service searches; until its answer is here, the page narrows down what it has.
-    return matches(task, query) && (state.listed === listed || contains(task, query));
+    return matches(task, query, today) && (state.listed === listed || contains(task, query));
   };
   return [...drafts, ...rows.values()].filter(isShown);
 }

@@ -2,7 +2,7 @@
 
 import type { Task, TaskChanges } from "./api";
 import type { Field, Named, Notice, Operation } from "./list";
-import type { Status } from "./query";
+import type { Due, Status } from "./query";
 
 export const FIELD_NAMES: Record<Field, string> = {
   title: "Title",
@@ -16,6 +16,8 @@ export const PRIORITY_NAMES: Record<Task["priority"], string> = {
   medium: "Medium",
   low: "Low",
 };
+
+export const DUE_NAMES: Record<Due, string> = { today: "Today", overdue: "Overdue" };
 
 export const NOTHING_YET: Record<Status, string> = {
   all: "No tasks yet. Add your first one.",

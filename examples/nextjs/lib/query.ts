@@ -2,20 +2,24 @@
 
 import type { Task } from "./api";
 import type { operations } from "./api-types";
+import { addDays, localDate } from "./due";
 
 type ListParameters = NonNullable<operations["listTasks"]["parameters"]["query"]>;
 export type Status = "all" | "active" | "completed" | "deleted";
 export type Priority = Task["priority"];
+export type Due = (typeof DUES)[number];
 export type Sort = NonNullable<ListParameters["sort"]>;
 export type Query = {
   status: Status;
   q: string;
+  due: Due | undefined; // a word and not a date, so that a bookmark stays right
   priority: Priority[];
   tag: string[];
   sort: Sort;
 };
 
 export const STATUSES = ["all", "active", "completed"] as const;
+export const DUES = ["today", "overdue"] as const;
 export const PRIORITIES = ["high", "medium", "low"] as const;
 export const SORTS: Partial<Record<Sort, string>> = {
   "-created_at": "Newest first",
@@ -31,7 +35,14 @@ export const SORTS: Partial<Record<Sort, string>> = {
 };
 const DEFAULT_SORT = "-created_at";
 
-export const EVERYTHING: Query = { status: "all", q: "", priority: [], tag: [], sort: DEFAULT_SORT };
+export const EVERYTHING: Query = {
+  status: "all",
+  q: "",
+  due: undefined,
+  priority: [],
+  tag: [],
+  sort: DEFAULT_SORT,
+};
 export const TRASH: Query = { ...EVERYTHING, status: "deleted", sort: "-updated_at" };
 
 /** Read a query from the part of a URL after `?`. Invalid values are ignored. */
@@ -41,6 +52,7 @@ export function parseQuery(search: string): Query {
   return {
     status: STATUSES.find((known) => known === values.get("status")) ?? "all",
     q: values.get("q") ?? "",
+    due: DUES.find((known) => known === values.get("due")),
     priority: PRIORITIES.filter((known) => values.getAll("priority").includes(known)),
     tag: [...new Set(values.getAll("tag").map(toTag))],
     sort: isSort(sort) ? sort : DEFAULT_SORT,
@@ -58,19 +70,33 @@ function isSort(value: string): value is Sort {
 }
 
 /** Write a query for a URL. Equal queries give equal texts; defaults are left out. */
-export function formatQuery({ status, q, priority, tag, sort }: Query): string {
+export function formatQuery({ status, q, due, priority, tag, sort }: Query): string {
   const values = new URLSearchParams();
   if (status !== "all") values.set("status", status);
   if (q) values.set("q", q);
+  if (due && isPossible(due, status)) values.set("due", due);
   for (const each of PRIORITIES) if (priority.includes(each)) values.append("priority", each);
   for (const each of tag) values.append("tag", each);
   if (sort !== DEFAULT_SORT) values.set("sort", sort);
   return values.toString();
 }
 
-/** Return the query parameters of the service. */
-export function toParameters({ q, ...query }: Query) {
-  return q.trim() ? { ...query, q: q.trim() } : query;
+/** No completed task is overdue. */
+export function isPossible(due: Due, status: Status): boolean {
+  return due !== "overdue" || status !== "completed";
+}
+
+/** Return the query parameters of the service. Days are those of the user. */
+export function toParameters({ q, due, ...query }: Query, today = localDate()) {
+  const dates = {
+    today: { due_after: today, due_before: today },
+    overdue: { due_before: addDays(today, -1), status: "active" as const },
+  };
+  return { ...query, ...(q.trim() && { q: q.trim() }), ...(due && dates[due]) };
+}
+
+export function toggled<T>(values: T[], value: T): T[] {
+  return values.includes(value) ? values.filter((each) => each !== value) : [...values, value];
 }
 
 /** Return whether the list may lack tasks, by its status or a filter. */
@@ -78,15 +104,23 @@ export function isNarrowed(query: Query): boolean {
   return query.status !== "all" || isFiltered(query);
 }
 
-export function isFiltered({ q, priority, tag }: Query): boolean {
-  return q.trim() !== "" || priority.length > 0 || tag.length > 0;
+export function isFiltered(query: Query): boolean {
+  return countFilters(query) > 0;
+}
+
+/** Return how many filters are set, without the status. */
+export function countFilters({ q, due, priority, tag }: Query): number {
+  return Number(q.trim() !== "") + Number(due !== undefined) + priority.length + tag.length;
 }
 
 /** Return whether a task belongs in the list, apart from the text of the search. */
-export function matches(task: Task, { status, priority, tag }: Query): boolean {
+export function matches(task: Task, query: Query, today = localDate()): boolean {
+  const { status, due, priority, tag } = query;
   if ((task.deleted_at !== null) !== (status === "deleted")) return false;
   if (status === "active" && task.completed) return false;
   if (status === "completed" && !task.completed) return false;
+  if (due === "today" && task.due_date !== today) return false;
+  if (due === "overdue" && (task.completed || !task.due_date || task.due_date >= today)) return false;
   if (priority.length > 0 && !priority.includes(task.priority)) return false;
   return tag.every((each) => task.tags.includes(each));
 }

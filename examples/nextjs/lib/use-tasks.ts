@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { createApi } from "./api";
 import { keepDrafts } from "./drafts";
+import { useToday } from "./due";
 import { START, otherRefusals, toRows } from "./list";
 import { formatQuery } from "./query";
 import type { Query } from "./query";
@@ -11,10 +12,12 @@ export function useTasks(apiUrl: string, userId: string, query: Query) {
   const [store] = useState(() => new TaskStore(createApi(apiUrl, userId), keepDrafts(userId)));
   const state = useSyncExternalStore(store.subscribe, store.state, () => START);
   useEffect(() => store.start(), [store]);
-  useEffect(() => store.want(query), [store, query]);
+  const today = useToday();
+  const day = query.due && today; // at midnight, these filters mean other tasks
+  useEffect(() => store.want(query), [store, query, day]);
 
   const listed = formatQuery(query);
-  const rows = useMemo(() => toRows(state, query, listed), [state, query, listed]);
+  const rows = useMemo(() => toRows(state, query, listed, day), [state, query, listed, day]);
   const isLoaded = state.listed === listed && !state.loading && !state.problem;
   return { store, state, rows, isLoaded, others: otherRefusals(state, rows) };
 }

@@ -2,10 +2,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeDue } from "../lib/due";
 import type { Task } from "../lib/api";
-import { contains, EVERYTHING, formatQuery, parseQuery, toTag } from "../lib/query";
+import {
+  contains,
+  countFilters,
+  EVERYTHING,
+  formatQuery,
+  matches,
+  parseQuery,
+  toParameters,
+  toTag,
+} from "../lib/query";
+import { aTask } from "./tasks";
+
+const TODAY = "2027-01-01";
 
 test("a query survives the URL", () => {
-  const url = "status=active&q=oat+milk&priority=high&priority=low&tag=home&tag=a%2Cb&sort=due_date";
+  const url = "status=active&q=oat+milk&due=overdue&priority=high&priority=low&tag=home&tag=a%2Cb&sort=due_date";
   assert.equal(formatQuery(parseQuery(url)), url);
 });
 
@@ -18,7 +30,7 @@ test("the default query has an empty URL", () => {
 });
 
 test("invalid values in a URL are ignored", () => {
-  const url = "status=deleted&priority=urgent&sort=color&sort=title&page=2";
+  const url = "status=deleted&due=soon&priority=urgent&sort=color&sort=title&page=2";
   assert.deepEqual(parseQuery(url), EVERYTHING);
 });
 
@@ -55,4 +67,45 @@ for (const [due, expected] of [
 test("a completed task is not overdue", () => {
   const expected = { text: "Due 20 Dec", state: "later" };
   assert.deepEqual(describeDue("2026-12-20", "2026-12-24", true), expected);
+});
+
+test("the filters for due dates are days of the user for the service", () => {
+  const other = toParameters(EVERYTHING);
+  assert.deepEqual(toParameters({ ...EVERYTHING, due: "today" }, TODAY), {
+    ...other,
+    due_after: TODAY,
+    due_before: TODAY,
+  });
+  assert.deepEqual(toParameters({ ...EVERYTHING, due: "overdue" }, TODAY), {
+    ...other,
+    due_before: "2026-12-31",
+    status: "active",
+  });
+});
+
+for (const [due_date, completed, lists] of [
+  ["2026-12-31", false, ["overdue"]],
+  ["2026-12-31", true, []],
+  [TODAY, false, ["today"]],
+  [TODAY, true, ["today"]],
+  ["2027-01-02", false, []],
+  [null, false, []],
+] as const) {
+  test(`a ${completed ? "completed" : "new"} task due ${due_date} is in: ${lists.join() || "no list"}`, () => {
+    const task = aTask(1, { due_date, completed });
+    const found = (["today", "overdue"] as const).filter((due) =>
+      matches(task, { ...EVERYTHING, due }, TODAY),
+    );
+    assert.deepEqual(found, lists);
+  });
+}
+
+test("no completed task is overdue, so the completed tasks have no such filter", () => {
+  assert.equal(formatQuery(parseQuery("status=completed&due=overdue")), "status=completed");
+});
+
+test("the filters are counted without the status", () => {
+  const url = "status=active&q=oat&due=today&priority=high&priority=low&tag=home";
+  assert.equal(countFilters(parseQuery(url)), 5);
+  assert.equal(countFilters(parseQuery("status=active&sort=title")), 0);
 });

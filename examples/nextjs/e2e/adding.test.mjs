@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { Person, browser } from "./person.mjs";
+
+after(() => browser.close());
+
+// Where these people live, it is already Saturday.
+const NOW = new Date("2026-12-25T11:00:00Z");
+const [YESTERDAY, TODAY, TOMORROW] = ["2026-12-25", "2026-12-26", "2026-12-27"];
+const ISLAND = { timezoneId: "Pacific/Kiritimati" };
+
+test("date, priority and tags are given by typing and by choosing", async () => {
+  const ada = await Person.signUp("Ada", ISLAND);
+  const { page } = ada;
+  await page.clock.setFixedTime(NOW);
+  await ada.reload();
+  const field = page.getByLabel("New task");
+  await field.fill("Call Ben Tomorrow !high #phone #home");
+  await ada.hears("Due tomorrow, High priority, #phone, #home");
+  await ada.press("Take off: #home");
+  await ada.hears("Due tomorrow, High priority, #phone");
+  await ada.focuses("New task");
+  const typed = ada.answered("POST");
+  await page.keyboard.press("Enter");
+  const { title, due_date, priority, tags } = await (await typed).json();
+  assert.deepEqual([title, due_date, priority, tags], ["Call Ben #home", TOMORROW, "high", ["phone"]]);
+  assert.equal(await field.inputValue(), "");
+
+  await ada.press("Details");
+  await page.getByLabel("Due date").fill(TODAY);
+  await page.getByLabel("Priority").selectOption("Low");
+  await page.getByLabel("Tags", { exact: true }).fill("long tags,garden");
+  await ada.isAccessible("details of a new task");
+  await ada.press("Details");
+  await ada.press("Take off: Low priority");
+  const long = "א".repeat(201);
+  await ada.type(`${long} #home`);
+  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  await ada.hears("Due today, #long tags, #garden, #home"); // nothing is lost
+  const chosen = await (await ada.add("לצבוע #home")).json();
+  const { due_date: date, priority: normal, tags: all } = chosen;
+  assert.deepEqual([date, normal, all.toSorted()], [TODAY, "medium", ["garden", "home", "long tags"]]);
+  await ada.hears("Added “לצבוע”.");
+  const directions = await page
+    .locator(".title")
+    .evaluateAll((titles) => titles.map((each) => getComputedStyle(each).direction));
+  assert.deepEqual(directions, ["rtl", "ltr"]);
+  assert.equal(await page.getByRole("status").locator("bdi").textContent(), "לצבוע");
+  await ada.leave(400);
+});
+
+test("a phone shows the first task early, and unfolds the filters", async () => {
+  const viewport = { width: 390, height: 844 };
+  const ada = await Person.signUp("Ada", { ...ISLAND, viewport, isMobile: true, hasTouch: true });
+  const { page } = ada;
+  await page.clock.setFixedTime(NOW);
+  for (const due_date of [TODAY, YESTERDAY]) {
+    const task = { title: `Due ${due_date}`, due_date, tags: [`for ${due_date}`] };
+    await ada.ask("POST", "/api/tasks", task);
+  }
+  await ada.reload();
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ ...viewport, width });
+    const { y = Infinity } = (await page.getByRole("listitem").first().boundingBox()) ?? {};
+    assert(y <= 220, `the first task is at ${y} px of a screen of ${width} px`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+  }
+  await page.getByRole("button", { name: `Filter by the tag for ${TODAY}` }).tap();
+  await ada.shows([`Due ${TODAY}`]);
+  await ada.press("Filter 1 set");
+  await ada.press("Overdue");
+  await page.getByText(`No tasks are overdue and have the tag for ${TODAY}.`).waitFor();
+  await ada.isAccessible("the filters of a phone");
+  await ada.press("Clear the filters");
+  await ada.press("Overdue");
+  await page.waitForURL("**/?due=overdue");
+  await ada.shows([`Due ${YESTERDAY}`]);
+  await ada.press("Today");
+  await ada.shows([`Due ${TODAY}`]);
+  await ada.add("Read a book");
+  await ada.hears("Added “Read a book”.");
+  await ada.shows([`Due ${TODAY}`]);
+  await ada.press("Filter 1 set");
+  await page.getByLabel("Search").waitFor({ state: "hidden" });
+  await ada.leave();
+});

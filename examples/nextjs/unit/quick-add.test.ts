@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EMPTY, readDraft, toChips } from "../lib/quick-add";
+
+const FRIDAY = "2026-12-25";
+const PLAIN = EMPTY.chosen;
+
+for (const [text, title, details] of [
+  ["Call Ben tomorrow", "Call Ben", { due_date: "2026-12-26" }],
+  ["TODAY call  Ben", "call Ben", { due_date: FRIDAY }],
+  ["Pay the rent by Monday", "Pay the rent", { due_date: "2026-12-28" }],
+  ["Go out on friday evening", "Go out evening", { due_date: "2027-01-01" }],
+  ["Go out saturday", "Go out", { due_date: "2026-12-26" }],
+  ["Go out thursday", "Go out", { due_date: "2026-12-31" }],
+  ["Turn it on today", "Turn it on", { due_date: FRIDAY }],
+  ["Renew 2028-02-29", "Renew", { due_date: "2028-02-29" }],
+  ["Move it from today to tomorrow", "Move it from today to", { due_date: "2026-12-26" }],
+  ["!HIGH Write !low", "!HIGH Write", { priority: "low" }],
+  ["#Home Paint #to-do #home", "Paint", { tags: ["home", "to-do"] }],
+  ["לצבוע #בית", "לצבוע", { tags: ["בית"] }],
+  ["牛乳　＃買い物", "牛乳", { tags: ["買い物"] }],
+  ["दूध #हिन्दी", "दूध", { tags: ["हिन्दी"] }],
+  [
+    "Buy oil !high tomorrow #car",
+    "Buy oil",
+    { due_date: "2026-12-26", priority: "high", tags: ["car"] },
+  ],
+] as const) {
+  test(`read a title and more from: ${text}`, () => {
+    assert.deepEqual(readDraft({ ...EMPTY, text }, FRIDAY).task, { ...PLAIN, ...details, title });
+  });
+}
+
+for (const title of [
+  "  Buy  milk ",
+  " ",
+  "Buy 'Today' magazine",
+  "Read today's news",
+  "Learn C# and F#",
+  "Fix # and #42",
+  "See https://example.com/#home",
+  "This is !important",
+  "Write highlights!high",
+  "Stand up every friday",
+  "Meet next  monday",
+  "Sit in the sun",
+  "Renew 2027-02-30",
+  "Renew 2027-13-01",
+  "tomorrow",
+  " #home !high ",
+]) {
+  test(`read only a title from: ${title}`, () => {
+    assert.deepEqual(readDraft({ ...EMPTY, text: title }, FRIDAY), { task: { ...PLAIN, title }, found: [] });
+  });
+}
+
+test("a word that the user takes off stays in the title", () => {
+  const draft = { ...EMPTY, text: "Watch Tomorrow #film" };
+  const [tomorrow] = readDraft(draft, FRIDAY).found;
+  const { task } = readDraft({ ...draft, ...tomorrow?.without }, FRIDAY);
+  assert.deepEqual(task, { ...PLAIN, title: "Watch Tomorrow", tags: ["film"] });
+});
+
+test("what was chosen counts, and tags add up", () => {
+  const chosen = { due_date: "2027-01-01", priority: "low" as const, tags: ["phone"] };
+  const { task } = readDraft({ ...EMPTY, chosen, text: "Ask Ben tomorrow #work" }, FRIDAY);
+  assert.deepEqual(task, { ...chosen, title: "Ask Ben tomorrow", tags: ["phone", "work"] });
+});
+
+test("each chosen detail has a chip, which takes it off", () => {
+  const chosen = { due_date: FRIDAY, priority: "high" as const, tags: ["a", "b"] };
+  const [date, priority, tag, ...others] = toChips(chosen);
+  assert.equal(others.length, 1);
+  assert.deepEqual(date?.without, { chosen: { ...chosen, due_date: null } });
+  assert.deepEqual(priority?.without, { chosen: { ...chosen, priority: "medium" } });
+  assert.deepEqual(tag?.without, { chosen: { ...chosen, tags: ["b"] } });
+});
