@@ -14,14 +14,14 @@ export function Conflict({ operation, store }: Props) {
   const { task, changes, theirs, seen = task, problem } = operation;
   const today = useToday();
   const id = useId();
-  const keep = useRef<HTMLButtonElement>(null);
-  useFocusIfLost(keep);
+  const panel = useRef<HTMLElement>(null); // not a button, which the next Enter would press
+  useFocusIfLost(panel);
   if (!theirs) return null;
   const mine = { ...theirs, ...changes };
   const different = differences(mine, theirs);
   const changed = new Set([...different, ...differences(seen, theirs)]);
   return (
-    <section className="conflict" aria-labelledby={id}>
+    <section ref={panel} className="conflict" tabIndex={-1} aria-labelledby={id}>
       <div role="alert">
         <h2 id={id}>“{theirs.title}” was changed elsewhere while you edited it</h2>
         <p>{problem?.detail}</p>
@@ -52,7 +52,6 @@ export function Conflict({ operation, store }: Props) {
       </table>
       <div className="actions">
         <button
-          ref={keep}
           type="button"
           className="primary"
           onClick={() => void store.run({ kind: "change", task: theirs, changes, seen: theirs })}

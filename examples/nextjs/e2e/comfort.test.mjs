@@ -231,8 +231,12 @@ test("the keyboard is enough, and the focus is never lost", async () => {
   await page.keyboard.press("Space");
   assert.equal(await ada.tick("One").isChecked(), true);
   await page.keyboard.press("Tab");
+  await ada.focuses("Edit One");
+  const { y = 0, height = 0 } = (await ada.row("One").boundingBox()) ?? {};
+  await page.setViewportSize({ width: 1280, height: Math.ceil(y + height) + 60 }); // the form pushes the next row out
   await page.keyboard.press("Enter");
-  await page.getByLabel("Title").waitFor();
+  await ada.focuses("Title");
+  assert.equal(await page.evaluate(() => window.scrollY), 0);
   await page.keyboard.press("Escape");
   await ada.focuses("Edit One");
   await page.keyboard.press("Tab");
