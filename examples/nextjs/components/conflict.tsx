@@ -11,7 +11,7 @@ type Props = { operation: Change; store: TaskStore };
 
 /** Both versions of a task that was changed elsewhere during an edit. The user chooses one. */
 export function Conflict({ operation, store }: Props) {
-  const { task, changes, theirs, seen = task, problem } = operation;
+  const { task, changes, theirs, seen = task } = operation;
   const today = useToday();
   const id = useId();
   const panel = useRef<HTMLElement>(null); // not a button, which the next Enter would press
@@ -24,7 +24,7 @@ export function Conflict({ operation, store }: Props) {
     <section ref={panel} className="conflict" tabIndex={-1} aria-labelledby={id}>
       <div role="alert">
         <h2 id={id}>“{theirs.title}” was changed elsewhere while you edited it</h2>
-        <p>{problem?.detail}</p>
+        <p>Choose which version to keep.</p>
       </div>
       <table>
         <thead>
@@ -44,7 +44,7 @@ export function Conflict({ operation, store }: Props) {
                   <td>{describe(theirs, field, today)}</td>
                 </>
               ) : (
-                <td colSpan={2}>{describe(theirs, field, today)} (in both)</td>
+                <td colSpan={2}>{describe(theirs, field, today)} (the same in both)</td>
               )}
             </tr>
           ))}

@@ -1,6 +1,7 @@
 import { useRef, useState } from "react";
 import { focusNewTask } from "@/lib/focus";
 import type { Operation } from "@/lib/list";
+import { explain } from "@/lib/messages";
 import { useHydrated } from "@/lib/use-hydrated";
 
 type Props = {
@@ -23,7 +24,7 @@ export function NewTask({ onAdd, onDismiss }: Props) {
     if (refused?.problem?.status !== 400 || input.value) return;
     onDismiss(refused.key);
     input.value = title;
-    setProblem(refused.problem.fields.title ?? refused.problem.detail);
+    setProblem(explain(refused.problem));
     focusNewTask();
   }
 

@@ -265,7 +265,7 @@ test("notes that are too large show the error beside their field", async () => {
   const answered = ada.answered("PATCH");
   await ada.press("Save");
   assert.equal((await answered).status(), 413);
-  const description = "The body is too large. Send at most 128 KiB.";
+  const description = "This text is too long. Shorten it.";
   const field = page.getByRole("textbox", { name: "Notes", description });
   assert.equal(await field.inputValue(), notes);
   await ada.press("Cancel");
