@@ -27,7 +27,8 @@ export function Toolbar({ query, onChange, store, state: { counts }, rows, selec
         <div>
           <button
             type="button"
-            className="quiet"
+            className="quiet select"
+            disabled={rows.length === 0 && !selection.selecting}
             aria-pressed={selection.selecting}
             onClick={() => selection.turn(!selection.selecting)}
           >

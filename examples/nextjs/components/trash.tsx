@@ -27,7 +27,9 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
   return (
     <Frame user={user} link={["/", "Tasks"]} title="Trash" store={store} state={state} onUndo={undo}>
       <div className="tools">
-        <p className="lead">A restored task is as it was, in its old place.</p>
+        <p className="lead">
+          {rows.length > 0 && "A restored task is as it was, in its old place."}
+        </p>
         <div>
           <button
             type="button"
@@ -73,6 +75,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
       </ul>
       <ListEnd list={list} store={store} state={state} rows={rows} isLoaded={isLoaded}>
         <p>{NOTHING_YET.deleted}</p>
+        <p className="lead">Tasks that you delete wait here, and you can restore them.</p>
       </ListEnd>
       <EmptyTrash
         ref={question}

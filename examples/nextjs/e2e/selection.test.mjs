@@ -65,6 +65,9 @@ test("a deleted task comes back whole, also after a reload", async () => {
   const before = await (await ada.ask("GET", `/api/tasks/${ids[1]}`)).json();
   await ada.press("Delete Lost");
   await ada.hears("Deleted “Lost”.");
+  const message = await ada.page.locator(".notice").boundingBox();
+  const list = await ada.page.locator(".list").boundingBox();
+  assert(message && list && message.x + message.width < list.x, "the message is beside the list");
   await ada.reload();
   await ada.shows(["Above", "Below"]);
   await ada.press("Undo");

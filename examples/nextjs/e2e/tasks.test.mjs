@@ -47,6 +47,7 @@ test("a task is added, completed and edited, with all its fields", async () => {
   for (const text of ["not sweetened", "High", "#dairy", /^Overdue since 1 Nov/]) {
     await ada.row("Buy oat milk").getByText(text).first().waitFor();
   }
+  assert.equal(await ada.row("Write to Charles").getByText("Medium").count(), 0); // the default
   await ada.leave();
 });
 
