@@ -22,6 +22,7 @@ export function SelectionBar({ count, onSelectAll, onChange, onDelete }: Props) 
         Complete
       </button>
       <div className="levels">
+        <span aria-hidden="true">Priority</span>
         {PRIORITIES.map((priority) => (
           <button
             key={priority}

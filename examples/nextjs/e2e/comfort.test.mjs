@@ -297,9 +297,9 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.press("Select");
   await fits(ada, viewport.width);
   await ada.press("Select");
-  await ada.press("Delete With everything");
+  await ada.press("Delete With everything, changed");
   const bar = ada.page.locator(".notice[data-seen=true]");
-  await bar.getByText("Deleted “With everything”.").waitFor();
+  await bar.getByText("Deleted “With everything, changed”.").waitFor();
   const { x, width: all } = (await bar.boundingBox()) ?? {};
   assert.deepEqual([x, all], [0, viewport.width]); // no row looks out beside it
   await fits(ada, viewport.width);

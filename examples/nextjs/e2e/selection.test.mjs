@@ -120,7 +120,7 @@ test("emptying the trash asks first, then erases all of it", async () => {
   await ada.hears("Emptied the trash.");
   await page.getByText("The trash is empty.").waitFor();
   assert.equal(asked, 2);
-  await ada.focuses("Empty trash");
+  await ada.focuses("Trash");
   const answer = await ada.ask("POST", `/api/tasks/${ids[1]}/restore`);
   assert.equal(answer.status, 404);
   await page.getByRole("link", { name: "Tasks" }).click();

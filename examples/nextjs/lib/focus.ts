@@ -135,6 +135,13 @@ export function leaveControl(list: Element | null): void {
   placeFocus(list?.firstChild ? list : null, document.querySelector(NEW_TASK), list);
 }
 
+/** Leave a dialog that has closed. If what opened it is gone, focus the heading. */
+export function leaveDialog(dialog: Element | null): void {
+  const { activeElement } = document;
+  if (activeElement instanceof HTMLElement && dialog?.contains(activeElement)) activeElement.blur();
+  placeFocus(document.querySelector("h1"));
+}
+
 export function isTyping(element: Element | null): boolean {
   if (element instanceof HTMLTextAreaElement) return true;
   return element instanceof HTMLInputElement && element.type !== "checkbox" && element.value !== "";
