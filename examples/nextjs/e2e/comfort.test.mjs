@@ -309,6 +309,9 @@ test("the page fits a small phone in dark mode", async () => {
   await fits(ada, viewport.width);
   await ada.page.context().setOffline(false);
   await ada.page.getByRole("link", { name: "Trash" }).click();
+  await ada.shows(["With everything, changed"]);
+  await fits(ada, viewport.width);
+  await ada.press("Restore With everything, changed");
   await ada.page.getByText("The trash is empty.").waitFor();
   await fits(ada, viewport.width);
   await ada.press("Sign out");
