@@ -11,20 +11,20 @@ type Props = { operation: Change; store: TaskStore };
 
 /** Both versions of a task that was changed elsewhere during an edit. The user chooses one. */
 export function Conflict({ operation, store }: Props) {
-  const { task, changes, theirs, seen = task, problem } = operation;
+  const { task, changes, theirs, seen = task } = operation;
   const today = useToday();
   const id = useId();
-  const keep = useRef<HTMLButtonElement>(null);
-  useFocusIfLost(keep);
+  const panel = useRef<HTMLElement>(null); // not a button, which the next Enter would press
+  useFocusIfLost(panel);
   if (!theirs) return null;
   const mine = { ...theirs, ...changes };
   const different = differences(mine, theirs);
   const changed = new Set([...different, ...differences(seen, theirs)]);
   return (
-    <section className="conflict" aria-labelledby={id}>
+    <section ref={panel} className="conflict" tabIndex={-1} aria-labelledby={id}>
       <div role="alert">
         <h2 id={id}>“<bdi>{theirs.title}</bdi>” was changed elsewhere while you edited it</h2>
-        <p>{problem?.detail}</p>
+        <p>Choose which version to keep.</p>
       </div>
       <table>
         <thead>
@@ -44,7 +44,7 @@ export function Conflict({ operation, store }: Props) {
                   <td dir="auto">{describe(theirs, field, today)}</td>
                 </>
               ) : (
-                <td colSpan={2}>{describe(theirs, field, today)} (in both)</td>
+                <td colSpan={2}>{describe(theirs, field, today)} (the same in both)</td>
               )}
             </tr>
           ))}
@@ -52,7 +52,6 @@ export function Conflict({ operation, store }: Props) {
       </table>
       <div className="actions">
         <button
-          ref={keep}
           type="button"
           className="primary"
           onClick={() => void store.run({ kind: "change", task: theirs, changes, seen: theirs })}

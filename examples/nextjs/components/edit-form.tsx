@@ -4,7 +4,7 @@ import type { Task, TaskChanges } from "@/lib/api";
 import { useFocusInForm } from "@/lib/focus";
 import { changesOf } from "@/lib/list";
 import type { Change, Field } from "@/lib/list";
-import { PRIORITY_NAMES } from "@/lib/messages";
+import { PRIORITY_NAMES, explain } from "@/lib/messages";
 import { PRIORITIES } from "@/lib/query";
 import { TagField } from "./tag-field";
 
@@ -129,6 +129,6 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
 /** Return the problem of each field. Only the notes can make a body too large. */
 function describeProblems(rejected: Change | undefined): Partial<Record<Field, string>> {
   if (!rejected?.problem) return {};
-  const { fields, detail } = rejected.problem;
-  return Object.keys(fields).length > 0 ? fields : { description: detail };
+  const { fields } = rejected.problem;
+  return Object.keys(fields).length > 0 ? fields : { description: explain(rejected.problem) };
 }

@@ -44,6 +44,19 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
             else if (key === "Escape") onSearch("");
           }}
         />
+        {query.q && (
+          <button
+            type="button"
+            className="clear"
+            aria-label="Clear"
+            onClick={() => {
+              onSearch("");
+              field.current?.focus(); // the button disappears
+            }}
+          >
+            ×
+          </button>
+        )}
       </div>
       <label htmlFor="sort" className="hidden">
         Sort

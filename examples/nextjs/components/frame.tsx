@@ -55,8 +55,8 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
         <div role="status">
           {offline && (
             <p className="banner">
-              The service cannot be reached. You can read what is here. Changes wait beside their
-              tasks until you try again.
+              The service cannot be reached. You can read what is here. If you change a task, it
+              offers you to try again.
             </p>
           )}
         </div>

@@ -3,6 +3,7 @@ import { useFocusAfterLoading } from "@/lib/focus";
 import type { Row, State } from "@/lib/list";
 import { count } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
+import { Reason } from "./reason";
 
 type Props = {
   list: RefObject<HTMLUListElement | null>;
@@ -24,7 +25,9 @@ export function ListEnd({ list, store, state, rows, isLoaded, children }: Props)
   if (problem && problem.status !== 401) {
     return (
       <div className="failed" role="alert">
-        <p>Your tasks could not be loaded. {problem.detail}</p>
+        <p>
+          Your tasks could not be loaded. <Reason problem={problem} />
+        </p>
         <button
           type="button"
           className="primary"

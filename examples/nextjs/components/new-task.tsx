@@ -3,7 +3,7 @@ import type { NewTask as Task } from "@/lib/api";
 import { describeDue, useToday } from "@/lib/due";
 import { focusNewTask } from "@/lib/focus";
 import type { Operation } from "@/lib/list";
-import { PRIORITY_NAMES } from "@/lib/messages";
+import { PRIORITY_NAMES, explain } from "@/lib/messages";
 import { EMPTY, readDraft, toChips } from "@/lib/quick-add";
 import type { Chip, Draft } from "@/lib/quick-add";
 import { useHydrated } from "@/lib/use-hydrated";
@@ -43,7 +43,7 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
     // Put the text back for editing. If the user is typing the next title, the row keeps it.
     if (refused?.problem?.status !== 400 || field.current?.value) return;
     onDismiss(refused.key);
-    write(draft, Object.values(refused.problem.fields)[0] ?? refused.problem.detail);
+    write(draft, explain(refused.problem));
     focusNewTask();
   }
 

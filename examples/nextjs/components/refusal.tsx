@@ -1,19 +1,19 @@
 import type { Operation } from "@/lib/list";
 import { describeRefused } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
+import { Reason } from "./reason";
 import { Sentence } from "./sentence";
 
 type Props = { operation: Operation; store: TaskStore; wide?: boolean };
 
-/** Why the service refused an operation, in its own words. A wide one names the task. */
+/** Why an operation was refused, and what to do. A wide one names the task. */
 export function Refusal({ operation, store, wide = false }: Props) {
   const { key, kind, problem } = operation;
   if (!problem || problem.status === 401) return null;
   return (
     <div className={wide ? "failed" : "refusal"}>
       <p className="problem" role="alert">
-        <Sentence text={describeRefused(operation, !wide)} />{" "}
-        <span>{Object.values(problem.fields)[0] ?? problem.detail}</span>
+        <Sentence text={describeRefused(operation, !wide)} /> <Reason problem={problem} />
       </p>
       <div>
         <button type="button" onClick={() => void store.retry(operation)}>

@@ -13,7 +13,7 @@ type Props = {
 export function SelectionBar({ count, onSelectAll, onChange, onDelete }: Props) {
   const disabled = count === 0;
   return (
-    <div className="chips selection" role="group" aria-label="Selected tasks">
+    <div className="selection" role="group" aria-label="Selected tasks">
       <span role="status">{count} selected</span>
       <button type="button" onClick={onSelectAll}>
         Select all
@@ -21,17 +21,20 @@ export function SelectionBar({ count, onSelectAll, onChange, onDelete }: Props) 
       <button type="button" disabled={disabled} onClick={() => onChange({ completed: true })}>
         Complete
       </button>
-      {PRIORITIES.map((priority) => (
-        <button
-          key={priority}
-          type="button"
-          disabled={disabled}
-          onClick={() => onChange({ priority })}
-        >
-          {PRIORITY_NAMES[priority]}
-          <span className="hidden"> priority</span>
-        </button>
-      ))}
+      <div className="levels">
+        <span aria-hidden="true">Priority</span>
+        {PRIORITIES.map((priority) => (
+          <button
+            key={priority}
+            type="button"
+            disabled={disabled}
+            onClick={() => onChange({ priority })}
+          >
+            {PRIORITY_NAMES[priority]}
+            <span className="hidden"> priority</span>
+          </button>
+        ))}
+      </div>
       <button type="button" className="danger" disabled={disabled} onClick={onDelete}>
         Delete
       </button>

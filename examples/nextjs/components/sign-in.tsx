@@ -17,6 +17,11 @@ export function SignIn() {
           {isNew ? "Sign in" : "Create an account"}
         </button>
       </p>
+      {!isNew && (
+        <p className="hint">
+          Forgot your password? This app cannot reset it. Ask the person who runs it.
+        </p>
+      )}
     </main>
   );
 }

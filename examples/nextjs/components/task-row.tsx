@@ -56,6 +56,7 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect, 
     );
   }
   const isDraft = task.id === 0;
+  const notes = task.description?.replace(/\s*\n\s*/g, "\n").trim(); // a blank line says nothing
   return (
     <li
       className="row"
@@ -102,12 +103,11 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect, 
         >
           {task.title}
         </button>
-        {task.description && <p className="notes" dir="auto">{task.description}</p>}
+        {notes && <p className="notes" dir="auto">{notes}</p>}
         <Details task={task} {...tagged} />
         {saving && <p className="later saving">Saving…</p>}
         {refused && <Refusal operation={refused} store={store} />}
       </div>
-      <Priority priority={task.priority} />
       <button
         type="button"
         className="delete"
@@ -117,7 +117,7 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect, 
         aria-label={`Delete ${task.title}`}
       >
         <svg viewBox="0 0 16 16" aria-hidden="true">
-          <path d="M4 4l8 8M12 4l-8 8" />
+          <path d="M2.5 4.5h11M6 4.5V2.5h4v2M4 4.5l.5 9h7l.5-9M6.5 7v4M9.5 7v4" />
         </svg>
       </button>
     </li>
@@ -126,12 +126,15 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect, 
 
 type DetailsProps = Pick<Props, "filtered" | "onFilter"> & { task: Task };
 
-function Details({ task: { due_date, tags, completed }, filtered, onFilter }: DetailsProps) {
+function Details({ task, filtered, onFilter }: DetailsProps) {
+  const { priority, due_date, tags, completed } = task;
   const today = useToday();
   const due = due_date ? describeDue(due_date, today, completed) : undefined;
-  if (!due && tags.length === 0) return null;
+  const isOrdinary = priority === "medium";
+  if (isOrdinary && !due && tags.length === 0) return null;
   return (
     <p className="details">
+      {!isOrdinary && <Priority priority={priority} />}
       {due && (
         <span className="due" data-state={due.state}>
           {due.text}
@@ -154,18 +157,20 @@ function Details({ task: { due_date, tags, completed }, filtered, onFilter }: De
   );
 }
 
-/** Bars, and a word where the priority matters. */
+/** Bars and a word. */
 function Priority({ priority }: { priority: Task["priority"] }) {
   const bars = { low: 1, medium: 2, high: 3 }[priority];
   return (
-    <p className="priority" data-priority={priority} title={`${PRIORITY_NAMES[priority]} priority`}>
-      <span>{PRIORITY_NAMES[priority]}</span>
-      <span className="hidden"> priority</span>
+    <span className="priority" data-priority={priority}>
       <svg viewBox="0 0 14 12" aria-hidden="true">
         {[1, 2, 3].map((bar) => (
           <path key={bar} d={`M${bar * 5 - 4} 12v-${bar * 4}h3v${bar * 4}z`} data-on={bar <= bars} />
         ))}
       </svg>
-    </p>
+      <span>
+        {PRIORITY_NAMES[priority]}
+        <span className="hidden"> priority</span>
+      </span>
+    </span>
   );
 }

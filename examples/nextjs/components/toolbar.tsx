@@ -48,7 +48,8 @@ export function Toolbar({ store, state: { counts }, rows, selection, ...search }
           <div className="several">
             <button
               type="button"
-              className="quiet"
+              className="quiet select"
+              disabled={rows.length === 0 && !selection.selecting}
               aria-pressed={selection.selecting}
               onClick={() => selection.turn(!selection.selecting)}
             >

@@ -26,21 +26,21 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
 
   return (
     <Frame user={user} link={["/", "Tasks"]} title="Trash" store={store} state={state} onUndo={undo}>
-      <div className="tools">
-        <p className="lead">A restored task is as it was, in its old place.</p>
-        <div>
-          <button
-            type="button"
-            className="quiet"
-            aria-disabled={rows.length === 0} // not `disabled`, which would drop the focus
-            onClick={() => {
-              if (rows.length > 0) question.current?.showModal();
-            }}
-          >
-            Empty trash
-          </button>
+      {(rows.length > 0 || !isLoaded) && (
+        <div className="tools">
+          <p className="lead">A restored task is as it was, in its old place.</p>
+          <div>
+            <button
+              type="button"
+              className="quiet"
+              disabled={rows.length === 0}
+              onClick={() => question.current?.showModal()}
+            >
+              Empty trash
+            </button>
+          </div>
         </div>
-      </div>
+      )}
       {others.map((operation) => (
         <Refusal key={operation.key} operation={operation} store={store} wide />
       ))}
@@ -73,6 +73,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
       </ul>
       <ListEnd list={list} store={store} state={state} rows={rows} isLoaded={isLoaded}>
         <p>{NOTHING_YET.deleted}</p>
+        <p className="lead">Tasks that you delete wait here, and you can restore them.</p>
       </ListEnd>
       <EmptyTrash
         ref={question}

@@ -128,7 +128,7 @@ test("a wrong password is reported, and the focus stays in the form", async () =
     await route.continue();
   });
   assert.equal(await ada.send("Sign in", "a wrong password"), 401);
-  await page.getByRole("alert").getByText("Invalid email or password").waitFor();
+  await page.getByRole("alert").getByText("The e-mail address or the password is wrong.").waitFor();
   await ada.focuses("Sign in");
   await ada.isAccessible("a wrong password");
   await ada.leave(401);
@@ -230,7 +230,7 @@ test("the account and all its tasks are erased, also those in the trash", async 
   await ada.press("Delete my account");
   await page.getByLabel("Your password").fill("a wrong password");
   await page.getByRole("dialog").getByRole("button", { name: "Delete my account" }).click();
-  await page.getByRole("alert").getByText("Invalid password").waitFor();
+  await page.getByRole("alert").getByText("This is not your password.").waitFor();
   await page.getByLabel("Your password").fill(PASSWORD);
   await page.getByRole("dialog").getByRole("button", { name: "Delete my account" }).click();
   await page.waitForURL("**/sign-in");

@@ -11,6 +11,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   const { page } = ada;
   await page.getByText("No tasks yet.").waitFor();
   await ada.isAccessible("no tasks");
+  assert.equal(await page.getByRole("button", { name: "Select" }).count(), 0);
   await ada.add(" ");
   await page.getByText("Must have 1 to 200 characters.").waitFor();
   await ada.isAccessible("a rejected task");
@@ -222,11 +223,18 @@ test("the keyboard is enough, and the focus is never lost", async () => {
   await page.keyboard.press("Space");
   assert.equal(await ada.tick("One").isChecked(), true);
   await page.keyboard.press("Tab");
+  await ada.focuses("Edit One");
+  const { y = 0, height = 0 } = (await ada.row("One").boundingBox()) ?? {};
+  // The form will push the next row out of the page.
+  await page.setViewportSize({ width: 1280, height: Math.ceil(y + height) + 60 });
   await page.keyboard.press("Enter");
-  await page.getByLabel("Title").waitFor();
+  await ada.focuses("Title");
+  assert.equal(await page.evaluate(() => window.scrollY), 0);
   await page.keyboard.press("Escape");
   await ada.focuses("Edit One");
   await page.keyboard.press("Tab");
+  await ada.focuses("Delete One");
+  assert.equal(await page.locator(":focus").evaluate((it) => getComputedStyle(it).opacity), "1");
   await page.keyboard.press("Enter");
   await ada.tick("One").waitFor({ state: "detached" });
   await ada.focuses("Delete Two");
@@ -282,12 +290,21 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.press("Select");
   await fits(ada, viewport.width);
   await ada.press("Select");
+  await ada.press("Delete With everything, changed");
+  const bar = ada.page.locator(".notice[data-seen=true]");
+  await bar.getByText("Deleted “With everything, changed”.").waitFor();
+  const { x, width: all } = (await bar.boundingBox()) ?? {};
+  assert.deepEqual([x, all], [0, viewport.width]); // no row looks out beside it
+  await fits(ada, viewport.width);
   await ada.page.context().setOffline(true);
   await ada.tick("Averylongwordthatnobodywouldwrite".repeat(4)).click();
   await ada.page.getByText("The service cannot be reached.", { exact: true }).waitFor();
   await fits(ada, viewport.width);
   await ada.page.context().setOffline(false);
   await ada.page.getByRole("link", { name: "Trash" }).click();
+  await ada.shows(["With everything, changed"]);
+  await fits(ada, viewport.width);
+  await ada.press("Restore With everything, changed");
   await ada.page.getByText("The trash is empty.").waitFor();
   await fits(ada, viewport.width);
   await ada.press("Sign out");
@@ -318,6 +335,7 @@ async function fits(person, width) {
 
 test("long notes show three lines and no part of a fourth", async () => {
   const ada = await Person.signUp("Ada");
+  await ada.ask("POST", "/api/tasks", { title: "Short", description: "One\n\n \n\nTwo\n" });
   const notes = [
     "ordinary words that go on ".repeat(40),
     "https://example.com/a/path?with=parameters&".repeat(20),
@@ -327,9 +345,10 @@ test("long notes show three lines and no part of a fourth", async () => {
   }
   await ada.page.reload();
   await ada.idle();
+  assert.equal(await ada.row("Short").locator(".notes").innerText(), "One\nTwo");
   for (const width of [390, 1280]) {
     await ada.page.setViewportSize({ width, height: 800 });
-    for (const shown of await ada.page.locator(".notes").all()) {
+    for (const shown of await ada.page.locator(".notes", { hasNotText: "One" }).all()) {
       const lines = await shown.evaluate(
         (element) => element.clientHeight / parseFloat(getComputedStyle(element).lineHeight),
       );

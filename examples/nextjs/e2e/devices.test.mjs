@@ -74,6 +74,9 @@ for (const { choice, title } of [
     const ada = await Person.signUp("Ada");
     const { id } = await (await ada.add("Original")).json();
     const phone = await ada.onAnotherDevice();
+    await ada.add("Next"); // it has a control that could take the focus
+    await phone.sync();
+    await phone.row("Next").waitFor();
     await phone.press("Edit Original");
     await phone.page.getByLabel("Title").fill("From the phone");
 
@@ -89,10 +92,11 @@ for (const { choice, title } of [
     assert.equal((await refused).status(), 412);
     const conflict = phone.page.getByRole("region", { name: "was changed elsewhere" });
     await conflict.waitFor();
+    assert(await conflict.evaluate((panel) => panel === document.activeElement));
     const titles = await conflict.getByRole("row", { name: "Title" }).getByRole("cell").allInnerTexts();
     assert.deepEqual(titles, ["From the phone", "From the laptop"]);
-    await conflict.getByText("Also from the laptop (in both)").waitFor();
-    await conflict.getByText("The task has changed.").waitFor();
+    await conflict.getByText("Also from the laptop (the same in both)").waitFor();
+    await conflict.getByText("Choose which version to keep.").waitFor();
     await conflict.getByRole("button", { name: choice }).click();
     await conflict.waitFor({ state: "detached" });
     await phone.focuses(`Edit ${title}`);

@@ -27,6 +27,9 @@ test("a search shows what matches as you type, and is kept in the URL", async ()
   await ada.reload();
   await ada.shows(["Buy milk"]);
   assert.equal(await ada.page.getByLabel("Search").inputValue(), "market");
+  await ada.press("Clear");
+  await ada.shows(["apply for leave", "Call Ben", "Buy milk"]);
+  await ada.focuses("Search");
   await ada.leave();
 });
 

@@ -61,7 +61,7 @@ test("a create that an outage refused is sent again after a reload", async () =>
   await database("stop");
   try {
     assert.equal((await ada.add("Typed in the dark")).status(), 503);
-    await ada.row("Typed in the dark").getByText("The database is unavailable").waitFor();
+    await ada.row("Typed in the dark").getByText("The service is not available.").waitFor();
   } finally {
     await database("restart");
   }
@@ -106,7 +106,7 @@ test("after a database outage every change can be retried, and nothing is lost",
     const refused = ada.answered("PATCH");
     await ada.tick("Outlive the outage").click();
     assert.equal((await refused).status(), 503);
-    await page.getByText("The database is unavailable").waitFor();
+    await page.getByText("The service is not available.").waitFor();
     assert.equal(await ada.tick("Outlive the outage").isChecked(), false);
     await ada.press("Delete Outlive the outage");
     await ada.hears("“Outlive the outage” was not deleted.");

@@ -65,6 +65,9 @@ test("a deleted task comes back whole, also after a reload", async () => {
   const before = await (await ada.ask("GET", `/api/tasks/${ids[1]}`)).json();
   await ada.press("Delete Lost");
   await ada.hears("Deleted “Lost”.");
+  const message = await ada.page.locator(".notice").boundingBox();
+  const list = await ada.page.locator(".list").boundingBox();
+  assert(message && list && message.x + message.width < list.x, "the message is beside the list");
   await ada.reload();
   await ada.shows(["Above", "Below"]);
   await ada.press("Undo");
@@ -117,7 +120,7 @@ test("emptying the trash asks first, then erases all of it", async () => {
   await ada.hears("Emptied the trash.");
   await page.getByText("The trash is empty.").waitFor();
   assert.equal(asked, 2);
-  await ada.focuses("Empty trash");
+  await ada.focuses("Trash");
   const answer = await ada.ask("POST", `/api/tasks/${ids[1]}/restore`);
   assert.equal(answer.status, 404);
   await page.getByRole("link", { name: "Tasks" }).click();

@@ -47,6 +47,7 @@ test("a task is added, completed and edited, with all its fields", async () => {
   for (const text of ["not sweetened", "High", "#dairy", /^Overdue since 1 Nov/]) {
     await ada.row("Buy oat milk").getByText(text).first().waitFor();
   }
+  assert.equal(await ada.row("Write to Charles").getByText("Medium").count(), 0); // the default
   await ada.leave();
 });
 
@@ -265,7 +266,7 @@ test("notes that are too large show the error beside their field", async () => {
   const answered = ada.answered("PATCH");
   await ada.press("Save");
   assert.equal((await answered).status(), 413);
-  const description = "The body is too large. Send at most 128 KiB.";
+  const description = "This text is too long. Shorten it.";
   const field = page.getByRole("textbox", { name: "Notes", description });
   assert.equal(await field.inputValue(), notes);
   await ada.press("Cancel");

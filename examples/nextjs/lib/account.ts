@@ -21,13 +21,28 @@ export async function signIn(form: FormData): Promise<SignInProblem | undefined>
   return error ? describe(error) : undefined;
 }
 
-function describe({ status, code, message }: AuthError): SignInProblem {
+function describe(error: AuthError): SignInProblem {
+  const { status, code } = error;
   if (status === 429) return { text: "Too many attempts. Wait ten seconds, then try again." };
-  const text = message ?? "The request failed. Try again in a moment.";
+  const text = sayWhy(error);
   if (code?.startsWith("PASSWORD_")) return { field: "password", text };
   const isEmail = code === "INVALID_EMAIL" || code?.startsWith("USER_ALREADY_EXISTS");
   return { field: isEmail ? "email" : undefined, text };
 }
+
+/** Say why in the words of the page, or in those of Better Auth. */
+function sayWhy({ code = "", message }: AuthError): string {
+  return WORDS.get(code) ?? message ?? "That did not work. Try again in a moment.";
+}
+
+const WORDS = new Map([
+  ["INVALID_EMAIL_OR_PASSWORD", "The e-mail address or the password is wrong."],
+  ["INVALID_EMAIL", "This is not an e-mail address."],
+  ["INVALID_PASSWORD", "This is not your password."],
+  ["PASSWORD_TOO_SHORT", "Use at least 8 characters."],
+  ["PASSWORD_TOO_LONG", "Use at most 128 characters."],
+  ["USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "This e-mail address has an account. Sign in."],
+]);
 
 export async function signOut(): Promise<string | undefined> {
   const { error } = await authClient.signOut().catch(() => UNREACHABLE);
@@ -38,7 +53,7 @@ export async function signOut(): Promise<string | undefined> {
 export async function deleteAccount(password: string): Promise<string | undefined> {
   const asked: Promise<Answer> = authClient.deleteUser({ password });
   const { error } = await asked.catch(() => UNREACHABLE);
-  if (error) return error.message ?? "Your account was not deleted. Try again in a moment.";
+  if (error) return sayWhy(error);
   leave();
 }
 

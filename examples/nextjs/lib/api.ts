@@ -11,10 +11,10 @@ type ApiError = components["schemas"]["ApiError"];
 const RENEW_BEFORE_MS = 60_000;
 const TIMEOUT_MS = 20_000; // longer than the service waits for its database
 
-/** What went wrong, in words for the user. `status` is 0 if there was no response. */
+/** What went wrong. `status` is 0 if there was no response. */
 export type Problem = {
   status: number;
-  detail: string;
+  detail: string; // in the words of the service
   fields: Record<string, string>;
   type?: ApiError["error_type"];
   retryAfter?: number; // in seconds
@@ -83,13 +83,13 @@ function keepToken(userId: string) {
   };
 }
 
-/** Wait for a response. Return its data, or a problem. */
+/** Wait for a response. Return its data, or a problem. A 304 is no problem, and has no data. */
 export async function settle<T>(
   call: Promise<{ data?: T; error?: ApiError; response: Response }>,
 ): Promise<Outcome<T>> {
   try {
     const { data, error, response } = await call;
-    if (response.ok) return { data: data as T, response };
+    if (response.ok || response.status === 304) return { data: data as T, response };
     return { problem: describe(response, error) };
   } catch (error) {
     const name = error instanceof Error ? error.name : "";

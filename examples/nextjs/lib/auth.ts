@@ -33,8 +33,7 @@ async function eraseTasks({ id }: { id: string }): Promise<void> {
     }).catch(() => undefined);
   } while (response?.status === 202); // there is more to delete
   if (response?.ok) return;
-  const error = (await response?.json().catch(() => undefined)) as { detail?: string } | undefined;
-  const why = error?.detail ?? "The service cannot be reached.";
+  const why = response ? "Try again in a moment." : "The service cannot be reached.";
   throw new APIError("SERVICE_UNAVAILABLE", { message: `Your account was not deleted. ${why}` });
 }
 

@@ -21,17 +21,17 @@ export function focusSearch(): void {
 /** Focus the field that is wrong, or else the first one. */
 export function focusField(form: Element | null | undefined): void {
   const invalid = form?.querySelector<HTMLElement>("[aria-invalid=true]");
-  (invalid ?? form?.querySelector("input"))?.focus();
+  focusInPlace(invalid ?? form?.querySelector("input"));
 }
 
 /** When a form opens, focus the field that is wrong, or else the first one. */
 export function useFocusInForm(form: RefObject<HTMLFormElement | null>): void {
-  useEffect(() => focusField(form.current), [form]);
+  useLayoutEffect(() => focusField(form.current), [form]); // before the list looks for a neighbour
 }
 
-/** When an element appears and nothing has the focus, focus it. */
+/** When an element takes the place of the focused one, focus it. */
 export function useFocusIfLost(element: RefObject<HTMLElement | null>): void {
-  useEffect(() => placeFocus(element.current), [element]);
+  useLayoutEffect(() => placeFocus(element.current), [element]);
 }
 
 /** When a focused row leaves the list, focus the same control of the row that takes its place. */
@@ -88,7 +88,7 @@ export function useFocusAfterLoading(
 export function useFocusWhenClosed(isOpen: boolean, element: RefObject<HTMLElement | null>): void {
   const wasOpen = useRef(false);
   useLayoutEffect(() => {
-    if (wasOpen.current && !isOpen) element.current?.focus();
+    if (wasOpen.current && !isOpen) focusInPlace(element.current);
     wasOpen.current = isOpen;
   }, [isOpen, element]);
 }
@@ -120,14 +120,27 @@ export function focusedRow(): HTMLElement | undefined {
 export function placeFocus(...places: (Element | null | undefined)[]): void {
   for (const place of places) {
     if (document.activeElement !== document.body) return;
-    if (place instanceof HTMLElement) place.focus();
+    if (place instanceof HTMLElement) focusInPlace(place);
   }
+}
+
+/** Focus an element. Scroll only if it is not visible, and then no further than needed. */
+function focusInPlace(element: HTMLElement | null | undefined): void {
+  element?.focus({ preventScroll: true });
+  element?.scrollIntoView({ block: "nearest" });
 }
 
 /** Leave a control that is about to disappear. */
 export function leaveControl(list: Element | null): void {
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   placeFocus(list?.firstChild ? list : null, document.querySelector(NEW_TASK), list);
+}
+
+/** Leave a dialog that has closed. If what opened it is gone, focus the heading. */
+export function leaveDialog(dialog: Element | null): void {
+  const { activeElement } = document;
+  if (activeElement instanceof HTMLElement && dialog?.contains(activeElement)) activeElement.blur();
+  placeFocus(document.querySelector("h1"));
 }
 
 export function isTyping(element: Element | null): boolean {

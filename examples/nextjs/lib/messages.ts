@@ -1,6 +1,6 @@
 /** What the page says about an operation: a sentence to announce, and a sentence for a refusal. */
 
-import type { Task, TaskChanges } from "./api";
+import type { Problem, Task, TaskChanges } from "./api";
 import type { Field, Named, Notice, Operation } from "./list";
 import type { Due, Status } from "./query";
 
@@ -65,6 +65,37 @@ function describeDeleted(tasks: Named[]): Notice {
 export function describeRefused(operation: Operation, isBesideRow = false): string {
   if (isBesideRow) return `Not ${PARTICIPLES[operation.kind]}.`;
   return `${subject(operation)} not ${PARTICIPLES[operation.kind]}.`;
+}
+
+/** Say why, and what to do. The words of the service are for people only in a few problems. */
+export function explain({ status, detail, fields, type, retryAfter = 0 }: Problem): string {
+  const again = retryAfter > 5 ? `in ${retryAfter} seconds` : "in a moment";
+  switch (status) {
+    case 0:
+    case 401:
+      return detail; // the page's own words
+    case 400:
+      return Object.values(fields)[0] ?? detail;
+    case 403:
+      return type === "quota_exceeded_error" ? detail : UNEXPECTED;
+    case 412:
+      return "It was changed elsewhere. Try again.";
+    case 413:
+      return "This text is too long. Shorten it.";
+    case 429:
+      return `That was too much at once. Try again ${again}.`;
+    case 503:
+      return `The service is not available. Try again ${again}.`;
+    default:
+      return UNEXPECTED;
+  }
+}
+
+const UNEXPECTED = "Something went wrong. Try again in a moment.";
+
+/** Return the id that finds an unexpected problem in the log of the service. */
+export function referenceOf(problem: Problem): string | undefined {
+  return explain(problem) === UNEXPECTED ? problem.requestId : undefined;
 }
 
 const PARTICIPLES: Record<Operation["kind"], string> = {

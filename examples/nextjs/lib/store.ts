@@ -14,7 +14,7 @@ import { isGone, send } from "./send";
 import { startSync } from "./sync";
 import type { SyncResult } from "./sync";
 
-type Page = { tasks: Task[]; cursor?: string; tag?: string };
+type Page = { tasks: Task[]; cursor?: string; tag?: string; unchanged?: boolean };
 type Read = (signal: AbortSignal) => Promise<Outcome<Page>>;
 export const TYPING_MS = 250;
 const UNCHANGED = 304;
@@ -142,12 +142,13 @@ export class TaskStore {
     this.#isStale = false;
     const outcome = await this.#read((signal) => this.#readPages(signal, this.#tag));
     if (!outcome) return;
-    if (!isProblem(outcome)) {
-      this.#accept(outcome.data);
-      void this.#count();
-    } else if (outcome.problem.status !== UNCHANGED) {
+    if (isProblem(outcome)) {
       this.#isStale = true; // until the next sync
       return;
+    }
+    if (!outcome.data.unchanged) {
+      this.#accept(outcome.data);
+      void this.#count();
     }
     if (this.#isStale) await this.#refresh();
   }
@@ -177,7 +178,7 @@ export class TaskStore {
   /** Read as many pages as are shown. With the tag of the first one, stop if it is still valid. */
   async #readPages(signal: AbortSignal, tag?: string): Promise<Outcome<Page>> {
     const first = await this.#readPage(signal, { tag });
-    if (isProblem(first)) return first;
+    if (isProblem(first) || first.data.unchanged) return first;
     const page = first.data;
     for (let count = 1; count < this.#pages && page.cursor; count += 1) {
       const next = await this.#readPage(signal, { cursor: page.cursor });
@@ -197,6 +198,7 @@ export class TaskStore {
     const outcome = await settle(this.api.GET("/api/tasks", { params: { query, header }, signal }));
     if (isProblem(outcome)) return outcome;
     const { data: tasks, response } = outcome;
+    if (response.status === UNCHANGED) return { data: { tasks: [], unchanged: true }, response };
     const page = { tasks, cursor: nextCursor(response), tag: response.headers.get("ETag") ?? "" };
     return { data: page, response };
   }

@@ -21,6 +21,11 @@ test("a problem has what programs and reports need, and fields of any name", asy
   });
 });
 
+test("a 304 is no problem: nothing has changed", async () => {
+  const response = new Response(null, { status: 304 });
+  assert.deepEqual(await settle(Promise.resolve({ response })), { data: undefined, response });
+});
+
 for (const [signal, detail] of [
   [AbortSignal.abort(), "The request was cancelled."],
   [AbortSignal.timeout(0), "The service did not respond in time."],

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { explain, referenceOf } from "../lib/messages";
+
+const PROBLEM = { detail: "Retry with its new ETag.", fields: {}, requestId: "abc" };
+
+for (const [status, others, text] of [
+  [400, { fields: { title: "Must have 1 to 200 characters." } }, "Must have 1 to 200 characters."],
+  [403, { type: "quota_exceeded_error", detail: "Erase some first." }, "Erase some first."],
+  [412, {}, "It was changed elsewhere. Try again."],
+  [429, { retryAfter: 1 }, "That was too much at once. Try again in a moment."],
+  [503, { retryAfter: 30 }, "The service is not available. Try again in 30 seconds."],
+] as const) {
+  test(`a ${status} in words for people: ${text}`, () => {
+    const problem = { ...PROBLEM, status, ...others };
+    assert.deepEqual([explain(problem), referenceOf(problem)], [text, undefined]);
+  });
+}
+
+test("what nobody expects shows an id that finds it in the log, but not its own words", () => {
+  for (const status of [403, 422, 500, 502]) {
+    const problem = { ...PROBLEM, status };
+    assert.equal(explain(problem), "Something went wrong. Try again in a moment.");
+    assert.equal(referenceOf(problem), "abc");
+  }
+});
