@@ -20,6 +20,7 @@ export const PRIORITIES = ["high", "medium", "low"] as const;
 export const SORTS: Partial<Record<Sort, string>> = {
   "-created_at": "Newest first",
   created_at: "Oldest first",
+  position: "My order",
   due_date: "Due first",
   "-due_date": "Due last",
   "-priority": "High priority first",
@@ -30,6 +31,7 @@ export const SORTS: Partial<Record<Sort, string>> = {
   updated_at: "Longest unchanged first",
 };
 const DEFAULT_SORT = "-created_at";
+export const BY_HAND: Sort = "position";
 
 export const EVERYTHING: Query = { status: "all", q: "", priority: [], tag: [], sort: DEFAULT_SORT };
 export const TRASH: Query = { ...EVERYTHING, status: "deleted", sort: "-updated_at" };
