@@ -20,7 +20,7 @@ export const PRIORITIES = ["high", "medium", "low"] as const;
 export const SORTS: Partial<Record<Sort, string>> = {
   "-created_at": "Newest first",
   created_at: "Oldest first",
-  position: "My order",
+  position: "By hand",
   due_date: "Due first",
   "-due_date": "Due last",
   "-priority": "High priority first",

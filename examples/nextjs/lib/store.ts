@@ -215,7 +215,7 @@ export class TaskStore {
   /** Apply a change to the page before this returns, and send it. Resolve to a refused operation. */
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
-    // A move is announced at once, because the next one may follow before the response.
+    // A move is announced at once, and only then: the next one may come before the response.
     this.say(operation.kind === "move" ? describeDone(operation, []) : undefined);
     this.#dispatch({ type: "began", operation });
     return this.#perform(operation);
@@ -262,7 +262,9 @@ export class TaskStore {
     if (!isProblem(result)) {
       const { operation: done, stored } = result;
       this.#dispatch({ type: "accepted", operation: done, stored });
-      this.say(this.#showUnlessListed(describeDone(done, stored), done, stored));
+      if (done.kind !== "move") {
+        this.say(this.#showUnlessListed(describeDone(done, stored), done, stored));
+      }
       return undefined;
     }
     if ((operation.kind === "change" || operation.kind === "move") && isGone(result)) {
