@@ -7,6 +7,8 @@ const SHORTCUTS = [
   ["/", "Search"],
   ["j or ↓", "Go to the next task"],
   ["k or ↑", "Go to the previous task"],
+  ["Shift j", "Move the task down, if sorted by hand"],
+  ["Shift k", "Move the task up, if sorted by hand"],
   ["c", "Complete the task, or make it active again"],
   ["e", "Edit the task"],
   ["x", "Select the task"],

@@ -6,12 +6,15 @@ import { isForEditing } from "@/lib/list";
 import type { Row } from "@/lib/list";
 import { PRIORITY_NAMES } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
+import type { Order } from "@/lib/use-order";
 import { Conflict } from "./conflict";
 import { EditForm } from "./edit-form";
+import { MoveHandle } from "./move-handle";
 import { Refusal } from "./refusal";
 
 type Props = {
   row: Row;
+  order?: Order; // undefined unless the list is in the order by hand
   store: TaskStore;
   tags: string[]; // to suggest
   filtered: string[]; // the tags that the list is filtered by
@@ -22,7 +25,8 @@ type Props = {
   onSelect: (extend: boolean) => void;
 };
 
-export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect, ...tagged }: Props) {
+export function TaskRow(props: Props) {
+  const { row, order, store, tags, isOpen, onOpen, selected, onSelect, ...tagged } = props;
   const { task, saving, refused } = row;
   const title = useRef<HTMLButtonElement>(null);
   const conflict = refused?.kind === "change" && refused.theirs ? refused : undefined;
@@ -65,6 +69,7 @@ export function TaskRow({ row, store, tags, isOpen, onOpen, selected, onSelect, 
       data-selected={selected}
       aria-busy={saving}
     >
+      {order && <MoveHandle row={row} order={order} />}
       <label className="tick" data-square={selected !== undefined}>
         {selected === undefined ? (
           <input

@@ -3,9 +3,10 @@
 import { useRef, useState } from "react";
 import { leaveControl, useFocusInList } from "@/lib/focus";
 import { describeFound } from "@/lib/messages";
-import { isNarrowed, toggled } from "@/lib/query";
+import { BY_HAND, isNarrowed, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useListShortcuts } from "@/lib/use-list-shortcuts";
+import { useOrder } from "@/lib/use-order";
 import { useQuery } from "@/lib/use-query";
 import { useSelection } from "@/lib/use-selection";
 import { useTasks } from "@/lib/use-tasks";
@@ -27,6 +28,8 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const account = useRef<HTMLDialogElement>(null);
   const [editing, setEditing] = useState<string>();
   const selection = useSelection(rows.filter(({ task }) => task.id > 0).map(({ key }) => key));
+  const moves = useOrder(rows, store, state.cursor !== undefined);
+  const order = query.sort === BY_HAND ? moves : undefined;
   const busy = !isLoaded && !state.problem;
   const showHelp = () => help.current?.showModal();
 
@@ -38,7 +41,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
 
   useFocusInList(list);
   const actions = { onEdit: setEditing, onUndo: undo, onHelp: showHelp };
-  useListShortcuts({ list, rows, store, selection, ...actions });
+  useListShortcuts({ list, rows, store, selection, order, ...actions });
 
   return (
     <Frame user={user} link={["/trash", "Trash"]} title="Tasks" store={store} state={state} onUndo={undo}>
@@ -65,6 +68,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
           <TaskRow
             key={row.key}
             row={row}
+            order={order}
             store={store}
             tags={state.counts?.knownTags ?? []}
             filtered={query.tag}

@@ -6,7 +6,7 @@
 
 import type { NewTask, Problem, Task, TaskChanges } from "./api";
 import type { Counts } from "./counts";
-import { contains, matches } from "./query";
+import { BY_HAND, contains, matches } from "./query";
 import type { Query } from "./query";
 
 /**
@@ -17,9 +17,13 @@ export type Intent =
   | { kind: "create"; task: NewTask }
   | { kind: "change"; task: Task; changes: TaskChanges; seen?: Task }
   | { kind: "delete"; task: Task }
+  | { kind: "move"; task: Task; to: Place; place: number; of?: number }
   | { kind: "changeMany"; tasks: Task[]; changes: TaskChanges }
   | { kind: "deleteMany" | "restore"; tasks: Named[] }
   | { kind: "clear" | "empty"; tasks: Named[] }; // all completed tasks, or the whole trash
+
+/** Where a task goes: beside the task with this id. */
+export type Place = { after: number } | { before: number };
 
 /** A task of which the page may know only the id. */
 export type Named = { id: number; title?: string };
@@ -95,7 +99,7 @@ export function reduce(state: State, action: Action): State {
     case "began": {
       const { operation } = action;
       const others = without(operation.key).filter(
-        (other) => !other.problem || !overlaps(other, operation),
+        (other) => !other.problem || !replaces(operation, other),
       );
       return { ...state, operations: [...others, operation] };
     }
@@ -167,24 +171,33 @@ export function targets(operation: Intent): number[] {
       return [];
     case "change":
     case "delete":
+    case "move":
       return [operation.task.id];
     default:
       return operation.tasks.map(({ id }) => id);
   }
 }
 
-function overlaps(one: Intent, other: Intent): boolean {
-  const ids = new Set(targets(one));
-  return targets(other).some((id) => ids.has(id));
+/** Return whether an operation makes a refused one obsolete. A move does not lose an edit. */
+function replaces(operation: Intent, refused: Intent): boolean {
+  const ids = new Set(targets(operation));
+  const isOfOneKind = operation.kind !== "move" || refused.kind === "move";
+  return isOfOneKind && targets(refused).some((id) => ids.has(id));
+}
+
+/** Return whether the next pending move is of the same task, so that this one does not count. */
+export function isReplaced({ operations }: State, operation: Operation): boolean {
+  if (operation.kind !== "move") return false;
+  const moves = operations.filter(({ kind, problem }) => kind === "move" && !problem);
+  const next = moves[moves.findIndex(({ key }) => key === operation.key) + 1];
+  return next !== undefined && targets(next).includes(operation.task.id);
 }
 
 /** Apply pending operations to the stored tasks. Skip refused ones, which rolls them back. */
 export function toRows(state: State, query: Query, listed: string, today?: string): Row[] {
-  const rows = new Map<number, Row>();
-  for (const id of state.ids) {
-    const task = state.tasks.get(id);
-    if (task) rows.set(id, { key: `${id}`, task });
-  }
+  const tasks = state.ids.flatMap((id) => state.tasks.get(id) ?? []);
+  if (query.sort === BY_HAND) tasks.sort((a, b) => (a.position < b.position ? -1 : 1));
+  const rows = new Map(tasks.map((task): [number, Row] => [task.id, { key: `${task.id}`, task }]));
   const drafts: Row[] = [];
   for (const operation of state.operations) {
     if (operation.kind === "create") drafts.unshift(draft(operation));
@@ -208,6 +221,9 @@ function apply(rows: Map<number, Row>, operation: Operation, query: Query): void
       case "changeMany":
         rows.set(id, { ...row, task: { ...row.task, ...operation.changes }, saving: true });
         break;
+      case "move":
+        if (query.sort === BY_HAND) reorder(rows, row, operation.to);
+        break;
       case "restore":
         if (query.status === "deleted") rows.delete(id);
         break;
@@ -217,8 +233,19 @@ function apply(rows: Map<number, Row>, operation: Operation, query: Query): void
   }
 }
 
+/** Put a row beside another one, if the list has that. */
+function reorder(rows: Map<number, Row>, row: Row, to: Place): void {
+  const isBelow = "after" in to;
+  const others = [...rows].filter(([id]) => id !== row.task.id);
+  const neighbour = others.findIndex(([id]) => id === (isBelow ? to.after : to.before));
+  if (neighbour < 0) return;
+  others.splice(isBelow ? neighbour + 1 : neighbour, 0, [row.task.id, row]);
+  rows.clear();
+  for (const [id, other] of others) rows.set(id, other);
+}
+
 function showRefusal(rows: Map<number, Row>, operation: Operation): void {
-  if (operation.kind !== "change" && operation.kind !== "delete") return;
+  if (!("task" in operation) || operation.kind === "create") return;
   const row = rows.get(operation.task.id);
   if (row) rows.set(operation.task.id, { ...row, refused: operation });
 }

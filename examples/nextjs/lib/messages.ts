@@ -42,6 +42,10 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
       return { text: describeChange(operation.task, operation.changes) };
     case "delete":
       return describeDeleted([operation.task]);
+    case "move": {
+      const { place, of, task } = operation;
+      return { text: `Moved to place ${of ? `${place} of ${of}` : place}: ${quote(task)}.` };
+    }
     case "changeMany":
       return { text: `Changed ${count(stored)}.`, seen: true };
     case "deleteMany":
@@ -102,6 +106,7 @@ const PARTICIPLES: Record<Operation["kind"], string> = {
   create: "added",
   change: "saved",
   delete: "deleted",
+  move: "moved",
   deleteMany: "deleted",
   changeMany: "changed",
   clear: "deleted",
@@ -121,6 +126,19 @@ function subject(operation: Operation): string {
 /** Describe a change to a task that another tab or device has deleted. */
 export function describeGone(task: Pick<Task, "title">): Notice {
   return { text: `${quote(task)} was deleted elsewhere.`, seen: true };
+}
+
+/** Describe a move beside a task that another tab or device has deleted. */
+export function describeNeighbourGone(task: Pick<Task, "title">): Notice {
+  const text = `${quote(task)} was not moved. The task beside its new place was deleted elsewhere.`;
+  return { text, seen: true };
+}
+
+/** Describe why a row cannot move further. */
+export function describeEnd(isTop: boolean, hasMore: boolean): Notice {
+  if (isTop) return { text: "This is the first task." };
+  const text = hasMore ? "Load more tasks to move it further down." : "This is the last task.";
+  return { text, seen: hasMore };
 }
 
 function describeChange(task: Task, changes: TaskChanges): string {

@@ -24,6 +24,7 @@ export const PRIORITIES = ["high", "medium", "low"] as const;
 export const SORTS: Partial<Record<Sort, string>> = {
   "-created_at": "Newest first",
   created_at: "Oldest first",
+  position: "By hand",
   due_date: "Due first",
   "-due_date": "Due last",
   "-priority": "High priority first",
@@ -34,6 +35,7 @@ export const SORTS: Partial<Record<Sort, string>> = {
   updated_at: "Longest unchanged first",
 };
 const DEFAULT_SORT = "-created_at";
+export const BY_HAND: Sort = "position";
 
 export const EVERYTHING: Query = {
   status: "all",

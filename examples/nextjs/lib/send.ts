@@ -25,6 +25,10 @@ export async function send(api: Api, operation: Operation): Promise<Result> {
       const outcome = await settle(api.DELETE("/api/tasks/{task_id}", { params }));
       return isProblem(outcome) && !isGone(outcome) ? outcome : { operation, stored: [] };
     }
+    case "move": {
+      const request = { params: { path: { task_id: operation.task.id } }, body: operation.to };
+      return one(operation, await settle(api.PATCH("/api/tasks/{task_id}/position", request)));
+    }
     case "changeMany":
       return changeMany(api, operation);
     case "deleteMany":

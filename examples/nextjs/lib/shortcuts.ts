@@ -11,7 +11,7 @@ export function useShortcuts(shortcuts: Record<string, () => void>): void {
     const onKeyDown = (event: KeyboardEvent) => {
       const { key, target } = event;
       const shortcut = Object.hasOwn(shortcuts, key) ? shortcuts[key] : undefined;
-      if (!shortcut || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!shortcut || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (isText(target) || document.querySelector("dialog[open]")) return;
       if (key.length === 1 && areOff()) return;
       event.preventDefault();

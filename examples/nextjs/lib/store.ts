@@ -4,9 +4,9 @@ import { isProblem, nextCursor, settle } from "./api";
 import type { Api, Outcome, Problem, Task } from "./api";
 import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
-import { START, reduce, targets, toRows } from "./list";
+import { START, isReplaced, reduce, targets, toRows } from "./list";
 import type { Action, Intent, Notice, Operation, State } from "./list";
-import { describeDone, describeGone, describeRefused } from "./messages";
+import { describeDone, describeGone, describeNeighbourGone, describeRefused } from "./messages";
 import { EVERYTHING, formatQuery, toParameters } from "./query";
 import type { Query } from "./query";
 import { randomId } from "./random-id";
@@ -19,6 +19,7 @@ type Read = (signal: AbortSignal) => Promise<Outcome<Page>>;
 export const TYPING_MS = 250;
 const UNCHANGED = 304;
 const SIGNED_OUT = 401;
+const MOVES = 0; // no task has this id
 
 export class TaskStore {
   #state = START;
@@ -216,7 +217,8 @@ export class TaskStore {
   /** Apply a change to the page before this returns, and send it. Resolve to a refused operation. */
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
-    this.say(undefined);
+    // A move is announced at once, and only then: the next one may come before the response.
+    this.say(operation.kind === "move" ? describeDone(operation, []) : undefined);
     this.#dispatch({ type: "began", operation });
     return this.#perform(operation);
   }
@@ -248,20 +250,33 @@ export class TaskStore {
 
   async #perform(operation: Operation): Promise<Operation | undefined> {
     this.#running += 1;
-    const result = await this.#inTurn(operation, () => send(this.api, operation));
+    const result = await this.#inTurn(operation, async () =>
+      isReplaced(this.#state, operation) ? undefined : send(this.api, operation),
+    );
     this.#settled += 1;
     this.#running -= 1;
-    this.#noteConnection(result);
+    if (result) this.#noteConnection(result);
     if (this.#running === 0) setTimeout(() => void this.#refresh());
+    if (!result || (isProblem(result) && isReplaced(this.#state, operation))) {
+      this.dismiss(operation.key);
+      return undefined;
+    }
     if (!isProblem(result)) {
       const { operation: done, stored } = result;
       this.#dispatch({ type: "accepted", operation: done, stored });
-      this.say(this.#showUnlessListed(describeDone(done, stored), done, stored));
+      if (done.kind !== "move") {
+        this.say(this.#showUnlessListed(describeDone(done, stored), done, stored));
+      }
       return undefined;
     }
-    if (operation.kind === "change" && isGone(result)) {
+    if ((operation.kind === "change" || operation.kind === "move") && isGone(result)) {
       this.#dispatch({ type: "accepted", operation, stored: [] });
       this.say(describeGone(operation.task));
+      return undefined;
+    }
+    if (operation.kind === "move" && result.problem.status === 400) {
+      this.dismiss(operation.key);
+      this.say(describeNeighbourGone(operation.task));
       return undefined;
     }
     const { problem, theirs } = result;
@@ -270,9 +285,12 @@ export class TaskStore {
     return { ...operation, problem, theirs };
   }
 
-  /** Send the operations on a task one after the other, so that the last change is stored last. */
+  /**
+   * Send the operations on a task one after the other, so that the last change is stored last. Also
+   * all moves: a place depends on where its neighbour is.
+   */
   #inTurn<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
-    const ids = targets(operation);
+    const ids = targets(operation).concat(operation.kind === "move" ? MOVES : []);
     const before = ids.map((id) => this.#turns.get(id));
     const isForAll = operation.kind === "clear" || operation.kind === "empty";
     const turn = Promise.all(isForAll ? this.#turns.values() : before).then(work);

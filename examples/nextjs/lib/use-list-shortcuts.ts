@@ -3,6 +3,7 @@ import { focusNewTask, focusSearch, focusedRow, moveFocus } from "./focus";
 import type { Row } from "./list";
 import { useShortcuts } from "./shortcuts";
 import type { TaskStore } from "./store";
+import type { Order } from "./use-order";
 import type { ListSelection } from "./use-selection";
 
 type Page = {
@@ -10,13 +11,16 @@ type Page = {
   rows: Row[];
   store: TaskStore;
   selection: ListSelection;
+  order?: Order;
   onEdit: (key: string) => void;
   onUndo: () => void;
   onHelp: () => void;
 };
 
 /** The shortcuts of the list. Some act on the row that has the focus. */
-export function useListShortcuts({ list, rows, store, selection, onEdit, onUndo, onHelp }: Page) {
+export function useListShortcuts(page: Page) {
+  const { list, rows, store, selection, order, onEdit, onUndo, onHelp } = page;
+
   function onRow(act: (row: Row) => void) {
     return () => {
       const row = rows.find(({ key }) => key === focusedRow()?.dataset.key);
@@ -32,6 +36,8 @@ export function useListShortcuts({ list, rows, store, selection, onEdit, onUndo,
     "/": focusSearch,
     j: () => moveFocus(list.current, 1),
     k: () => moveFocus(list.current, -1),
+    J: onRow(({ key }) => order?.step(key, 1)),
+    K: onRow(({ key }) => order?.step(key, -1)),
     ArrowDown: () => moveFocus(list.current, 1),
     ArrowUp: () => moveFocus(list.current, -1),
     c: onRow(complete),

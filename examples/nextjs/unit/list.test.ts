@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Problem, Task } from "../lib/api";
-import { START, changesOf, isConflict, otherRefusals, reduce, toRows } from "../lib/list";
-import type { Action, Intent, State } from "../lib/list";
-import { EVERYTHING, TRASH, formatQuery } from "../lib/query";
+import { START, changesOf, isConflict, isReplaced, otherRefusals, reduce, toRows } from "../lib/list";
+import type { Action, Intent, Place, State } from "../lib/list";
+import { BY_HAND, EVERYTHING, TRASH, formatQuery } from "../lib/query";
 import type { Query } from "../lib/query";
 import { aTask } from "./tasks";
 
@@ -251,3 +251,72 @@ test("a dismissed refusal leaves the stored task", () => {
   const [row] = toRows(state, EVERYTHING, ALL);
   assert.deepEqual([row?.task.title, row?.refused], ["Task 1", undefined]);
 });
+
+const HAND: Query = { ...EVERYTHING, sort: BY_HAND };
+const [FIRST, SECOND, THIRD] = [1, 2, 3].map((id) => aTask(id, { position: `0${id}` })) as [
+  Task,
+  Task,
+  Task,
+];
+
+function move(task: Task, to: Place) {
+  return operation({ kind: "move", task, to, place: 1 });
+}
+
+for (const [name, task, to, expected] of [
+  ["down, after a task", FIRST, { after: 2 }, [2, 1, 3]],
+  ["up, before a task", THIRD, { before: 1 }, [3, 1, 2]],
+  ["beside a task that the list does not have", THIRD, { before: 9 }, [1, 2, 3]],
+] as const) {
+  test(`a pending move is shown: ${name}`, () => {
+    const state = after(loaded(FIRST, SECOND, THIRD), { type: "began", operation: move(task, to) });
+    assert.deepEqual(ids(state), expected);
+    assert.deepEqual(toRows(state, EVERYTHING, ALL).map(({ task: { id } }) => id), [1, 2, 3]);
+  });
+}
+
+test("moves apply one after the other, then the stored positions give the order", () => {
+  const [first, second] = [move(FIRST, { after: 3 }), move(SECOND, { after: 1 })];
+  const began = after(
+    loaded(FIRST, SECOND, THIRD),
+    { type: "began", operation: first },
+    { type: "began", operation: second },
+  );
+  assert.deepEqual(ids(began), [3, 1, 2]);
+  const stored = [{ ...FIRST, position: "04", version: 5 }];
+  const accepted = reduce(began, { type: "accepted", operation: first, stored });
+  assert.deepEqual(ids(accepted), [3, 1, 2]);
+  assert.deepEqual(ids(reduce(accepted, { type: "dismissed", key: second.key })), [2, 3, 1]);
+});
+
+test("a refused move is rolled back, and its row says why", () => {
+  const refused = move(FIRST, { after: 3 });
+  const state = after(
+    loaded(FIRST, SECOND, THIRD),
+    { type: "began", operation: refused },
+    { type: "refused", operation: refused, problem: UNREACHABLE },
+  );
+  assert.deepEqual(ids(state), [1, 2, 3]);
+  assert.equal(toRows(state, HAND, ALL)[0]?.refused?.problem, UNREACHABLE);
+});
+
+test("a move keeps a refused edit of its task", () => {
+  const edit = operation({ kind: "change", task: FIRST, changes: { title: "Mine" } });
+  const state = after(
+    loaded(FIRST, SECOND),
+    { type: "began", operation: edit },
+    { type: "refused", operation: edit, problem: STALE },
+    { type: "began", operation: move(FIRST, { after: 2 }) },
+  );
+  assert.deepEqual(state.operations.map(({ kind }) => kind), ["change", "move"]);
+});
+
+test("a move does not count if the next one is of the same task", () => {
+  const moves = [FIRST, FIRST, SECOND, FIRST].map((task) => move(task, { after: 3 }));
+  const state = after(...moves.map((each): Action => ({ type: "began", operation: each })));
+  assert.deepEqual(moves.map((each) => isReplaced(state, each)), [true, false, false, false]);
+});
+
+function ids(state: State): number[] {
+  return toRows(state, HAND, ALL).map(({ task }) => task.id);
+}

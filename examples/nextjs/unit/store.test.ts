@@ -52,6 +52,37 @@ test("a change that cannot begin throws, so that its field keeps the text", (con
   assert.throws(() => store.run({ kind: "create", task: { title: "Kept" } }), /no random values/);
 });
 
+test("fast moves are sent in order, without those that the next one replaces", async () => {
+  const sent: unknown[] = [];
+  let answer = () => {};
+  const PATCH = async (_: string, { params, body }: { params: { path: object }; body: object }) => {
+    sent.push({ ...params.path, ...body });
+    await new Promise<void>((resolve) => (answer = resolve));
+    return { data: aTask(1), response: new Response() };
+  };
+  const GET = async () => ({ response: new Response(null, { status: 503 }) });
+  const store = new TaskStore({ GET, PATCH } as unknown as Api, UNSENT);
+  const move = (id: number, after: number, place: number) =>
+    store.run({ kind: "move", task: aTask(id), to: { after }, place });
+  const turn = () => new Promise((resolve) => setTimeout(resolve));
+  const moves = [move(1, 2, 2)];
+  await turn();
+  moves.push(move(1, 3, 3), move(1, 4, 4), move(2, 1, 5));
+  const [first, third, last] = [
+    { task_id: 1, after: 2 },
+    { task_id: 1, after: 4 },
+    { task_id: 2, after: 1 },
+  ];
+  for (const expected of [[first], [first, third], [first, third, last]]) {
+    await turn();
+    assert.deepEqual(sent, expected);
+    answer();
+  }
+  await Promise.all(moves);
+  assert.equal(store.state().notice?.text, "Moved to place 5: “Task 2”."); // not that of a response
+  assert.deepEqual(store.state().operations, []);
+});
+
 test("after a 410 the page shows older tasks of a backup", { timeout: 30_000 }, async (context) => {
   const page = { window: new EventTarget(), document: new EventTarget() };
   for (const [name, value] of Object.entries(page)) {
