@@ -110,6 +110,7 @@ test("after a 410 the page shows older tasks of a backup", { timeout: 30_000 }, 
   const loaded = shows("Newer", "Task 2");
   store.want(EVERYTHING);
   await loaded;
+  await new Promise(setImmediate); // the first sync ends
 
   [expired, tasks] = [true, [aTask(1, { title: "From the backup" })]];
   const restored = shows("From the backup");
