@@ -1,8 +1,9 @@
-/** Takes the pictures of the READMEs: the list with tasks of every kind, light and dark. */
+/** Takes the pictures of the README, and in `pictures` every state in both themes and three widths. */
 
-import { Person, browser } from "./person.mjs";
+import { PAGE, Person, browser } from "./person.mjs";
 
-const viewport = { width: 1180, height: 980 };
+const THEMES = /** @type {const} */ (["light", "dark"]);
+const WIDTHS = [320, 390, 1280];
 
 /** Return a date that is some days from today. @param {number} days */
 function day(days) {
@@ -23,14 +24,93 @@ const TASKS = [
   { title: "Buy oat milk", due_date: day(0), tags: ["errand", "home"] },
   { title: "Renew the passport", due_date: day(-1), priority: "high", tags: ["errand", "travel"] },
 ];
+const OTHER_SCRIPTS = [
+  { title: "לקנות חלב ולחם", tags: ["בית"] },
+  { title: "شراء الحليب (2 لتر)", tags: ["منزل"] },
+  { title: "牛乳とパンを買う", tags: ["家"] },
+];
 
-const ada = await Person.signUp("Ada Lovelace", { viewport });
-for (const task of TASKS) await ada.ask("POST", "/api/tasks", task);
-for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-  await ada.page.emulateMedia({ colorScheme });
-  await ada.page.reload();
-  await ada.page.getByText("#travel").first().waitFor();
-  await ada.idle();
-  await ada.page.screenshot({ path: `screenshot-${colorScheme}.png` });
+/** @param {string} name @param {Record<string, unknown>[]} tasks */
+async function withTasks(name, tasks) {
+  const person = await Person.signUp(name);
+  for (const task of tasks) await person.ask("POST", "/api/tasks", task);
+  await person.reload();
+  return person;
 }
+
+/** Take the picture of a state. @param {Person} person @param {string} state */
+async function picture({ page }, state) {
+  for (const colorScheme of THEMES) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 844 });
+      await page.screenshot({ path: `pictures/${state}-${width}-${colorScheme}.png` });
+    }
+  }
+}
+
+const empty = await Person.signUp("Grace Hopper");
+await picture(empty, "no-tasks");
+await empty.page.goto(`${PAGE}/trash`);
+await picture(empty, "empty-trash");
+await empty.page.context().clearCookies();
+await empty.page.goto(`${PAGE}/sign-in`);
+await picture(empty, "sign-in");
+await empty.page.goto(`${PAGE}/no-such-page`);
+await picture(empty, "unknown-page");
+
+const ada = await withTasks("Ada Lovelace", TASKS);
+const { page } = ada;
+for (const [name, width, height] of /** @type {const} */ ([
+  ["screenshot", 1180, 980],
+  ["screenshot-phone", 390, 844],
+])) {
+  await page.setViewportSize({ width, height });
+  for (const colorScheme of THEMES) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.screenshot({ path: `${name}-${colorScheme}.png` });
+  }
+}
+await picture(ada, "tasks");
+await page.getByLabel("New task").fill("Water the ferns tomorrow #home !high");
+await picture(ada, "chips");
+await ada.press("Details");
+await picture(ada, "details");
+await ada.press("Details");
+await page.getByLabel("New task").fill("");
+
+await ada.press("Edit Buy oat milk");
+await picture(ada, "edit");
+await page.getByLabel("Title").fill("Buy oat milk and bread");
+const [{ id }] = await (await ada.ask("GET", "/api/tasks?q=oat")).json();
+await ada.ask("PATCH", `/api/tasks/${id}`, { title: "Buy soy milk" });
+await ada.press("Save");
+await page.getByRole("region", { name: "was changed elsewhere" }).waitFor();
+await picture(ada, "conflict");
+await ada.press("Take the other version");
+
+await ada.press("Select");
+await page.getByLabel("Select Renew the passport").click();
+await picture(ada, "selection");
+await ada.press("Select");
+await ada.press("Delete Water the lemon tree");
+await ada.hears("Deleted “Water the lemon tree”.");
+await picture(ada, "message");
+await page.goto(`${PAGE}/trash`);
+await picture(ada, "trash");
+await page.goto(`${PAGE}/?sort=position`);
+await ada.idle();
+await page.getByRole("button", { name: "Move Buy soy milk" }).press("Enter");
+await picture(ada, "by-hand");
+await page.goto(`${PAGE}/?q=nothing`);
+await page.getByText("No tasks contain").waitFor();
+await picture(ada, "nothing-found");
+await page.context().setOffline(true);
+await page.getByLabel("New task").fill("Not saved");
+await page.getByLabel("New task").press("Enter");
+await page.getByRole("alert").filter({ hasText: "Not added." }).waitFor();
+await picture(ada, "no-network");
+
+const polyglot = await withTasks("Ada Lovelace", OTHER_SCRIPTS);
+await picture(polyglot, "other-scripts");
 await browser.close();
