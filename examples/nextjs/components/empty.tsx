@@ -6,7 +6,14 @@ import { Sentence } from "./sentence";
 
 /** Why the list is empty, and a way out. */
 export function Empty({ query, onChange }: { query: Query; onChange: (query: Query) => void }) {
-  if (!isFiltered(query)) return <p>{NOTHING_YET[query.status]}</p>;
+  if (!isFiltered(query)) {
+    return (
+      <>
+        <p>{NOTHING_YET[query.status]}</p>
+        {query.status === "all" && <p className="lead">For example: Call Ben tomorrow #home !high</p>}
+      </>
+    );
+  }
   const { q, due, priority, tag, status } = query;
   const parts = [
     q.trim() && `contain “${q.trim()}”`,

@@ -21,7 +21,8 @@ type Props = {
 
 /** What every page of a user has: the header, the banners and the messages. */
 export function Frame({ user, title, link: [href, text], store, state, onUndo, children }: Props) {
-  const { notice, operations, offline } = state;
+  const { notice, operations, offline, ids } = state;
+  const isEmpty = state.problem !== undefined && ids.length === 0; // the list says why
   const isSignedOut = [state, ...operations].some(({ problem }) => problem?.status === 401);
 
   const [leaving, setLeaving] = useState(false);
@@ -53,7 +54,7 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
       </header>
       <main>
         <div role="status">
-          {offline && (
+          {offline && !isEmpty && (
             <p className="banner">
               The service cannot be reached. You can read what is here. If you change a task, it
               offers you to try again.

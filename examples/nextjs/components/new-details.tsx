@@ -4,7 +4,12 @@ import type { Priority } from "@/lib/query";
 import type { Details } from "@/lib/quick-add";
 import { TagField } from "./tag-field";
 
-type Props = { id: string; known: string[]; chosen: Details; onChange: (chosen: Details) => void };
+type Props = {
+  id: string;
+  known: string[];
+  chosen: Details;
+  onChange: (changes: Partial<Details>) => void;
+};
 
 /** The fields of a new task beside its title. */
 export function NewDetails({ id, known, chosen, onChange }: Props) {
@@ -17,14 +22,14 @@ export function NewDetails({ id, known, chosen, onChange }: Props) {
         <input
           type="date"
           value={due_date ?? ""}
-          onChange={(event) => onChange({ ...chosen, due_date: event.target.value || null })}
+          onChange={(event) => onChange({ due_date: event.target.value || null })}
         />
       </label>
       <label>
         Priority
         <select
           value={priority}
-          onChange={(event) => onChange({ ...chosen, priority: event.target.value as Priority })}
+          onChange={(event) => onChange({ priority: event.target.value as Priority })}
         >
           {PRIORITIES.map((choice) => (
             <option key={choice} value={choice}>
@@ -39,7 +44,7 @@ export function NewDetails({ id, known, chosen, onChange }: Props) {
           field={tagField}
           tags={tags}
           known={known}
-          onChange={(changed) => onChange({ ...chosen, tags: changed })}
+          onChange={(changed) => onChange({ tags: changed })}
         />
       </div>
     </div>

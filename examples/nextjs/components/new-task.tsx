@@ -5,7 +5,7 @@ import { focusNewTask } from "@/lib/focus";
 import type { Operation } from "@/lib/list";
 import { PRIORITY_NAMES, explain } from "@/lib/messages";
 import { EMPTY, readDraft, toChips } from "@/lib/quick-add";
-import type { Chip, Draft } from "@/lib/quick-add";
+import type { Chip, Details, Draft } from "@/lib/quick-add";
 import { useHydrated } from "@/lib/use-hydrated";
 import { NewDetails } from "./new-details";
 
@@ -29,6 +29,14 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
   const change = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes });
   const readEarlyText = useEffectEvent(() => change({ text: field.current?.value }));
   useLayoutEffect(() => readEarlyText(), []);
+
+  /** A choice replaces the word for it, which stays in the title. */
+  function choose(changes: Partial<Details>) {
+    const typed = found.find(({ details }) =>
+      [details.due_date && "due_date", details.priority && "priority"].some((name) => name && name in changes),
+    );
+    change({ chosen: { ...draft.chosen, ...changes }, ...typed?.without });
+  }
 
   function write(next: Draft, reason?: string) {
     if (field.current) field.current.value = next.text;
@@ -101,8 +109,8 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
           <NewDetails
             id={id}
             known={tags}
-            chosen={draft.chosen}
-            onChange={(chosen) => change({ chosen })}
+            chosen={{ ...task, tags: draft.chosen.tags }} // typed tags are chips
+            onChange={choose}
           />
         )}
       </div>

@@ -7,16 +7,20 @@ type Props = {
   onSelectAll: () => void;
   onChange: (changes: TaskChanges) => void;
   onDelete: () => void;
+  onDone: () => void;
 };
 
 /** What can be done with the selected tasks. */
-export function SelectionBar({ count, onSelectAll, onChange, onDelete }: Props) {
+export function SelectionBar({ count, onSelectAll, onChange, onDelete, onDone }: Props) {
   const disabled = count === 0;
   return (
     <div className="selection" role="group" aria-label="Selected tasks">
       <span role="status">{count} selected</span>
       <button type="button" onClick={onSelectAll}>
         Select all
+      </button>
+      <button type="button" onClick={onDone}>
+        Done
       </button>
       <button type="button" disabled={disabled} onClick={() => onChange({ completed: true })}>
         Complete

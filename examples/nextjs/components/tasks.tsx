@@ -1,7 +1,7 @@
 "use client";
 
 import { useRef, useState } from "react";
-import { leaveControl, useFocusInList } from "@/lib/focus";
+import { focusedRow, leaveControl, useFocusInList } from "@/lib/focus";
 import { describeFound } from "@/lib/messages";
 import { BY_HAND, isNarrowed, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
@@ -35,7 +35,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
 
   function undo() {
     if (!state.notice?.undo) return;
-    leaveControl(list.current); // the Undo button disappears
+    if (!focusedRow()) leaveControl(list.current); // the Undo button disappears
     void store.undo();
   }
 

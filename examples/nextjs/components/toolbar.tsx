@@ -74,6 +74,7 @@ export function Toolbar({ store, state: { counts }, rows, selection, ...search }
           onSelectAll={selection.selectAll}
           onChange={(changes) => void store.run({ kind: "changeMany", tasks: selected, changes })}
           onDelete={() => void store.run({ kind: "deleteMany", tasks: selected })}
+          onDone={() => selection.turn(false)}
         />
       )}
     </>
