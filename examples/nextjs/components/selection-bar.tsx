@@ -19,7 +19,7 @@ export function SelectionBar({ count, onSelectAll, onChange, onDelete, onDone }:
       <button type="button" onClick={onSelectAll}>
         Select all
       </button>
-      <button type="button" onClick={onDone}>
+      <button type="button" className="done" onClick={onDone}>
         Done
       </button>
       <button type="button" disabled={disabled} onClick={() => onChange({ completed: true })}>

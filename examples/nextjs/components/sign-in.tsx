@@ -7,13 +7,19 @@ import { useHydrated } from "@/lib/use-hydrated";
 
 export function SignIn() {
   const [isNew, setIsNew] = useState(false);
+  const hydrated = useHydrated();
   return (
     <main className="page narrow">
       <h1>Tasks</h1>
       <SignInForm key={String(isNew)} isNew={isNew} onDone={() => window.location.replace("/")} />
       <p className="switch">
         {isNew ? "Already have an account? " : "New here? "}
-        <button type="button" className="quiet" onClick={() => setIsNew(!isNew)}>
+        <button
+          type="button"
+          className="quiet"
+          disabled={!hydrated}
+          onClick={() => setIsNew(!isNew)}
+        >
           {isNew ? "Sign in" : "Create an account"}
         </button>
       </p>

@@ -32,7 +32,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
           <div>
             <button
               type="button"
-              className="quiet"
+              className="quiet danger"
               disabled={rows.length === 0}
               onClick={() => question.current?.showModal()}
             >
