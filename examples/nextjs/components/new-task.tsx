@@ -30,11 +30,10 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
   const readEarlyText = useEffectEvent(() => change({ text: field.current?.value }));
   useLayoutEffect(() => readEarlyText(), []);
 
-  /** A choice replaces the word for it, which stays in the title. */
+  /** A chosen date or priority counts. A word for another one stays in the title. */
   function choose(changes: Partial<Details>) {
-    const typed = found.find(({ details }) =>
-      [details.due_date && "due_date", details.priority && "priority"].some((name) => name && name in changes),
-    );
+    const isChosen = (name: string) => name !== "tags" && name in changes;
+    const typed = found.find(({ details }) => Object.keys(details).some(isChosen));
     change({ chosen: { ...draft.chosen, ...changes }, ...typed?.without });
   }
 

@@ -27,8 +27,13 @@ test("date, priority and tags are given by typing and by choosing", async () => 
   assert.equal(await field.inputValue(), "");
 
   await ada.press("Details");
+  await field.fill("Rest tomorrow !high");
+  await ada.hears("Due tomorrow, High priority");
+  assert.equal(await page.getByLabel("Due date").inputValue(), TOMORROW);
+  assert.equal(await page.getByRole("combobox", { name: "Priority" }).inputValue(), "high");
   await page.getByLabel("Due date").fill(TODAY);
-  await page.getByLabel("Priority").selectOption("Low");
+  await page.getByRole("combobox", { name: "Priority" }).selectOption("Low");
+  await page.getByRole("group", { name: "Understood" }).waitFor({ state: "detached" });
   await page.getByLabel("Tags", { exact: true }).fill("long tags,garden");
   await ada.isAccessible("details of a new task");
   await ada.press("Details");
@@ -77,6 +82,9 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
   await ada.shows([`Due ${YESTERDAY}`]);
   await ada.press("Today");
   await ada.shows([`Due ${TODAY}`]);
+  await ada.press("Select");
+  await ada.press("Done");
+  await page.getByRole("group", { name: "Selected tasks" }).waitFor({ state: "detached" });
   await ada.add("Read a book");
   await ada.hears("Added “Read a book”.");
   await ada.shows([`Due ${TODAY}`]);

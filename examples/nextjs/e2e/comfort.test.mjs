@@ -165,6 +165,7 @@ test("each shortcut works, and a list of them opens under ?", async () => {
   await ada.focuses("Edit Two");
   await page.keyboard.press("z");
   await ada.shows(["One", "Two"]);
+  await ada.focuses("Edit Two");
   await ada.leave();
 });
 

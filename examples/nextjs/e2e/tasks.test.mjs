@@ -167,6 +167,7 @@ test("what is typed before the scripts run is kept, and Enter sends it nowhere",
     await page.getByLabel("E-mail").fill("ada@example.com");
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByLabel("Password").press("Enter");
+    await page.getByRole("button", { name: "Create an account", disabled: true }).waitFor();
   });
   await button("Sign in").waitFor();
   assert.equal(page.url(), `${PAGE}/sign-in`);
