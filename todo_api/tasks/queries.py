@@ -227,7 +227,12 @@ def erase_from_trash() -> sa.TextClause:
         .cte("erased")
     )
     marked = note_removal(erased).where(IS_OWN).cte("marked")
-    return in_one_message(LOCK_ACCOUNT, sa.select(erased.c.id).add_cte(marked))
+    # Tasks from before migration 0005 may have no account to lock: two requests then lock the
+    # tasks in the same order.
+    in_order = owned_by_user(sa.select(tasks.c.id)).where(ID_IN).order_by(tasks.c.id)
+    return in_one_message(
+        LOCK_ACCOUNT, in_order.with_for_update(), sa.select(erased.c.id).add_cte(marked)
+    )
 
 
 IS_DONE = sa.and_(tasks.c.completed, LIVE)
