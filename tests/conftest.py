@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import time
 from typing import Any
@@ -63,12 +64,12 @@ def new_database(server: str) -> NewDatabase:
     locale = "LOCALE 'C.UTF-8'" if "TEST_DATABASE_URL" in os.environ else ""
 
     @contextmanager
-    def make() -> Iterator[str]:
+    def make(template: str = "template0") -> Iterator[str]:
         admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
         name = f"test_{uuid.uuid4().hex}"
         with admin.connect() as connection:
             connection.exec_driver_sql(
-                f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' {locale}"
+                f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8' {locale}"
             )
         try:
             yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
@@ -80,8 +81,10 @@ def new_database(server: str) -> NewDatabase:
 
 
 @pytest.fixture(scope="session")
-def database_url(new_database: NewDatabase, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database migrated to the latest revision."""
+def migrated_database(
+    new_database: NewDatabase, request: pytest.FixtureRequest
+) -> Iterator[NewDatabase]:
+    """Make a copy of a migrated database while a `with` lasts, and yield its URL."""
     with new_database() as url:
         app = support_migrations(create_app(Config(SECRET, url)))
         with app.app_context():
@@ -91,8 +94,14 @@ def database_url(new_database: NewDatabase, request: pytest.FixtureRequest) -> I
                 message = f"correct the newest file of migrations/versions: {error.__context__}"
                 request.session.shouldfail = message  # no other test that needs a table would pass
                 raise pytest.fail.Exception(message, pytrace=False) from None
-        yield url
         app.extensions["engine"].dispose()
+        yield partial(new_database, sa.make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def database_url(migrated_database: NewDatabase) -> Iterator[str]:
+    with migrated_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ MAX_LINES = 40
 ERROR_LINES = 5
 """Lines that are shown of the error in the middle of a failure."""
 SLOW_FOLDERS = {"docs", "faults", "fuzz", "image", "observability", "openapi"}
+PAGES = "test_blocks.py"
 SLOW_TIMEOUT = 900  # seconds
 
 
@@ -30,7 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what `--uses` does not ask for. Give slow folders more time than the rest."""
+    """Leave out what `--uses` does not ask for. Give slow folders more time than the rest.
+
+    Each worker begins with its part of the pages, which take longest: none begins at the end.
+    """
     if fixture := config.getoption("uses"):
         others = [item for item in items if fixture not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
@@ -38,6 +42,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.parent.name in SLOW_FOLDERS:
             item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
+    workers = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    pages = [item for item in items if item.path.name == PAGES]
+    others = [item for item in items if item not in pages]
+    items[:] = []
+    for number in range(workers):
+        begin, end = (len(others) * share // workers for share in (number, number + 1))
+        items += pages[number::workers] + others[begin:end]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,17 +8,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 import pytest
-import sqlalchemy as sa
 from dotenv import dotenv_values
 
-from tests import ROOT, SECRET
+from tests import ROOT
 from tests.docs import markdown
 from tests.docs.markdown import PAGES, Block, Step, first_code, name_of, not_run, rows
 from tests.docs.runner import (
@@ -35,9 +32,6 @@ from tests.support.client import Token
 from tests.support.postgres import NewDatabase
 from tests.support.programs import needs
 from tests.support.serving import Endpoint, ask
-from todo_api import create_app
-from todo_api.commands.cli import support_migrations
-from todo_api.config import Config
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 DOCUMENT = json.loads((ROOT / "openapi.json").read_text())
@@ -58,18 +52,7 @@ pytestmark = [
 ]
 
 
-@contextmanager
-def migrated(new_database: NewDatabase) -> Iterator[str]:
-    """A migrated database, as the URL that psql takes too."""
-    with new_database() as url:
-        app = support_migrations(create_app(Config(SECRET, url)))
-        with app.app_context():
-            flask_migrate.upgrade()
-        app.extensions["engine"].dispose()
-        yield sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def run_page(page: Path, checkout: Path, new_database: NewDatabase) -> list[tuple[Step, str]]:
+def run_page(page: Path, checkout: Path, migrated_database: NewDatabase) -> list[tuple[Step, str]]:
     """Run a page. Return its steps, and what each printed."""
     steps = markdown.steps(page)
     serving = [step for step in steps if step.block.mark == "serves"]
@@ -78,7 +61,8 @@ def run_page(page: Path, checkout: Path, new_database: NewDatabase) -> list[tupl
         if serving:
             served = served_by(serving[0].block, checkout)
         else:
-            served = service(steps, checkout, stack.enter_context(migrated(new_database)))
+            url = stack.enter_context(migrated_database()).replace("+psycopg2", "")  # for psql
+            served = service(steps, checkout, url)
         port, environ = stack.enter_context(served)
         if page in BESIDE_MAKE_RUN:
             secret = environ.pop("BETTER_AUTH_SECRET")
@@ -93,23 +77,23 @@ def run_page(page: Path, checkout: Path, new_database: NewDatabase) -> list[tupl
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=name_of)
 def test_blocks_print_what_the_page_shows(
-    page: Path, folder: Path, new_database: NewDatabase
+    page: Path, folder: Path, migrated_database: NewDatabase
 ) -> None:
     if not markdown.steps(page):
         return
     checkout = copy_checkout(folder)
-    compare(run_page(page, checkout, new_database))
+    compare(run_page(page, checkout, migrated_database))
     lines = documented_lines(checkout)
     if page == API_PAGE:
         assert_every_operation_is_requested(lines)
 
 
 def test_readme_serves_and_its_service_keeps_its_tasks_and_stops_its_database(
-    folder: Path, new_database: NewDatabase, token: Token
+    folder: Path, migrated_database: NewDatabase, token: Token
 ) -> None:
     checkout = copy_checkout(folder)
     running = checkout / "instance/postgres/data/postmaster.pid"
-    *printed, (make_run, _) = run_page(README, checkout, new_database)
+    *printed, (make_run, _) = run_page(README, checkout, migrated_database)
     compare([*printed, (make_run, _)])
     documented_lines(checkout)
     assert (checkout / ".env").stat().st_mode & 0o777 == 0o600

@@ -17,17 +17,14 @@ from todo_api.config import Config
 
 
 @pytest.fixture(scope="module")
-def own_database(new_database: NewDatabase) -> Iterator[str]:
-    with new_database() as url:
+def own_database(migrated_database: NewDatabase) -> Iterator[str]:
+    with migrated_database() as url:
         yield url
 
 
 @pytest.fixture
 def own_app(own_database: str, make_app: MakeApp) -> Flask:
-    app = make_app(database_url=own_database, database_url_unpooled=None)
-    result = app.test_cli_runner().invoke(args=["db", "upgrade"])
-    assert result.exit_code == 0, result.output
-    return app
+    return make_app(database_url=own_database, database_url_unpooled=None)
 
 
 @pytest.fixture
@@ -52,10 +49,21 @@ def varied(client: Client) -> Client:
 def empty(new_database: NewDatabase) -> Iterator[Flask]:
     """The service with an empty database."""
     with new_database() as url:
-        app = support_migrations(create_app(Config(SECRET, url)))
-        with app.app_context():
-            yield app
-        app.extensions["engine"].dispose()
+        yield from service(url)
+
+
+@pytest.fixture
+def migrated(migrated_database: NewDatabase) -> Iterator[Flask]:
+    """The service with a migrated database of its own."""
+    with migrated_database() as url:
+        yield from service(url)
+
+
+def service(url: str) -> Iterator[Flask]:
+    app = support_migrations(create_app(Config(SECRET, url)))
+    with app.app_context():
+        yield app
+    app.extensions["engine"].dispose()
 
 
 @pytest.fixture

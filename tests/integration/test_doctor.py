@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import time
 
-import flask_migrate
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
@@ -48,9 +47,8 @@ def examine(app: Flask) -> tuple[int, dict[str, str]]:
     return ran.exit_code, {found[2]: f"{found[1].strip()} {found[3]}" for found in lines if found}
 
 
-def test_sound_service_is_healthy_and_no_secret_is_printed(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    with role_with(empty, ALL_RIGHTS) as app:
+def test_sound_service_is_healthy_and_no_secret_is_printed(migrated: Flask) -> None:
+    with role_with(migrated, ALL_RIGHTS) as app:
         output = run_doctor(app).output
         code, lines = examine(app)
         password = sa.make_url(app.extensions["settings"].database_url).password
@@ -96,20 +94,18 @@ def test_database_without_a_free_connection_fails_with_what_to_do(
     assert line.endswith("or raise the limit, such as max_connections.")
 
 
-def test_read_only_database_fails(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    with role_with(empty, ALL_RIGHTS) as app:
+def test_read_only_database_fails(migrated: Flask) -> None:
+    with role_with(migrated, ALL_RIGHTS) as app:
         role = sa.make_url(app.extensions["settings"].database_url).username
-        with empty.extensions["engine"].connect() as connection:
+        with migrated.extensions["engine"].connect() as connection:
             connection.exec_driver_sql(f"ALTER ROLE {role} SET default_transaction_read_only = on")
         code, lines = examine(app)
     assert code == 1
     assert lines["writes"].startswith("fail the database is read-only.")
 
 
-def test_missing_rights_fail_with_the_statement_that_grants_them(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    with role_with(empty, "SELECT, INSERT, UPDATE ON tasks, accounts") as app:
+def test_missing_rights_fail_with_the_statement_that_grants_them(migrated: Flask) -> None:
+    with role_with(migrated, "SELECT, INSERT, UPDATE ON tasks, accounts") as app:
         code, lines = examine(app)
         role = sa.make_url(app.extensions["settings"].database_url).username
     assert code == 1
@@ -119,9 +115,8 @@ def test_missing_rights_fail_with_the_statement_that_grants_them(empty: Flask) -
     )
 
 
-def test_right_to_change_the_revision_is_a_warning(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    with role_with(empty, f"{ALL_RIGHTS}, alembic_version") as app:
+def test_right_to_change_the_revision_is_a_warning(migrated: Flask) -> None:
+    with role_with(migrated, f"{ALL_RIGHTS}, alembic_version") as app:
         code, lines = examine(app)
         role = sa.make_url(app.extensions["settings"].database_url).username
     assert (code, lines["rights"]) == (
@@ -132,9 +127,8 @@ def test_right_to_change_the_revision_is_a_warning(empty: Flask) -> None:
 
 
 @pytest.mark.parametrize("option", ["CREATEDB", "CREATEROLE", "BYPASSRLS"])
-def test_powerful_role_is_a_warning(empty: Flask, option: str) -> None:
-    flask_migrate.upgrade()
-    with role_with(empty, ALL_RIGHTS, option) as app:
+def test_powerful_role_is_a_warning(migrated: Flask, option: str) -> None:
+    with role_with(migrated, ALL_RIGHTS, option) as app:
         code, lines = examine(app)
     assert (code, lines["rights"].partition(".")[0]) == (
         0,
@@ -142,17 +136,15 @@ def test_powerful_role_is_a_warning(empty: Flask, option: str) -> None:
     )
 
 
-def test_owner_of_the_tables_is_a_warning(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    code, lines = examine(empty)
+def test_owner_of_the_tables_is_a_warning(migrated: Flask) -> None:
+    code, lines = examine(migrated)
     assert (code, lines["rights"].partition(".")[0]) == (0, "warn the role owns the tables")
 
 
 def test_rights_of_the_embedded_database_are_fine(
-    empty: Flask, monkeypatch: pytest.MonkeyPatch
+    migrated: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flask_migrate.upgrade()
-    url = sa.make_url(empty.extensions["settings"].database_url).set(drivername="postgresql")
+    url = sa.make_url(migrated.extensions["settings"].database_url).set(drivername="postgresql")
     monkeypatch.setattr(embedded, "start", lambda _: url.render_as_string(hide_password=False))
     app = create_app(Config(SECRET, EMBEDDED))
     assert examine(app)[1]["rights"] == "ok all, because this PostgreSQL is for development"
@@ -166,30 +158,28 @@ def test_absent_schema_fails_and_names_the_command(empty: Flask) -> None:
     assert (code, lines["schema"]) == (1, f"{line} Run: flask db upgrade")
 
 
-def upgrade_and_claim(app: Flask, revision: str) -> None:
-    """Create the whole schema, under the revision of another version."""
-    flask_migrate.upgrade()
+def claim(app: Flask, revision: str) -> None:
+    """Change the recorded revision to that of another version."""
     with app.extensions["engine"].connect() as connection:
         connection.execute(
             sa.text("UPDATE alembic_version SET version_num = :it"), {"it": revision}
         )
 
 
-def test_old_revision_fails_and_names_the_command(empty: Flask) -> None:
-    upgrade_and_claim(empty, "0008")
-    code, lines = examine(empty)
+def test_old_revision_fails_and_names_the_command(migrated: Flask) -> None:
+    claim(migrated, "0008")
+    code, lines = examine(migrated)
     line = f"fail revision 0008. This version needs {NEWEST}."
     assert (code, lines["schema"]) == (1, f"{line} Run: flask db upgrade")
 
 
-def test_newest_revision_is_fine(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    assert examine(empty)[1]["schema"] == f"ok revision {NEWEST}"
+def test_newest_revision_is_fine(migrated: Flask) -> None:
+    assert examine(migrated)[1]["schema"] == f"ok revision {NEWEST}"
 
 
-def test_newer_schema_is_fine(empty: Flask) -> None:
-    upgrade_and_claim(empty, "9999")
-    code, lines = examine(empty)
+def test_newer_schema_is_fine(migrated: Flask) -> None:
+    claim(migrated, "9999")
+    code, lines = examine(migrated)
     line = f"ok revision 9999, newer than {NEWEST} of this version, which works"
     assert (code, lines["schema"]) == (0, line)
 
@@ -334,39 +324,35 @@ def with_direct(app: Flask, direct: str) -> tuple[int, str]:
     return code, lines["migrations"]
 
 
-def test_direct_url_of_the_owner_is_fine(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    code, line = with_direct(empty, empty.extensions["settings"].database_url)
+def test_direct_url_of_the_owner_is_fine(migrated: Flask) -> None:
+    code, line = with_direct(migrated, migrated.extensions["settings"].database_url)
     assert code == 0
     assert line.startswith("ok role ")
 
 
-def test_absent_direct_host_fails(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    code, line = with_direct(empty, "postgresql://u:hunter2@127.0.0.1:1/db")
+def test_absent_direct_host_fails(migrated: Flask) -> None:
+    code, line = with_direct(migrated, "postgresql://u:hunter2@127.0.0.1:1/db")
     assert code == 1
     assert line.startswith("fail connection to server at")
     assert line.endswith("Check DATABASE_URL_UNPOOLED.")
 
 
-def test_direct_url_of_a_role_that_owns_nothing_fails(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    with role_with(empty, ALL_RIGHTS) as limited:
-        code, line = with_direct(empty, limited.extensions["settings"].database_url)
+def test_direct_url_of_a_role_that_owns_nothing_fails(migrated: Flask) -> None:
+    with role_with(migrated, ALL_RIGHTS) as limited:
+        code, line = with_direct(migrated, limited.extensions["settings"].database_url)
     assert code == 1
     assert line.endswith("Set DATABASE_URL_UNPOOLED to the URL of their owner.")
 
 
 @needs_pgbouncer
 def test_direct_url_that_names_a_pooler_is_a_warning(
-    server: str, folder: Path, empty: Flask
+    server: str, folder: Path, migrated: Flask
 ) -> None:
-    flask_migrate.upgrade()
     with Pooler(server, folder) as pooler:
-        url = sa.make_url(pooler.url(empty.extensions["settings"].database_url))
+        url = sa.make_url(pooler.url(migrated.extensions["settings"].database_url))
         query = {"hostaddr": "127.0.0.1", "sslmode": "disable"}
         url = url.set(drivername="postgresql", host="ep-x-pooler.invalid", query=query)
-        code, line = with_direct(empty, url.render_as_string(hide_password=False))
+        code, line = with_direct(migrated, url.render_as_string(hide_password=False))
     assert (code, line) == (
         0,
         "warn ep-x-pooler.invalid is a pooler. Set DATABASE_URL_UNPOOLED to the direct URL.",

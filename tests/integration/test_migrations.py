@@ -150,9 +150,8 @@ def test_index_left_by_an_interrupted_run_is_recreated(empty: Flask) -> None:
     flask_migrate.check()
 
 
-def test_drift_fails_the_check(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    with empty.extensions["engine"].connect() as connection:
+def test_drift_fails_the_check(migrated: Flask) -> None:
+    with migrated.extensions["engine"].connect() as connection:
         connection.exec_driver_sql("ALTER TABLE tasks ALTER COLUMN completed SET DEFAULT true")
     with pytest.raises(SystemExit):
         flask_migrate.check()
@@ -168,9 +167,8 @@ def test_migrations_use_the_unpooled_url(new_database: NewDatabase, make_app: Ma
             assert sa.inspect(connection).has_table("tasks")
 
 
-def test_role_with_only_row_privileges_can_serve(empty: Flask, token: Token) -> None:
-    flask_migrate.upgrade()
-    with role_with(empty, "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts") as app:
+def test_role_with_only_row_privileges_can_serve(migrated: Flask, token: Token) -> None:
+    with role_with(migrated, "SELECT, INSERT, UPDATE, DELETE ON tasks, accounts") as app:
         client = Client(app, token("ann"))
         task = location(client.post("/api/tasks", json={"title": "x"}))
         assert client.patch(f"{task}/complete").json["completed"] is True
@@ -187,14 +185,13 @@ def test_migrating_through_a_pooler_logs_a_warning(make_app: MakeApp, lines: Lin
     assert "migrating through a pooler" in lines.getvalue()
 
 
-def test_migration_times_out_waiting_for_a_lock(empty: Flask, hasty: str) -> None:
-    flask_migrate.upgrade()
-    engine = empty.extensions["engine"]
+def test_migration_times_out_waiting_for_a_lock(migrated: Flask, hasty: str) -> None:
+    engine = migrated.extensions["engine"]
     with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
         connection.exec_driver_sql("LOCK TABLE tasks IN ACCESS SHARE MODE")
         with pytest.raises(SystemExit):
             flask_migrate.downgrade(directory=hasty, revision="base")
-    assert "tasks" in tables(empty)
+    assert "tasks" in tables(migrated)
 
 
 @pytest.mark.usefixtures("empty")

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-import flask_migrate
 import pytest
 import sqlalchemy as sa
 from flask import Flask, request
@@ -29,16 +28,14 @@ LIST_QUERIES = (
 
 
 @pytest.fixture(scope="module")
-def partitioned(new_database: NewDatabase) -> Iterator[str]:
-    with new_database() as url:
+def partitioned(migrated_database: NewDatabase) -> Iterator[str]:
+    with migrated_database() as url:
         yield url
 
 
 @pytest.fixture
 def app(partitioned: str, make_app: MakeApp) -> Flask:
     app = make_app(database_url=partitioned, database_url_unpooled=None)
-    with app.app_context():
-        flask_migrate.upgrade()
     engine = sa.create_engine(app.extensions["settings"].database_url, poolclass=sa.NullPool)
     with engine.begin() as connection:
         for table in USER_TABLES:

@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import flask_migrate
 import psycopg2
 import pytest
 import sqlalchemy as sa
@@ -15,9 +14,8 @@ from tests.support.complete import assert_complete
 from todo_api.database.models import metadata, tasks
 
 
-def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
-    flask_migrate.upgrade()
-    url = empty.extensions["settings"].database_url
+def test_constraints_and_indexes_have_their_names(migrated: Flask) -> None:
+    url = migrated.extensions["settings"].database_url
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         inspector = sa.inspect(connection)
         checks = {str(check["name"]) for check in inspector.get_check_constraints("tasks")}
@@ -43,7 +41,7 @@ def test_constraints_and_indexes_have_their_names(empty: Flask) -> None:
     assert newest_first["column_sorting"] == dict.fromkeys(("created_at", "id"), ("desc",))
 
 
-def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
+def test_migrations_and_models_create_the_same_schema(migrated: Flask) -> None:
     """Alembic does not compare CHECKs, so compare the definitions that PostgreSQL prints."""
     definitions = sa.text(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
@@ -53,16 +51,15 @@ def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
         " FROM information_schema.columns WHERE table_name = 'tasks'"
     )
     schemas = []
-    flask_migrate.upgrade()
-    engine = sa.create_engine(empty.extensions["settings"].database_url, poolclass=sa.NullPool)
+    engine = sa.create_engine(migrated.extensions["settings"].database_url, poolclass=sa.NullPool)
     for _ in range(2):
         with engine.begin() as connection:
             schemas.append({tuple(row) for row in connection.execute(definitions)})
             metadata.drop_all(connection)
             metadata.create_all(connection)
-    migrated, modelled = schemas
-    assert len(migrated) >= 11 + 6 + 6
-    missing, unmodelled = modelled - migrated, migrated - modelled
+    by_migrations, modelled = schemas
+    assert len(by_migrations) >= 11 + 6 + 6
+    missing, unmodelled = modelled - by_migrations, by_migrations - modelled
     assert not missing, (
         'run make migration m="...", and write CHECKs into it by hand: no migration has'
         f" {missing}, but the models do; the migrations have {unmodelled or 'nothing'} instead"
@@ -73,10 +70,9 @@ def test_migrations_and_models_create_the_same_schema(empty: Flask) -> None:
     )
 
 
-def test_no_id_is_beyond_what_javascript_represents_exactly(empty: Flask, token: Token) -> None:
-    flask_migrate.upgrade()
-    client = Client(empty, token("ann"))
-    with empty.extensions["engine"].connect() as connection:
+def test_no_id_is_beyond_what_javascript_represents_exactly(migrated: Flask, token: Token) -> None:
+    client = Client(migrated, token("ann"))
+    with migrated.extensions["engine"].connect() as connection:
         connection.exec_driver_sql(f"ALTER TABLE tasks ALTER COLUMN id RESTART {2**53 - 1}")
         last = create(client)
         assert last["id"] == 2**53 - 1

@@ -12,16 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import flask_migrate
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
 from tests import SECRET
 from tests.support.client import Token
-from tests.support.postgres import reachable_folder
+from tests.support.postgres import NewDatabase, reachable_folder
 from tests.support.serving import Server
 from tests.support.sync import CachedList, Person, Replica, assert_replicas_equal_the_truth
 from tests.support.waiting import LIMIT
@@ -50,12 +48,10 @@ CREATE CONSTRAINT TRIGGER pause AFTER INSERT OR UPDATE OR DELETE ON tasks
 
 
 @pytest.fixture(scope="module")
-def own_app(new_database: Callable[[], Any]) -> Iterator[Flask]:
+def own_app(migrated_database: NewDatabase) -> Iterator[Flask]:
     """A service with a database of its own, because a purge is for all users."""
-    with new_database() as url:
+    with migrated_database() as url:
         app = support_migrations(create_app(Config(SECRET, url)))
-        with app.app_context():
-            flask_migrate.upgrade()
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.begin() as connection:
             connection.exec_driver_sql(SLOW_COMMITS)

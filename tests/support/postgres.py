@@ -18,8 +18,8 @@ from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 from todo_api.database import embedded
 
-NewDatabase = Callable[[], AbstractContextManager[str]]
-"""Make an empty database while a `with` lasts, which yields its URL."""
+NewDatabase = Callable[..., AbstractContextManager[str]]
+"""Make a database while a `with` lasts, which yields its URL."""
 
 FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
