@@ -47,13 +47,21 @@ def test_token_without_a_user_asks_for_one(app: Flask) -> None:
     assert "Name the user of the token: flask token USER" in printed.output
 
 
+@pytest.mark.parametrize("user", ["demo", ""])
+def test_check_with_a_user_says_where_the_token_comes_from(app: Flask, user: str) -> None:
+    checked = app.test_cli_runner().invoke(args=["token", user, "--check"])
+    assert checked.exit_code == 2
+    expected = '--check reads the token from standard input: echo "$TOKEN" | flask token --check'
+    assert expected in checked.output
+
+
 def check(app: Flask, text: str | bytes) -> tuple[int, list[str]]:
     """Return the exit code and the lines of `flask token --check`."""
     ran = app.test_cli_runner().invoke(args=["token", "--check"], input=text)
     return ran.exit_code, ran.output.splitlines()
 
 
-@pytest.mark.parametrize("form", ["{}", "{}\n", "Bearer {}\n"])
+@pytest.mark.parametrize("form", ["{}", "{}\n", "Bearer {}\n", '{{"token": "{}"}}'])
 def test_check_accepts_a_valid_token_and_names_its_user(
     app: Flask, token: Token, form: str
 ) -> None:
@@ -66,6 +74,9 @@ def test_check_accepts_a_valid_token_and_names_its_user(
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("malformed", {"text": "undefined"}),
     ("malformed", {"text": b"\xff\xfe"}),
+    ("malformed", {"text": "{}"}),
+    ("malformed", {"text": '["token"]'}),
+    ("malformed", {"text": "[" * 5_000}),
     ("malformed", {"text": "W1tb" * 1_500 + ".e30.x"}),
     ("missing", {"text": "\n"}),
     ("wrong_algorithm", {"key": SECRET * 2, "algorithm": "HS512"}),

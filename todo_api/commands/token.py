@@ -1,5 +1,6 @@
 """`flask token`: make a token for development, or say why one is refused."""
 
+import json
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,14 +22,22 @@ from todo_api.http.auth import (
 )
 from todo_api.limits import MAX_USER_ID_LENGTH
 
+CHECK = 'echo "$TOKEN" | flask token --check'
+
 
 @click.command()
 @click.argument("user", required=False)
 @click.option("--minutes", default=60, show_default=True, help="How long it is valid.")
-@click.option("--check", is_flag=True, help="Say why the token on standard input is refused.")
+@click.option("--check", is_flag=True, help=f"Say why a token is refused: {CHECK}")
 @with_appcontext
 def token(user: str | None, minutes: int, check: bool) -> None:
-    """Print a token of USER for curl, as Better Auth would sign it. Or check one."""
+    """Print a token of USER for curl, as Better Auth would sign it.
+
+    With --check, read a token from standard input instead. It may also be the JSON that
+    /api/auth/token of Better Auth returns.
+    """
+    if check and user is not None:
+        raise click.UsageError(f"--check reads the token from standard input: {CHECK}")
     if check:
         check_token(sys.stdin.buffer.read().decode(errors="replace"))
         return
@@ -54,7 +63,7 @@ def sign_token(user: str, minutes: int, config: Config) -> str:
 
 def check_token(text: str) -> None:
     """Print whether a token is accepted, and why not. Exit with 1 if it is refused."""
-    token = text.strip().removeprefix("Bearer ").strip()
+    token = read_token(text)
     try:
         if not token:
             raise NoToken
@@ -62,6 +71,13 @@ def check_token(text: str) -> None:
     except NoToken as error:
         say(f"refused: {error.reason}", AUTH_FAILURES[error.reason], describe_token(token))
         sys.exit(1)
+
+
+def read_token(text: str) -> str:
+    """Return the token of a text: alone, after `Bearer`, or in the JSON of Better Auth."""
+    with suppress(ValueError, TypeError, KeyError, RecursionError):  # it is not that JSON
+        text = str(json.loads(text)["token"])
+    return text.strip().removeprefix("Bearer ").strip()
 
 
 def say(*lines: str) -> None:

@@ -6,17 +6,22 @@ import { API, PAGE, PASSWORD, browser, newContext } from "./person.mjs";
 
 after(() => browser.close());
 
-/** Sign up, open the page, and wait for its list. @param {string} email */
+/** Create an account with the form, and wait for the list. @param {string} email */
 async function signUp(email) {
   const page = await (await newContext()).newPage();
-  const data = { name: "Ada", email, password: PASSWORD };
-  const headers = { Origin: PAGE };
-  const signedUp = await page.request.post(`${PAGE}/api/auth/sign-up/email`, { data, headers });
-  assert.equal(signedUp.status(), 200);
+  await page.goto(`${PAGE}/sign-in`);
   const listed = answered(page, "GET");
-  await page.goto(`${PAGE}/tasks`);
+  await fillIn(page, email, PASSWORD);
+  await page.getByRole("button", { name: "Create an account" }).click();
   await listed;
+  assert.equal(page.url(), `${PAGE}/tasks`);
   return page;
+}
+
+/** @param {import("playwright-core").Page} page @param {string} email @param {string} password */
+async function fillIn(page, email, password) {
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill(password);
 }
 
 /** Click Add. Return the response. @param {import("playwright-core").Page} page */
@@ -66,4 +71,23 @@ test("the page of the guide adds one task if the first response is lost", async 
 
   await page.getByLabel("New task").fill("Another");
   assert.equal((await add(page)).status(), 201);
+});
+
+test("the form of the guide waits for its script, and keeps the address if it fails", async () => {
+  const page = await signUp("edsger@example.com");
+  /** @type {(value?: unknown) => void} */
+  let load = () => {};
+  const loaded = new Promise((resolve) => (load = resolve));
+  await page.route("**/*.js*", (route) => loaded.then(() => route.continue()));
+  await page.goto(`${PAGE}/sign-in`, { waitUntil: "domcontentloaded" });
+  await fillIn(page, "edsger@example.com", "a wrong password");
+  await page.getByLabel("Password").press("Enter");
+  assert.equal(page.url(), `${PAGE}/sign-in`);
+  load();
+  await page.getByRole("alert").filter({ hasText: "Invalid email or password" }).waitFor();
+  assert.equal(await page.getByLabel("E-mail").inputValue(), "edsger@example.com");
+
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByLabel("Password").press("Enter");
+  await page.waitForURL(`${PAGE}/tasks`);
 });

@@ -84,6 +84,37 @@ test("the page from the server asks a stranger to sign in", async () => {
   await page.waitForURL(`${PAGE}/sign-in`);
 });
 
+test("the handler passes on bodies, queries and the headers that matter", async () => {
+  /** @param {string} method @param {string} path @param {object} [headers] @param {object} [body] */
+  const send = (method, path, headers, body) =>
+    fetch(`${PAGE}/handler/api${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+  const key = { "Idempotency-Key": "one" };
+  const created = await send("POST", "/tasks", key, { title: "Passed on ✓" });
+  assert.equal(created.status, 201);
+  const { id, title } = await created.json();
+  assert.equal(title, "Passed on ✓");
+  const again = await send("POST", "/tasks", key, { title });
+  assert.equal(again.headers.get("Idempotency-Replayed"), "true");
+
+  const seen = { "If-Match": String(created.headers.get("ETag")) };
+  const changed = await send("PATCH", `/tasks/${id}`, seen, { title: "Changed" });
+  assert.equal((await changed.json()).title, "Changed");
+  const conflict = await send("PATCH", `/tasks/${id}`, seen, { title: "Late" });
+  assert.equal(conflict.status, 412);
+  assert.equal((await conflict.json()).current.title, "Changed");
+  const unchanged = { "If-None-Match": String(changed.headers.get("ETag")) };
+  assert.equal((await send("GET", `/tasks/${id}`, unchanged)).status, 304);
+
+  const listed = await send("GET", "/tasks?limit=1&q=changed");
+  assert.deepEqual((await listed.json()).map((/** @type {any} */ task) => task.id), [id]);
+  assert.match(String((await send("GET", "/tasks?limit=1")).headers.get("Link")), /rel="next"/);
+  assert.equal((await send("DELETE", `/tasks/${id}`)).status, 204);
+});
+
 test("the page with TanStack Query follows Link, and finds what others changed", async () => {
   for (let number = 1; number <= 25; number += 1)
     await ask("POST", "/tasks", { title: `Task ${number}` });
@@ -190,8 +221,10 @@ test("the page with TanStack Query starts again when its sync token has expired"
   await row(page, "Before the erasure").waitFor();
   await ask("DELETE", "/account");
   await ask("POST", "/tasks", { title: "After the erasure" });
+  const forgotten = row(page, "Before the erasure").waitFor({ state: "detached" });
+  await page.route("**/todo/api/tasks?*", (route) => forgotten.then(() => route.continue()));
   await sync(page, 410);
-  await row(page, "Before the erasure").waitFor({ state: "detached" });
+  await forgotten;
   await row(page, "After the erasure").waitFor();
   await page.close();
 });
