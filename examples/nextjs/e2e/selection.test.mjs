@@ -106,7 +106,7 @@ test("emptying the trash asks first, then erases all of it", async () => {
   await page.getByRole("button", { name: "Load more" }).waitFor();
   await ada.press("Empty trash");
   await ada.isAccessible("the question");
-  await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   assert.equal((await ada.titles()).length, 100);
   let asked = 0;
   await page.route(/tasks\?status=deleted$/, async (route) => {
