@@ -269,7 +269,7 @@ function draft(operation: Operation & { kind: "create" }): Row {
   return { key: operation.key, task, saving: !refused, refused };
 }
 
-export const FIELDS = ["title", "description", "priority", "due_date", "tags"] as const;
+const FIELDS = ["title", "description", "priority", "due_date", "tags"] as const;
 export type Field = (typeof FIELDS)[number];
 
 /** Return the fields of the edit form that differ. */
