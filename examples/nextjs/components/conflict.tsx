@@ -1,7 +1,7 @@
 import { useId, useRef } from "react";
 import { formatDate, useToday } from "@/lib/due";
 import { useFocusIfLost } from "@/lib/focus";
-import { FIELDS, differences } from "@/lib/list";
+import { differences } from "@/lib/list";
 import type { Change, Field } from "@/lib/list";
 import type { Task } from "@/lib/api";
 import { FIELD_NAMES, PRIORITY_NAMES } from "@/lib/messages";
@@ -11,20 +11,18 @@ type Props = { operation: Change; store: TaskStore };
 
 /** Both versions of a task that was changed elsewhere during an edit. The user chooses one. */
 export function Conflict({ operation, store }: Props) {
-  const { task, changes, theirs, seen = task } = operation;
+  const { changes, theirs } = operation;
   const today = useToday();
   const id = useId();
   const panel = useRef<HTMLElement>(null); // not a button, which the next Enter would press
   useFocusIfLost(panel);
   if (!theirs) return null;
   const mine = { ...theirs, ...changes };
-  const different = differences(mine, theirs);
-  const changed = new Set([...different, ...differences(seen, theirs)]);
   return (
     <section ref={panel} className="conflict" tabIndex={-1} aria-labelledby={id}>
       <div role="alert">
         <h2 id={id}>“<bdi>{theirs.title}</bdi>” was changed elsewhere while you edited it</h2>
-        <p>Choose which version to keep.</p>
+        <p>Choose which version to keep. Everything else is the same in both.</p>
       </div>
       <table>
         <thead>
@@ -35,17 +33,11 @@ export function Conflict({ operation, store }: Props) {
           </tr>
         </thead>
         <tbody>
-          {FIELDS.filter((field) => changed.has(field)).map((field) => (
+          {differences(mine, theirs).map((field) => (
             <tr key={field}>
               <th scope="row">{FIELD_NAMES[field]}</th>
-              {different.includes(field) ? (
-                <>
-                  <td dir="auto">{describe(mine, field, today)}</td>
-                  <td dir="auto">{describe(theirs, field, today)}</td>
-                </>
-              ) : (
-                <td colSpan={2}>{describe(theirs, field, today)} (the same in both)</td>
-              )}
+              <td dir="auto">{describe(mine, field, today)}</td>
+              <td dir="auto">{describe(theirs, field, today)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,9 +1,10 @@
 import type { RefObject } from "react";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { deleteAccount } from "@/lib/account";
-import { Dialog } from "./dialog";
+import { CloseButton, Dialog } from "./dialog";
 
 export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null> }) {
+  const fields = useRef<HTMLFormElement>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
 
@@ -16,9 +17,16 @@ export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null
     setBusy(false);
   }
 
+  /** Forget the password. */
+  function forget() {
+    fields.current?.reset();
+    setProblem(undefined);
+  }
+
   return (
-    <Dialog ref={ref} title="Delete my account">
+    <Dialog ref={ref} title="Delete my account?" question onClose={forget}>
       <form
+        ref={fields}
         method="post"
         onSubmit={(event) => {
           event.preventDefault();
@@ -43,9 +51,12 @@ export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null
         <p id="account-problem" className="problem" role="alert">
           {problem}
         </p>
-        <button type="submit" className="primary danger" aria-disabled={busy}>
-          {busy ? "Deleting…" : "Delete my account"}
-        </button>
+        <div className="actions">
+          <CloseButton>Cancel</CloseButton>
+          <button type="submit" className="primary danger" aria-disabled={busy}>
+            {busy ? "Deleting…" : "Delete my account"}
+          </button>
+        </div>
       </form>
     </Dialog>
   );

@@ -10,12 +10,14 @@ const STATUS_NAMES = { all: "All", active: "Active", completed: "Completed" };
 const MAX_SEARCH = 200;
 const FEW_TAGS = 2; // they fit beside the priorities
 
-export type SearchProps = Props & {
+type CountedProps = Props & { counts?: Counts };
+
+export type SearchProps = CountedProps & {
   onSearch: (text: string) => void;
   busy: boolean;
 };
 
-export function Search({ query, onSearch, onChange, busy }: SearchProps) {
+export function Search({ query, counts, onSearch, onChange, busy }: SearchProps) {
   const field = useRef<HTMLInputElement>(null);
   const keepEarlyText = useEffectEvent(() => {
     const typed = field.current?.value; // before the scripts of the page ran
@@ -81,15 +83,14 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
             disabled={!isPossible(due, query.status)}
             onClick={() => onChange({ ...query, due: query.due === due ? undefined : due })}
           >
-            {DUE_NAMES[due]}
+            {DUE_NAMES[due]}{" "}
+            {isPossible(due, query.status) && <Count value={counts?.dues[due]} />}
           </button>
         ))}
       </div>
     </search>
   );
 }
-
-type CountedProps = Props & { counts?: Counts };
 
 export function Tabs({ query, counts, onChange }: CountedProps) {
   return (

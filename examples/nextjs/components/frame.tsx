@@ -34,7 +34,7 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
     const problem = await signOut();
     if (!problem) return;
     setLeaving(false);
-    store.say({ text: problem, seen: true });
+    store.say({ text: problem, seen: true, stays: true });
   }
 
   return (
@@ -64,7 +64,12 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
         {isSignedOut && <SignedOut onDone={() => store.resume()} />}
         {children}
       </main>
-      <div className="notice" data-seen={notice?.seen ?? false}>
+      <div
+        className="notice"
+        data-seen={notice?.seen ?? false}
+        data-fades={notice?.seen && !notice.stays && !notice.undo}
+        onAnimationEnd={() => store.say(undefined)}
+      >
         <p role="status">
           <span>{notice && <Sentence text={notice.text} />}</span>
         </p>

@@ -1,4 +1,4 @@
-import { useEffectEvent, useId, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useEffectEvent, useId, useLayoutEffect, useRef, useState } from "react";
 import type { NewTask as Task } from "@/lib/api";
 import { describeDue, useToday } from "@/lib/due";
 import { focusNewTask } from "@/lib/focus";
@@ -8,6 +8,8 @@ import { EMPTY, readDraft, toChips } from "@/lib/quick-add";
 import type { Chip, Details, Draft } from "@/lib/quick-add";
 import { useHydrated } from "@/lib/use-hydrated";
 import { NewDetails } from "./new-details";
+
+const PAUSE_MS = 1000;
 
 type Props = {
   tags: string[]; // to suggest
@@ -25,6 +27,7 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
   const today = useToday();
   const { task, found } = readDraft(draft, today);
   const chips = [...(isOpen ? [] : toChips(draft.chosen)), ...found];
+  const heard = useAfterPause(chips.map((chip) => describe(chip, today)).join(", "));
 
   const change = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes });
   const readEarlyText = useEffectEvent(() => change({ text: field.current?.value }));
@@ -114,7 +117,12 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
         )}
       </div>
       {chips.length > 0 && (
-        <div className="tags" role="group" aria-label="Understood">
+        <div
+          ref={(line) => line?.scrollTo({ left: line.scrollWidth })} // the last one was just typed
+          className="tags"
+          role="group"
+          aria-label="Understood"
+        >
           {chips.map((chip, index) => (
             <button
               key={index}
@@ -133,10 +141,20 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
         </div>
       )}
       <p className="hidden" role="status">
-        {chips.map((chip) => describe(chip, today)).join(", ")}
+        {heard}
       </p>
     </form>
   );
+}
+
+/** Return a text when it stays the same for a moment, so that not each letter is announced. */
+function useAfterPause(text: string): string {
+  const [settled, setSettled] = useState("");
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled;
 }
 
 function describe({ details: { due_date, priority, tags = [] } }: Chip, today: string): string {

@@ -11,7 +11,7 @@ export function Refusal({ operation, store, wide = false }: Props) {
   const { key, kind, problem } = operation;
   if (!problem || problem.status === 401) return null;
   return (
-    <div className={wide ? "failed" : "refusal"}>
+    <div className={wide ? "failed" : "refusal"} dir="ltr">
       <p className="problem" role="alert">
         <Sentence text={describeRefused(operation, !wide)} /> <Reason problem={problem} />
       </p>

@@ -95,10 +95,9 @@ export function TaskRow(props: Props) {
           />
         )}
       </label>
-      <div className="text">
+      <div className="text" dir="auto">
         <button
           ref={title}
-          dir="auto"
           type="button"
           className="title"
           data-control="title"
@@ -110,7 +109,7 @@ export function TaskRow(props: Props) {
         </button>
         {notes && <p className="notes" dir="auto">{notes}</p>}
         <Details task={task} {...tagged} />
-        {saving && <p className="later saving">Saving…</p>}
+        {saving && <p className="later saving" dir="ltr">Saving…</p>}
         {refused && <Refusal operation={refused} store={store} />}
       </div>
       <button
@@ -141,7 +140,8 @@ function Details({ task, filtered, onFilter }: DetailsProps) {
     <p className="details">
       {!isOrdinary && <Priority priority={priority} />}
       {due && (
-        <span className="due" data-state={due.state}>
+        <span className="due" dir="ltr" data-state={due.state}>
+          <span className="hidden">{due.state === "overdue" ? "Overdue: " : "Due: "}</span>
           {due.text}
         </span>
       )}

@@ -59,6 +59,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
         state={state}
         rows={rows}
         selection={selection}
+        isIdle={isLoaded && rows.length === 0 && !isNarrowed(query)}
       />
       {others.map((operation) => (
         <Refusal key={operation.key} operation={operation} store={store} wide />
@@ -87,7 +88,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
         <Empty query={query} onChange={change} />
       </ListEnd>
       <nav className="foot" aria-label="More">
-        <button type="button" onClick={showHelp}>
+        <button type="button" className="for-keyboards" onClick={showHelp}>
           Keyboard shortcuts
         </button>
         <button type="button" onClick={() => account.current?.showModal()}>

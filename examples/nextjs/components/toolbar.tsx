@@ -1,4 +1,5 @@
-import { useId, useState } from "react";
+import { useId, useLayoutEffect, useRef, useState } from "react";
+import { leaveGone } from "@/lib/focus";
 import type { Row, State } from "@/lib/list";
 import { countFilters } from "@/lib/query";
 import type { TaskStore } from "@/lib/store";
@@ -12,11 +13,15 @@ type Props = SearchProps & {
   state: State;
   rows: Row[];
   selection: ListSelection;
+  isIdle: boolean; // there is nothing to find or to select
 };
 
 /** The filters, and what can be done with several tasks. On a phone, a button unfolds most. */
-export function Toolbar({ store, state: { counts }, rows, selection, ...search }: Props) {
+export function Toolbar({ store, state, rows, selection, isIdle, ...search }: Props) {
   const { query, onChange } = search;
+  const { counts } = state;
+  const tools = useRef<HTMLDivElement>(null);
+  const isHidden = isIdle && !selection.selecting;
   const [isOpen, setOpen] = useState(false);
   const id = useId();
   const set = countFilters(query);
@@ -24,47 +29,53 @@ export function Toolbar({ store, state: { counts }, rows, selection, ...search }
   const selected = tasksOf(rows.filter(({ key }) => selection.selected.has(key)));
   const completed = tasksOf(rows.filter(({ task }) => task.completed));
   const canClear = Boolean(counts?.statuses.completed) || completed.length > 0;
+
+  useLayoutEffect(() => {
+    if (isHidden && tools.current?.contains(document.activeElement)) leaveGone(tools.current);
+  }, [isHidden]);
+
   return (
     <>
-      <div className="tools">
+      <div ref={tools} className="tools" data-hidden={isHidden}>
         <Tabs query={query} counts={counts} onChange={onChange} />
-        <button
-          type="button"
-          className="quiet unfold"
-          data-control="filter"
-          aria-expanded={isOpen}
-          aria-controls={id}
-          onClick={() => setOpen(!isOpen)}
-        >
-          Filter{" "}
-          {set > 0 && (
-            <span className="set">
-              {set}
-              <span className="hidden"> set</span>
-            </span>
-          )}
-        </button>
+        <div className="several">
+          <button
+            type="button"
+            className="quiet select"
+            disabled={rows.length === 0 && !selection.selecting}
+            aria-pressed={selection.selecting}
+            onClick={() => selection.turn(!selection.selecting)}
+          >
+            Select
+          </button>
+          <button
+            type="button"
+            className="quiet unfold"
+            data-control="view"
+            aria-expanded={isOpen}
+            aria-controls={id}
+            onClick={() => setOpen(!isOpen)}
+          >
+            View{" "}
+            {set > 0 && (
+              <span className="set">
+                {set}
+                <span className="hidden"> set</span>
+              </span>
+            )}
+          </button>
+          <button
+            type="button"
+            className="quiet clear-completed"
+            data-status={query.status}
+            disabled={!canClear}
+            onClick={() => void store.run({ kind: "clear", tasks: completed })}
+          >
+            Clear completed
+          </button>
+        </div>
         <div id={id} className="fold" data-open={isOpen}>
-          <div className="several">
-            <button
-              type="button"
-              className="quiet select"
-              disabled={rows.length === 0 && !selection.selecting}
-              aria-pressed={selection.selecting}
-              onClick={() => selection.turn(!selection.selecting)}
-            >
-              Select
-            </button>
-            <button
-              type="button"
-              className="quiet"
-              disabled={!canClear}
-              onClick={() => void store.run({ kind: "clear", tasks: completed })}
-            >
-              Clear completed
-            </button>
-          </div>
-          <Search {...search} />
+          <Search {...search} counts={counts} />
           {!selection.selecting && <Chips query={query} counts={counts} onChange={onChange} />}
         </div>
       </div>

@@ -55,9 +55,11 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
           .filter(({ task }) => task.deleted_at)
           .map(({ key, task }) => (
             <li key={key} className="row" data-key={key}>
-              <div className="text">
-                <p className="title" dir="auto">{task.title}</p>
-                <p className="details">Deleted {formatDate(task.deleted_at ?? today, today)}</p>
+              <div className="text" dir="auto">
+                <p className="title">{task.title}</p>
+                <p className="details">
+                  <span dir="ltr">Deleted {formatDate(task.deleted_at ?? today, today)}</span>
+                </p>
               </div>
               <button
                 type="button"

@@ -11,6 +11,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   const { page } = ada;
   await page.getByText("No tasks yet.").waitFor();
   await ada.isAccessible("no tasks");
+  for (const label of ["Search", "Sort"]) assert(!(await page.getByLabel(label).isVisible()));
   assert.equal(await page.getByRole("button", { name: "Select" }).count(), 0);
   await ada.add(" ");
   await page.getByText("Must have 1 to 200 characters.").waitFor();
@@ -53,7 +54,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   await ada.press("Close");
   await ada.press("Delete my account");
   await ada.isAccessible("the deletion of the account");
-  await ada.press("Close");
+  await ada.press("Cancel");
   await ada.press("Delete Plain");
   await ada.hears("Deleted “Plain”.");
   await ada.isAccessible("a message with Undo");
@@ -278,11 +279,12 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.page.getByRole("region", { name: "was changed elsewhere" }).waitFor();
   await fits(ada, viewport.width);
   await ada.press("Take the other version");
-  await ada.press("Keyboard shortcuts");
+  assert(!(await ada.page.getByText("Keyboard shortcuts").first().isVisible()));
+  await ada.page.keyboard.press("?");
   await fits(ada, viewport.width);
   await ada.press("Close");
   await ada.press("Details");
-  await ada.press("Filter");
+  await ada.press("View");
   await ada.page.getByLabel("Search").fill("nothing like it");
   await ada.page.getByText("No tasks contain").waitFor();
   await fits(ada, viewport.width);
@@ -290,11 +292,18 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.row("With everything").waitFor();
   await ada.press("Select");
   await fits(ada, viewport.width);
+  await ada.page.setViewportSize({ ...viewport, height: 400 });
+  const top = ada.page.getByLabel("Select With everything, changed");
+  await top.evaluate((it) => scrollBy(0, it.getBoundingClientRect().top - 90)); // below the bar
+  await top.focus();
+  const [bar, first] = [await ada.page.locator(".selection").boundingBox(), await top.boundingBox()];
+  assert(bar && first && first.y >= bar.y + bar.height, "the bar covers the focus");
+  await ada.page.setViewportSize(viewport);
   await ada.press("Select");
   await ada.press("Delete With everything, changed");
-  const bar = ada.page.locator(".notice[data-seen=true]");
-  await bar.getByText("Deleted “With everything, changed”.").waitFor();
-  const { x, width: all } = (await bar.boundingBox()) ?? {};
+  const message = ada.page.locator(".notice[data-seen=true]");
+  await message.getByText("Deleted “With everything, changed”.").waitFor();
+  const { x, width: all } = (await message.boundingBox()) ?? {};
   assert.deepEqual([x, all], [0, viewport.width]); // no row looks out beside it
   await fits(ada, viewport.width);
   await ada.page.context().setOffline(true);
@@ -327,11 +336,38 @@ async function fits(person, width) {
   assert.equal(clipped, 0);
   const small = await person.page.locator("button, .tick, a, select").evaluateAll((targets) =>
     targets.flatMap((target) => {
-      const { width, height } = target.getBoundingClientRect();
-      return width > 0 && Math.min(width, height) < 44 ? [target.outerHTML] : [];
+      const dialog = document.querySelector("dialog[open]");
+      if (!target.checkVisibility({ visibilityProperty: true })) return [];
+      if (dialog && !dialog.contains(target)) return [];
+      target.scrollIntoView({ block: "center", inline: "center" });
+      const { left, top, width, height } = target.getBoundingClientRect();
+      const [x, y] = [left + width / 2, top + Math.min(height, 44) / 2];
+      /** How far a finger may go in a direction, from the middle of the target. */
+      const reach = (/** @type {number} */ right, /** @type {number} */ down) => {
+        let far = 0;
+        const isHit = () => target.contains(document.elementFromPoint(x + right * far, y + down * far));
+        while (far < 100 && isHit()) far += 1;
+        return far;
+      };
+      const [wide, high] = [reach(1, 0) + reach(-1, 0), reach(0, 1) + reach(0, -1)];
+      const enough = target.matches(".title") ? 36 : 44; // a title is as wide as its row
+      return wide < 44 || high < enough ? [`${wide} x ${high}: ${target.outerHTML}`] : [];
     }),
   );
   assert.deepEqual(small, []);
+  const stolen = await person.page.locator(".title").evaluateAll((titles) =>
+    titles.filter((title) => {
+      const text = document.createRange();
+      text.selectNodeContents(title);
+      return [...text.getClientRects()].some(({ left, right, bottom }) =>
+        [0.1, 0.3, 0.5, 0.7, 0.9].some((part) => {
+          const hit = document.elementFromPoint(left + part * (right - left), bottom - 2);
+          return hit?.matches(".tag");
+        }),
+      );
+    }).length,
+  );
+  assert.equal(stolen, 0); // a tap on a title opens the task
 }
 
 test("long notes show three lines and no part of a fourth", async () => {

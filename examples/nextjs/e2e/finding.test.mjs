@@ -64,6 +64,12 @@ test("a search waits for the last letter, and the next letter cancels it", async
   await ada.shows(["Buy milk"]);
   const searched = ada.requests.map((request) => new URL(request.url()).searchParams.get("q"));
   assert(!searched.includes("m") && !searched.includes("mi"));
+  await page.getByLabel("New task").pressSequentially("Sweep #home");
+  await page.getByRole("button", { name: "Take off: #home" }).waitFor();
+  await page.clock.runFor(500);
+  assert.equal(await page.getByRole("status").filter({ hasText: "#" }).count(), 0); // not each letter
+  await page.clock.runFor(1000);
+  await ada.hears("#home");
   await ada.leave();
 });
 

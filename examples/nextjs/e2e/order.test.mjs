@@ -57,7 +57,7 @@ test("tasks are ordered by mouse, keyboard and touch, and another device follows
     isMobile: true,
     viewport: { width: 390, height: 844 },
   });
-  await phone.press("Filter");
+  await phone.press("View");
   await phone.page.getByLabel("Sort").selectOption("By hand");
   await phone.shows(["Two", "Four", "Three", "One"]);
   const touched = phone.answered("PATCH", /position$/);

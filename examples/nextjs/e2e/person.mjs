@@ -42,6 +42,9 @@ export async function newContext(options) {
   context.setDefaultTimeout(30_000);
   await context.addInitScript(() => {
     Reflect.deleteProperty(Crypto.prototype, "randomUUID"); // as on plain http
+    const waiting = new CSSStyleSheet(); // on a slow machine, no message fades before it is read
+    waiting.replaceSync(".notice[data-fades] { animation-play-state: paused !important }");
+    document.adoptedStyleSheets = [waiting];
     addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
       console.error(`The policy's ${effectiveDirective} blocks: ${blockedURI}`),
     );

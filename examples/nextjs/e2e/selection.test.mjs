@@ -106,7 +106,7 @@ test("emptying the trash asks first, then erases all of it", async () => {
   await page.getByRole("button", { name: "Load more" }).waitFor();
   await ada.press("Empty trash");
   await ada.isAccessible("the question");
-  await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   assert.equal((await ada.titles()).length, 100);
   let asked = 0;
   await page.route(/tasks\?status=deleted$/, async (route) => {
@@ -118,6 +118,15 @@ test("emptying the trash asks first, then erases all of it", async () => {
   await ada.press("Empty trash");
   await ada.press("Erase all");
   await ada.hears("Emptied the trash.");
+  const message = page.locator(".notice");
+  const isPaused = () => message.evaluate((it) => getComputedStyle(it).animationPlayState === "paused");
+  await message.hover();
+  await page.evaluate(() => (document.adoptedStyleSheets = []));
+  assert(await isPaused(), "it stays while the mouse is on it");
+  await page.mouse.move(0, 0);
+  assert(!(await isPaused()));
+  await message.evaluate((it) => it.getAnimations()[0]?.finish());
+  await page.getByText("Emptied the trash.").waitFor({ state: "detached" });
   await page.getByText("The trash is empty.").waitFor();
   assert.equal(asked, 2);
   await ada.focuses("Trash");

@@ -44,7 +44,7 @@ test("a task is added, completed and edited, with all its fields", async () => {
 
   await ada.reload();
   await ada.shows(["Write to Charles", "Buy oat milk"]);
-  for (const text of ["not sweetened", "High", "#dairy", /^Overdue since 1 Nov/]) {
+  for (const text of ["not sweetened", "High", "#dairy", /^Overdue: 1 Nov/]) {
     await ada.row("Buy oat milk").getByText(text).first().waitFor();
   }
   assert.equal(await ada.row("Write to Charles").getByText("Medium").count(), 0); // the default
@@ -113,6 +113,7 @@ test("a list, a search or a page that is on its way shows it", async () => {
   };
   await whileHeld(ada, "**/api/tasks?*", () => page.reload(), isLoading);
   await page.getByText("No tasks yet.").waitFor();
+  await ada.add("Buy bread");
   const search = () => page.getByLabel("Search").fill("milk");
   await whileHeld(ada, "**/api/tasks?*q=milk", search, () => isTurning(".search"));
   await page.getByText("No tasks contain").waitFor();
@@ -253,6 +254,7 @@ test("a task that was deleted elsewhere leaves the list", async () => {
   await ada.tick("Gone").click();
   const notice = ada.page.locator(".notice[data-seen=true]");
   await notice.getByText("“Gone” was deleted elsewhere.").waitFor();
+  assert.equal(await notice.evaluate((it) => it.getAnimations().length), 0); // it does not fade
   await ada.shows(["Stays"]);
   await ada.leave(404);
 });

@@ -4,12 +4,13 @@ import { settle } from "./api";
 import type { Api } from "./api";
 import type { components } from "./api-types";
 import { EVERYTHING, formatQuery, toParameters } from "./query";
-import type { Query } from "./query";
+import type { Due, Query } from "./query";
 
 type Stats = components["schemas"]["TaskStats"];
 
 export type Counts = {
   statuses: Record<"all" | "active" | "completed", number>;
+  dues: Record<Due, number>;
   priorities: Stats["by_priority"];
   tags: ReadonlyMap<string, number>; // of the tasks in the list; a tag may be `__proto__`
   knownTags: string[]; // of all tasks, most used first
@@ -17,7 +18,7 @@ export type Counts = {
 
 /**
  * Count what each filter would show: the tasks that match all the other filters. Return undefined
- * if a request fails. Equal requests are sent once, so without a filter there is only one.
+ * if a request fails. Equal requests are sent once, so without a filter there are only three.
  */
 export async function readCounts(
   api: Api,
@@ -32,16 +33,19 @@ export async function readCounts(
     return known;
   };
   const base: Query = { ...query, sort: EVERYTHING.sort };
-  const [statuses, priorities, tags, all] = await Promise.all([
+  const [statuses, today, overdue, priorities, tags, all] = await Promise.all([
     ask({ ...base, status: "all" }),
+    ask({ ...base, due: "today" }),
+    ask({ ...base, due: "overdue" }),
     ask({ ...base, priority: [] }),
     ask(base),
     ask(EVERYTHING),
   ]);
-  if (!statuses || !priorities || !tags || !all) return undefined;
+  if (!statuses || !today || !overdue || !priorities || !tags || !all) return undefined;
   const { total, active, completed } = statuses;
   return {
     statuses: { all: total, active, completed },
+    dues: { today: today.total, overdue: overdue.total },
     priorities: priorities.by_priority,
     tags: new Map(Object.entries(tags.by_tag)),
     knownTags: Object.keys(all.by_tag),

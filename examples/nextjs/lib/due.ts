@@ -3,16 +3,15 @@
 import { useSyncExternalStore } from "react";
 
 const DAY_MS = 86_400_000;
-const NEAR: Record<number, string> = { 0: "Due today", 1: "Due tomorrow", [-1]: "Overdue since yesterday" };
+const NEAR: Record<number, string> = { 0: "Today", 1: "Tomorrow", [-1]: "Yesterday" };
 
 export type Due = { text: string; state: "overdue" | "today" | "later" };
 
 export function describeDue(due: string, today: string, completed: boolean): Due {
   const days = Math.round((Date.parse(due) - Date.parse(today)) / DAY_MS);
   const date = formatDate(due, today);
-  if (completed) return { text: `Due ${date}`, state: "later" };
-  const text = NEAR[days] ?? `${days < 0 ? "Overdue since" : "Due"} ${date}`;
-  return { text, state: days < 0 ? "overdue" : days === 0 ? "today" : "later" };
+  if (completed) return { text: date, state: "later" };
+  return { text: NEAR[days] ?? date, state: days < 0 ? "overdue" : days === 0 ? "today" : "later" };
 }
 
 /** Format a date or time like "24 Dec", with the year if it is not this year. */

@@ -8,14 +8,14 @@ type List = RefObject<HTMLUListElement | null>;
 const ROW = "li[data-key]";
 const NEW_TASK = "#new-task";
 const SEARCH = "#search";
-const FILTER = '[data-control="filter"]'; // unfolds the search on a phone
+const VIEW = '[data-control="view"]'; // unfolds the search on a phone
 
 export function focusNewTask(): void {
   document.querySelector<HTMLElement>(NEW_TASK)?.focus();
 }
 
 export function focusSearch(): void {
-  for (const place of [FILTER, SEARCH]) document.querySelector<HTMLElement>(place)?.focus();
+  for (const place of [VIEW, SEARCH]) document.querySelector<HTMLElement>(place)?.focus();
 }
 
 /** Focus the field that is wrong, or else the first one. */
@@ -136,10 +136,10 @@ export function leaveControl(list: Element | null): void {
   placeFocus(list?.firstChild ? list : null, document.querySelector(NEW_TASK), list);
 }
 
-/** Leave a dialog that has closed. If what opened it is gone, focus the heading. */
-export function leaveDialog(dialog: Element | null): void {
+/** Leave a dialog or tools that are gone. If nothing else has the focus, focus the heading. */
+export function leaveGone(gone: Element | null): void {
   const { activeElement } = document;
-  if (activeElement instanceof HTMLElement && dialog?.contains(activeElement)) activeElement.blur();
+  if (activeElement instanceof HTMLElement && gone?.contains(activeElement)) activeElement.blur();
   placeFocus(document.querySelector("h1"));
 }
 

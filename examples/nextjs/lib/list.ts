@@ -11,7 +11,8 @@ import type { Query } from "./query";
 
 /**
  * A change that the user asks for. `seen` is the task as the user saw it when the edit began. With
- * it, the service refuses to overwrite a newer version.
+ * it, the service refuses to overwrite a newer version. `done` are the tasks that an earlier attempt
+ * changed before it failed.
  */
 export type Intent =
   | { kind: "create"; task: NewTask }
@@ -19,8 +20,8 @@ export type Intent =
   | { kind: "delete"; task: Task }
   | { kind: "move"; task: Task; to: Place; place: number; of?: number }
   | { kind: "changeMany"; tasks: Task[]; changes: TaskChanges }
-  | { kind: "deleteMany" | "restore"; tasks: Named[] }
-  | { kind: "clear" | "empty"; tasks: Named[] }; // all completed tasks, or the whole trash
+  | { kind: "deleteMany" | "restore"; tasks: Named[]; done?: number[] }
+  | { kind: "clear" | "empty"; tasks: Named[]; done?: number[] }; // all completed, or the trash
 
 /** Where a task goes: beside the task with this id. */
 export type Place = { after: number } | { before: number };
@@ -38,8 +39,11 @@ export type Change = Operation & { kind: "change" };
 /** A task as the user should see it now. `refused` is a change to it that the service refused. */
 export type Row = { key: string; task: Task; saving?: boolean; refused?: Operation };
 
-/** A message. `seen` makes it visible, if the list does not show it. `undo` can be restored. */
-export type Notice = { text: string; seen?: boolean; undo?: Named[] };
+/**
+ * A message. `seen` makes it visible, if the list does not show it. It fades, unless it `stays` or
+ * `undo` can be restored.
+ */
+export type Notice = { text: string; seen?: boolean; stays?: boolean; undo?: Named[] };
 
 export type State = {
   tasks: ReadonlyMap<number, Task>; // as the service returned them
@@ -265,7 +269,7 @@ function draft(operation: Operation & { kind: "create" }): Row {
   return { key: operation.key, task, saving: !refused, refused };
 }
 
-export const FIELDS = ["title", "description", "priority", "due_date", "tags"] as const;
+const FIELDS = ["title", "description", "priority", "due_date", "tags"] as const;
 export type Field = (typeof FIELDS)[number];
 
 /** Return the fields of the edit form that differ. */

@@ -68,7 +68,8 @@ function describeDeleted(tasks: Named[]): Notice {
 /** Describe an operation that the service refused, beside its row or elsewhere. */
 export function describeRefused(operation: Operation, isBesideRow = false): string {
   if (isBesideRow) return `Not ${PARTICIPLES[operation.kind]}.`;
-  return `${subject(operation)} not ${PARTICIPLES[operation.kind]}.`;
+  const isPartial = "done" in operation && operation.done?.length;
+  return `${subject(operation)} ${isPartial ? "only partly" : "not"} ${PARTICIPLES[operation.kind]}.`;
 }
 
 /** Say why, and what to do. The words of the service are for people only in a few problems. */
@@ -125,13 +126,13 @@ function subject(operation: Operation): string {
 
 /** Describe a change to a task that another tab or device has deleted. */
 export function describeGone(task: Pick<Task, "title">): Notice {
-  return { text: `${quote(task)} was deleted elsewhere.`, seen: true };
+  return { text: `${quote(task)} was deleted elsewhere.`, seen: true, stays: true };
 }
 
 /** Describe a move beside a task that another tab or device has deleted. */
 export function describeNeighbourGone(task: Pick<Task, "title">): Notice {
   const text = `${quote(task)} was not moved. The task beside its new place was deleted elsewhere.`;
-  return { text, seen: true };
+  return { text, seen: true, stays: true };
 }
 
 /** Describe why a row cannot move further. */

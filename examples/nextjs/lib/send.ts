@@ -8,7 +8,10 @@ import type { Change, Named, Operation } from "./list";
 const MANY = 100; // the service changes at most so many tasks in one request, and
 const MANY_IDS = 1000; // moves so many to the trash or back
 
-type Result = { stored: Task[]; operation: Operation } | { problem: Problem; theirs?: Task };
+type Result =
+  | { stored: Task[]; operation: Operation }
+  | { problem: Problem; theirs?: Task; partial?: Several }; // with `done`
+type Several = Extract<Operation, { done?: number[] }>;
 
 /** Send an operation. Return the stored tasks, or the problem. Everything here is safe to retry. */
 export async function send(api: Api, operation: Operation): Promise<Result> {
@@ -77,15 +80,15 @@ async function changeMany(
 /** Move tasks to the trash or back. Keep in the operation those that were moved. */
 async function move(
   api: Api,
-  operation: Operation & { tasks: Named[] },
+  operation: Several,
   path: "/api/tasks/trash" | "/api/tasks/restore",
 ): Promise<Result> {
   const asked = operation.tasks.map(({ id }) => id);
-  const moved: number[] = [];
+  const moved = [...(operation.done ?? [])];
   for (let start = 0; start < asked.length; start += MANY_IDS) {
     const body = { ids: asked.slice(start, start + MANY_IDS) };
     const outcome = await settle(api.POST(path, { body }));
-    if (isProblem(outcome)) return outcome;
+    if (isProblem(outcome)) return { ...outcome, partial: { ...operation, done: moved } };
     moved.push(...outcome.data.ids);
   }
   return { operation: withIds(operation, moved), stored: [] };
@@ -94,23 +97,24 @@ async function move(
 /** Delete all tasks of a kind. Keep in the operation those that the service deleted. */
 async function deleteAll(
   api: Api,
-  operation: Operation & { tasks: Named[] },
+  operation: Several,
   status: "completed" | "deleted",
 ): Promise<Result> {
-  const deleted: number[] = [];
+  const deleted = [...(operation.done ?? [])];
   let hasMore = true;
   while (hasMore) {
     const outcome = await settle(api.DELETE("/api/tasks", { params: { query: { status } } }));
-    if (isProblem(outcome)) return outcome;
+    if (isProblem(outcome)) return { ...outcome, partial: { ...operation, done: deleted } };
     deleted.push(...outcome.data.ids);
     hasMore = outcome.data.has_more;
   }
   return { operation: withIds(operation, deleted), stored: [] };
 }
 
-function withIds<T extends { tasks: Named[] }>(operation: T, ids: number[]): T {
+/** Return an operation on exactly these tasks. */
+export function withIds<T extends { tasks: Named[] }>(operation: T, ids: number[]): T {
   const named = new Map(operation.tasks.map((task) => [task.id, task]));
-  return { ...operation, tasks: ids.map((id) => named.get(id) ?? { id }) };
+  return { ...operation, tasks: [...new Set(ids)].map((id) => named.get(id) ?? { id }) };
 }
 
 function one(operation: Operation, outcome: Outcome<Task>): Result {

@@ -10,7 +10,7 @@ import { describeDone, describeGone, describeNeighbourGone, describeRefused } fr
 import { EVERYTHING, formatQuery, toParameters } from "./query";
 import type { Query } from "./query";
 import { randomId } from "./random-id";
-import { isGone, send } from "./send";
+import { isGone, send, withIds } from "./send";
 import { startSync } from "./sync";
 import type { SyncResult } from "./sync";
 
@@ -279,10 +279,14 @@ export class TaskStore {
       this.say(describeNeighbourGone(operation.task));
       return undefined;
     }
-    const { problem, theirs } = result;
-    this.#dispatch({ type: "refused", operation, problem, theirs });
-    this.say({ text: describeRefused(operation) });
-    return { ...operation, problem, theirs };
+    const { problem, theirs, partial } = result;
+    const refused = partial ?? operation;
+    const done = partial?.done?.length ? withIds(partial, partial.done) : undefined;
+    if (done) this.#dispatch({ type: "accepted", operation: done, stored: [] });
+    this.#dispatch({ type: "refused", operation: refused, problem, theirs });
+    const notice = done && describeDone(done, []);
+    this.say(notice?.undo ? notice : { text: describeRefused(refused) });
+    return { ...refused, problem, theirs };
   }
 
   /**

@@ -4,12 +4,14 @@ import { createApi } from "../lib/api";
 import type { Api } from "../lib/api";
 import { keepDrafts } from "../lib/drafts";
 import { toRows } from "../lib/list";
+import { describeRefused } from "../lib/messages";
 import { EVERYTHING } from "../lib/query";
 import { TaskStore } from "../lib/store";
 import { aTask } from "./tasks";
 
 const UNSENT = { read: () => ({ creates: [] }), write: () => undefined };
 
+const unavailable = async () => ({ response: new Response(null, { status: 503 }) });
 const NOBODY_LISTENS = "http://127.0.0.1:9";
 
 test("a session storage that is full or blocked does not stop a change", async (context) => {
@@ -60,8 +62,7 @@ test("fast moves are sent in order, without those that the next one replaces", a
     await new Promise<void>((resolve) => (answer = resolve));
     return { data: aTask(1), response: new Response() };
   };
-  const GET = async () => ({ response: new Response(null, { status: 503 }) });
-  const store = new TaskStore({ GET, PATCH } as unknown as Api, UNSENT);
+  const store = new TaskStore({ GET: unavailable, PATCH } as unknown as Api, UNSENT);
   const move = (id: number, after: number, place: number) =>
     store.run({ kind: "move", task: aTask(id), to: { after }, place });
   const turn = () => new Promise((resolve) => setTimeout(resolve));
@@ -80,6 +81,23 @@ test("fast moves are sent in order, without those that the next one replaces", a
   }
   await Promise.all(moves);
   assert.equal(store.state().notice?.text, "Moved to place 5: “Task 2”."); // not that of a response
+  assert.deepEqual(store.state().operations, []);
+});
+
+test("Undo offers also what was deleted before Clear completed failed", async () => {
+  const answers = [{ ids: [1, 2], has_more: true }, undefined, { ids: [3], has_more: false }];
+  const DELETE = async () => {
+    const data = answers.shift();
+    return { data, response: new Response(null, { status: data ? 200 : 503 }) };
+  };
+  const store = new TaskStore({ GET: unavailable, DELETE } as unknown as Api, UNSENT);
+  const undo = () => store.state().notice?.undo?.map(({ id }) => id);
+  const refused = await store.run({ kind: "clear", tasks: [aTask(1)] });
+  assert(refused);
+  assert.equal(describeRefused(refused), "The completed tasks were only partly deleted.");
+  assert.deepEqual(undo(), [1, 2]);
+  await store.retry(refused);
+  assert.deepEqual(undo(), [1, 2, 3]);
   assert.deepEqual(store.state().operations, []);
 });
 
