@@ -108,6 +108,11 @@ STANDARD_MESSAGES = {
 ERROR_TYPES = tuple(error.name for error in ERRORS.values())
 
 
+def about(description: str, example: Any, **schema: Any) -> dict[str, Any]:
+    """Return the metadata of a field: what the OpenAPI document says about it."""
+    return {"description": description, **schema, "examples": [example]}
+
+
 class Output(Schema):
     """The base of every response shape. A later version may have more fields."""
 
@@ -121,25 +126,21 @@ class InputError(Output):
     loc = fields.List(
         fields.String(),
         required=True,
-        metadata={
-            "description": "`body`, `query` or `header`, then the field, then the index in a list.",
-            "examples": [["body", "title"]],
-        },
+        metadata=about(
+            "`body`, `query` or `header`, then the field, then the index in a list.",
+            ["body", "title"],
+        ),
     )
     msg = fields.String(required=True, metadata={"examples": ["Missing data for required field."]})
     type = fields.String(
         required=True,
         validate=OneOf(INPUT_ERROR_TYPE_NAMES),
-        metadata={
-            "description": "For programs. Coarse: `code` is finer.",
-            "examples": ["missing"],
-        },
+        metadata=about("For programs. Coarse: `code` is finer.", "missing"),
     )
     code = fields.String(
-        required=True,
-        metadata={"description": "Finer than `type`. More may come.", "examples": ["missing"]},
+        required=True, metadata=about("Finer than `type`. More may come.", "missing")
     )
-    limit = fields.Integer(metadata={"description": "Of a code `too_...`.", "examples": [200]})
+    limit = fields.Integer(metadata=about("Of a code `too_...`.", 200))
 
 
 class ApiError(Output):

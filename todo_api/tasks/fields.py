@@ -10,7 +10,7 @@ from unicodedata import category, combining, normalize
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf
 
-from todo_api.errors import Message
+from todo_api.errors import Message, about
 from todo_api.limits import (
     DEFAULT_PAGE_SIZE,
     MAX_ID,
@@ -163,7 +163,7 @@ def page_size_field(description: str) -> PageSize:
         minimum=1,
         maximum=MAX_PAGE_SIZE,
         load_default=DEFAULT_PAGE_SIZE,
-        metadata={"description": description, "examples": [20]},
+        metadata=about(description, 20),
     )
 
 
@@ -172,8 +172,7 @@ def id_field() -> WholeNumber:
 
 
 def time_field(example: str | None, description: str) -> fields.DateTime:
-    metadata = {"description": description, "examples": [example]}
-    return fields.DateTime(allow_none=example is None, metadata=metadata)
+    return fields.DateTime(allow_none=example is None, metadata=about(description, example))
 
 
 def priority_field(**options: Any) -> Text:
@@ -185,11 +184,11 @@ def priority_field(**options: Any) -> Text:
 def tag_field() -> Tag:
     return Tag(
         validate=label_rules(MAX_TAG_LENGTH),
-        metadata={
-            "description": "Trimmed and converted to lower case. With a visible character.",
-            "pattern": TAG_PATTERN,
-            "examples": ["home"],
-        },
+        metadata=about(
+            "Trimmed and converted to lower case. With a visible character.",
+            "home",
+            pattern=TAG_PATTERN,
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import OneOf
 
-from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE
+from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE, about
 from todo_api.http.signing import SIGNED
 from todo_api.limits import (
     IN_TRASH,
@@ -67,41 +67,35 @@ class TaskFilters(Query):
     status = fields.String(
         validate=OneOf(STATUSES, error=NOT_IN_LIST),
         load_default="all",
-        metadata={
-            "description": "`pending` is the same as `active`. `deleted` is the trash, which no "
-            "other status has.",
-            "examples": ["active"],
-        },
+        metadata=about(
+            "`pending` is the same as `active`. `deleted` is the trash, which no other status has.",
+            "active",
+        ),
     )
     q = Text(
         validate=at_most(MAX_SEARCH_LENGTH),
-        metadata={
-            "description": "Text in the title or the description, upper or lower case. Accents "
+        metadata=about(
+            "Text in the title or the description, upper or lower case. Accents "
             "and full-width letters differ.",
-            "pattern": NO_NUL_PATTERN,
-            "examples": ["milk"],
-        },
+            "milk",
+            pattern=NO_NUL_PATTERN,
+        ),
     )
     priority = BoundedList(
         priority_field(),
         max_items=MAX_PRIORITIES,
-        metadata={
-            "description": "Tasks with any of these priorities. Repeat the parameter for several.",
-            "examples": [["high", "medium"]],
-        },
+        metadata=about(
+            "Tasks with any of these priorities. Repeat the parameter for several.",
+            ["high", "medium"],
+        ),
     )
     tag = Tags(
-        metadata={
-            "description": "Tasks with all of these tags. Repeat the parameter for several.",
-            "examples": [["home", "errand"]],
-        }
+        metadata=about(
+            "Tasks with all of these tags. Repeat the parameter for several.", ["home", "errand"]
+        )
     )
-    due_before = CalendarDate(
-        metadata={"description": "Due on this day or earlier.", "examples": ["2026-12-31"]}
-    )
-    due_after = CalendarDate(
-        metadata={"description": "Due on this day or later.", "examples": ["2026-12-01"]}
-    )
+    due_before = CalendarDate(metadata=about("Due on this day or earlier.", "2026-12-31"))
+    due_after = CalendarDate(metadata=about("Due on this day or later.", "2026-12-01"))
 
 
 class TaskPage(TaskFilters):
@@ -110,10 +104,9 @@ class TaskPage(TaskFilters):
     sort = fields.String(
         validate=OneOf(SORTS, error=NOT_IN_LIST),
         load_default="-created_at",
-        metadata={
-            "description": "`-` means descending. Tasks without a due date always come last.",
-            "examples": ["-due_date"],
-        },
+        metadata=about(
+            "`-` means descending. Tasks without a due date always come last.", "-due_date"
+        ),
     )
     limit = page_size_field("The maximum number of tasks on a page.")
     cursor = Cursor(
@@ -133,11 +126,11 @@ class TagPage(Query):
     q = Tag(
         load_default="",
         validate=at_most(MAX_TAG_LENGTH),
-        metadata={
-            "description": "How the tag begins. Trimmed and converted to lower case.",
-            "pattern": rf"^{ON_ONE_LINE}$",
-            "examples": ["ho"],
-        },
+        metadata=about(
+            "How the tag begins. Trimmed and converted to lower case.",
+            "ho",
+            pattern=rf"^{ON_ONE_LINE}$",
+        ),
     )
     limit = page_size_field("The maximum number of tags on a page.")
     cursor = TagCursor(

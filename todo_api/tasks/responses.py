@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import Length
 
-from todo_api.errors import Output
+from todo_api.errors import Output, about
 from todo_api.limits import MAX_COUNTED_TAGS, MAX_TAG_LENGTH, PRIORITIES
 from todo_api.tasks.fields import count_field, id_field
 from todo_api.tasks.schemas import Task
@@ -17,10 +17,7 @@ class MovedTasks(Output):
     ids = fields.List(
         id_field(),
         required=True,
-        metadata={
-            "description": "Their ids, in the order of the request. Each is there once.",
-            "examples": [[3, 1]],
-        },
+        metadata=about("Their ids, in the order of the request. Each is there once.", [3, 1]),
     )
 
 
@@ -33,14 +30,11 @@ class TaskSync(Output):
         metadata={"description": "The tasks that were created, changed or restored."},
     )
     deleted = fields.List(
-        id_field(),
-        required=True,
-        metadata={"description": "The ids of the tasks in the trash.", "examples": [[3]]},
+        id_field(), required=True, metadata=about("The ids of the tasks in the trash.", [3])
     )
     next = fields.String(required=True, metadata={"description": "The token for the next request."})
     has_more = fields.Boolean(
-        required=True,
-        metadata={"description": "Whether there is more to get now.", "examples": [False]},
+        required=True, metadata=about("Whether there is more to get now.", False)
     )
 
     def dump(self, obj: Any, **_: Any) -> Any:
@@ -64,10 +58,10 @@ class TaskStats(Output):
         keys=fields.String(),
         values=count_field(),
         required=True,
-        metadata={
-            "description": f"The {MAX_COUNTED_TAGS} most used tags and their numbers of tasks.",
-            "examples": [{"home": 2, "errand": 1}],
-        },
+        metadata=about(
+            f"The {MAX_COUNTED_TAGS} most used tags and their numbers of tasks.",
+            {"home": 2, "errand": 1},
+        ),
     )
 
 
@@ -76,13 +70,10 @@ class Deleted(Output):
 
     deleted = count_field()
     ids = fields.List(
-        id_field(),
-        required=True,
-        metadata={"description": "The ids of the deleted tasks.", "examples": [[3, 1]]},
+        id_field(), required=True, metadata=about("The ids of the deleted tasks.", [3, 1])
     )
     has_more = fields.Boolean(
-        required=True,
-        metadata={"description": "Whether there are more to delete.", "examples": [False]},
+        required=True, metadata=about("Whether there are more to delete.", False)
     )
 
 

@@ -6,7 +6,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, missing, validat
 from marshmallow.validate import Length, OneOf
 
 from todo_api.database.models import PUBLIC
-from todo_api.errors import UNKNOWN_MESSAGE, ApiError, Message, Output
+from todo_api.errors import UNKNOWN_MESSAGE, ApiError, Message, Output, about
 from todo_api.limits import (
     MAX_AT_ONCE,
     MAX_DESCRIPTION_LENGTH,
@@ -65,29 +65,29 @@ class TaskFields(Input):
     id = id_field()
     user_id = fields.String(
         validate=Length(min=1, max=MAX_USER_ID_LENGTH),
-        metadata={
-            "description": "The subject (`sub`) of the token that created the task.",
-            "examples": ["9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp"],
-        },
+        metadata=about(
+            "The subject (`sub`) of the token that created the task.",
+            "9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp",
+        ),
     )
     title = Title(
         required=True,
         validate=label_rules(MAX_TITLE_LENGTH),
-        metadata={
-            "description": "White space at both ends is removed. With a visible character.",
-            "pattern": TITLE_PATTERN,
-            "examples": ["Buy milk"],
-        },
+        metadata=about(
+            "White space at both ends is removed. With a visible character.",
+            "Buy milk",
+            pattern=TITLE_PATTERN,
+        ),
     )
     description = Text(
         load_default=None,
         allow_none=True,
         validate=at_most(MAX_DESCRIPTION_LENGTH),
-        metadata={
-            "description": "Kept as typed, in Unicode's form NFC, or null.",
-            "pattern": NO_NUL_PATTERN,
-            "examples": ["Two litres, whole"],
-        },
+        metadata=about(
+            "Kept as typed, in Unicode's form NFC, or null.",
+            "Two litres, whole",
+            pattern=NO_NUL_PATTERN,
+        ),
     )
     completed = StrictBoolean(load_default=False, metadata={"examples": [False]})
     created_at = time_field("2026-11-23T09:30:00.123456Z", "UTC.")
@@ -99,29 +99,23 @@ class TaskFields(Input):
     due_date = CalendarDate(
         load_default=None,
         allow_none=True,
-        metadata={
-            "description": "A calendar date without a time zone, or null.",
-            "examples": ["2026-12-24"],
-        },
+        metadata=about("A calendar date without a time zone, or null.", "2026-12-24"),
     )
     tags = Tags(load_default=[], metadata={"examples": [["home", "errand"]]})
     version = fields.Integer(
-        metadata={
-            "description": "Grows with each change. It is the `ETag` too.",
-            "format": "int64",
-            "minimum": 0,
-            "examples": [1],
-        },
+        metadata=about(
+            "Grows with each change. It is the `ETag` too.", 1, format="int64", minimum=0
+        )
     )
     deleted_at = time_field(
         None, "When the task was moved to the trash, in UTC. Null outside the trash."
     )
     position = fields.String(
         validate=Length(max=MAX_POSITION_LENGTH),
-        metadata={
-            "description": "The place of the task in the order by hand. Compare two as plain text.",
-            "examples": ["19999999999999999"],
-        },
+        metadata=about(
+            "The place of the task in the order by hand. Compare two as plain text.",
+            "19999999999999999",
+        ),
     )
 
 
@@ -196,18 +190,13 @@ class Placement(Input):
             raise ValidationError(ONE_PLACE_MESSAGE)
 
 
+IDS = about("The ids of the tasks. Ids that you do not own are skipped.", [3, 1])
+
+
 class ManyChanges(Input):
     """The same changes to several tasks."""
 
-    ids = BoundedList(
-        id_field(),
-        max_items=MAX_IDS,
-        required=True,
-        metadata={
-            "description": "The ids of the tasks. Ids that you do not own are skipped.",
-            "examples": [[3, 1]],
-        },
-    )
+    ids = BoundedList(id_field(), max_items=MAX_IDS, required=True, metadata=IDS)
     changes = fields.Nested(TaskChanges, required=True)
 
 
@@ -219,8 +208,5 @@ class ManyTasks(Input):
         max_items=MAX_AT_ONCE,
         required=True,
         validate=Length(min=1, error=Message("Must have at least 1 item.", "too_few", 1)),
-        metadata={
-            "description": "The ids of the tasks. Ids that you do not own are skipped.",
-            "examples": [[3, 1]],
-        },
+        metadata=IDS,
     )
