@@ -14,7 +14,7 @@ from werkzeug.exceptions import PreconditionFailed
 
 from todo_api.context import application, current_request, request_state
 from todo_api.errors import CHANGED_MESSAGE, WEAK_TAG_MESSAGE, InvalidInput
-from todo_api.http.facts import View, describe, error_name, takes_header
+from todo_api.http.facts import View, describe, error_name, response_header, takes_header
 from todo_api.limits import MAX_ENTITY_TAGS, MAX_ID, MAX_KEY_LENGTH
 
 # RFC 9110, section 8.8.3. A list may have empty elements (section 5.6.1).
@@ -38,7 +38,7 @@ UNUSED_MESSAGE = (
 )
 
 
-def header(name: str, text: str, **schema: Any) -> dict[str, Any]:
+def request_header(name: str, text: str, **schema: Any) -> dict[str, Any]:
     """Describe a header. Without an example: the docs page would send it with every request."""
     described = {"in": "header", "name": name, "required": False, "description": text}
     return described | {"schema": {"type": "string", **schema}}
@@ -46,34 +46,30 @@ def header(name: str, text: str, **schema: Any) -> dict[str, Any]:
 
 ONE_TAG = r'(W/)?"[\x21\x23-\x7e]*"'  # for the document, without empty elements
 ENTITY_TAGS = rf"^(\*|{ONE_TAG}(, {ONE_TAG}){{0,{MAX_ENTITY_TAGS - 1}}})$"
-IF_MATCH = header(
+IF_MATCH = request_header(
     "If-Match",
     'Change the task only if this is its `ETag`, such as `"1"`. Or several tags, or `*`.',
     pattern=ENTITY_TAGS,
 )
-IF_MATCH_OF_A_READ = header(
+IF_MATCH_OF_A_READ = request_header(
     "If-Match", "Return 412 if this is no longer the `ETag`.", pattern=ENTITY_TAGS
 )
-IF_NONE_MATCH = header(
+IF_NONE_MATCH = request_header(
     "If-None-Match",
     'Return 304 without a body if this is still the `ETag`, such as `"1"`. '
     "Or several tags, or `*`.",
     pattern=ENTITY_TAGS,
 )
-IDEMPOTENCY_KEY = header(
+IDEMPOTENCY_KEY = request_header(
     "Idempotency-Key",
     "A value that the client uses for this task alone, such as a UUID: "
     "`4f8a4bcb-0f9e-4d6e-9d6a-1c3f5b0a7e21`. It makes a retry safe.",
     pattern=rf"^[!-~]([ -~]{{0,{MAX_KEY_LENGTH - 2}}}[!-~])?$",
     maxLength=MAX_KEY_LENGTH,
 )
-ETAG = {
-    "ETag": {
-        "description": "The entity tag of the response. For a task, its version in quotes.",
-        "schema": {"type": "string"},
-        "example": '"1"',
-    }
-}
+ETAG = response_header(
+    "ETag", "The entity tag of the response. For a task, its version in quotes.", example='"1"'
+)
 STALE_TASK_ERROR = "StaleTaskError"
 """The name of the 412 of a write in the document."""
 

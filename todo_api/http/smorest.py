@@ -24,14 +24,7 @@ from todo_api.errors import (
     drop_tracebacks,
     write_error,
 )
-from todo_api.http.facts import (
-    Decorator,
-    View,
-    fails_with,
-    prepare_facts_doc,
-    takes_body,
-    takes_query,
-)
+from todo_api.http.facts import Decorator, View, fails_with, prepare_facts_doc, takes
 from todo_api.http.parsing import Parser, read_body
 from todo_api.http.preconditions import reject_unused_conditions
 from todo_api.limits import MAX_ID
@@ -139,10 +132,10 @@ def reject_unused() -> None:
     """Reject query parameters, conditions and the body of a write that the view does not take."""
     request = current_request()
     view = application().view_functions[str(request.endpoint)]
-    if request.query_string and request.args and not takes_query(view):
+    if request.query_string and request.args and not takes(view, "query"):
         raise InvalidInput("query", {name: [UNKNOWN_PARAMETER_MESSAGE] for name in request.args})
     is_write = request.method not in ("GET", "HEAD")
-    if is_write and request.content_length and not takes_body(view):
+    if is_write and request.content_length and not takes(view, "json"):
         raise InvalidInput("body", [NO_BODY_MESSAGE])
     reject_unused_conditions(view)
 

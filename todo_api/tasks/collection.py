@@ -10,7 +10,7 @@ from todo_api.accounts.queries import CREATE_ACCOUNT, GET_ACCOUNT, task_rows
 from todo_api.context import current_request
 from todo_api.database.engine import execute_for_user
 from todo_api.http.auth import require_user
-from todo_api.http.facts import fails_with, leads_to, named
+from todo_api.http.facts import fails_with, leads_to, named, response_header
 from todo_api.http.preconditions import (
     ETAG,
     is_current,
@@ -44,20 +44,12 @@ FIELDS = list(Task().fields)
 TAG_FIELDS = list(TagCount().fields)
 # By index: each attribute read of a Row costs a microsecond.
 ID_AND_TIME = itemgetter(COLUMNS.index("id"), COLUMNS.index("updated_at"))
-LINK = {
-    "Link": {
-        "description": 'The next page, as `<...>; rel="next"`. Absent on the last page.',
-        "schema": {"type": "string"},
-    }
-}
-SYNC_TOKEN = {
-    "Sync-Token": {
-        "description": "What changes after this list is in `/api/tasks/changes?since=` this token. "
-        "Only on the first page. Absent if you never created a task, or were erased: then send no "
-        "`since`.",
-        "schema": {"type": "string"},
-    }
-}
+LINK = response_header("Link", 'The next page, as `<...>; rel="next"`. Absent on the last page.')
+SYNC_TOKEN = response_header(
+    "Sync-Token",
+    "What changes after this list is in `/api/tasks/changes?since=` this token. Only on the first "
+    "page. Absent if you never created a task, or were erased: then send no `since`.",
+)
 
 
 @blp.route("")

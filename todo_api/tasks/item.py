@@ -21,7 +21,7 @@ from todo_api.errors import (
     StaleTask,
 )
 from todo_api.http.auth import require_user
-from todo_api.http.facts import fails_with, leads_to, named
+from todo_api.http.facts import fails_with, leads_to, named, response_header
 from todo_api.http.preconditions import (
     ETAG,
     Versions,
@@ -40,18 +40,12 @@ from todo_api.tasks.queries import changed_values, new_task_values, without_defa
 from todo_api.tasks.schemas import Completion, NewTask, Placement, Task, TaskChanges
 
 TaggedTask = tuple[Row[Any], dict[str, str]]
-LOCATION = {
-    "Location": {
-        "description": "The URL of the task, relative to that of the request.",
-        "schema": {"type": "string"},
-    }
-}
-REPLAYED = {
-    "Idempotency-Replayed": {
-        "description": "`true`: the key has created this task before.",
-        "schema": {"type": "string", "enum": ["true"]},
-    }
-}
+LOCATION = response_header("Location", "The URL of the task, relative to that of the request.")
+REPLAYED = response_header(
+    "Idempotency-Replayed",
+    "`true`: the key has created this task before.",
+    {"type": "string", "enum": ["true"]},
+)
 NEW_TITLE = named(newTitle={"title": "Buy milk"})
 
 
