@@ -10,15 +10,8 @@ from unicodedata import category, combining, normalize
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf
 
+from todo_api import limits
 from todo_api.errors import Message, about
-from todo_api.limits import (
-    DEFAULT_PAGE_SIZE,
-    MAX_ID,
-    MAX_PAGE_SIZE,
-    MAX_TAG_LENGTH,
-    MAX_TAGS,
-    PRIORITIES,
-)
 
 # PostgreSQL cannot store NUL in text, and a lone surrogate has no UTF-8 encoding.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
@@ -148,7 +141,7 @@ class Tags(BoundedList):
     """Tags in the order given. Duplicates are dropped; the first is kept."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(tag_field(), max_items=MAX_TAGS, **options)
+        super().__init__(tag_field(), max_items=limits.MAX_TAGS, **options)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         return list(dict.fromkeys(super()._deserialize(value, *args, **kwargs)))
@@ -161,14 +154,16 @@ def invalid(*message: Any) -> ValidationError:
 def page_size_field(description: str) -> PageSize:
     return PageSize(
         minimum=1,
-        maximum=MAX_PAGE_SIZE,
-        load_default=DEFAULT_PAGE_SIZE,
+        maximum=limits.MAX_PAGE_SIZE,
+        load_default=limits.DEFAULT_PAGE_SIZE,
         metadata=about(description, 20),
     )
 
 
 def id_field() -> WholeNumber:
-    return WholeNumber(minimum=1, maximum=MAX_ID, metadata={"format": "int64", "examples": [1]})
+    return WholeNumber(
+        minimum=1, maximum=limits.MAX_ID, metadata={"format": "int64", "examples": [1]}
+    )
 
 
 def time_field(example: str | None, description: str) -> fields.DateTime:
@@ -177,13 +172,15 @@ def time_field(example: str | None, description: str) -> fields.DateTime:
 
 def priority_field(**options: Any) -> Text:
     return Text(
-        validate=OneOf(PRIORITIES, error=NOT_IN_LIST), metadata={"examples": ["high"]}, **options
+        validate=OneOf(limits.PRIORITIES, error=NOT_IN_LIST),
+        metadata={"examples": ["high"]},
+        **options,
     )
 
 
 def tag_field() -> Tag:
     return Tag(
-        validate=label_rules(MAX_TAG_LENGTH),
+        validate=label_rules(limits.MAX_TAG_LENGTH),
         metadata=about(
             "Trimmed and converted to lower case. With a visible character.",
             "home",

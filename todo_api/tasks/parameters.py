@@ -5,15 +5,9 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import OneOf
 
+from todo_api import limits
 from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE, about
 from todo_api.http.signing import SIGNED
-from todo_api.limits import (
-    IN_TRASH,
-    MAX_PRIORITIES,
-    MAX_SEARCH_LENGTH,
-    MAX_TAG_LENGTH,
-    STATUSES,
-)
 from todo_api.tasks.fields import (
     NO_NUL_PATTERN,
     NOT_IN_LIST,
@@ -43,7 +37,7 @@ class TasksToDelete(Query):
 
     status = fields.String(
         required=True,
-        validate=OneOf(("completed", IN_TRASH), error=NOT_IN_LIST),
+        validate=OneOf(("completed", limits.IN_TRASH), error=NOT_IN_LIST),
         metadata={"description": "`deleted` is the trash, which is then erased for good."},
     )
 
@@ -65,7 +59,7 @@ class TaskFilters(Query):
     """Filters. A task must match all that are sent."""
 
     status = fields.String(
-        validate=OneOf(STATUSES, error=NOT_IN_LIST),
+        validate=OneOf(limits.STATUSES, error=NOT_IN_LIST),
         load_default="all",
         metadata=about(
             "`pending` is the same as `active`. `deleted` is the trash, which no other status has.",
@@ -73,7 +67,7 @@ class TaskFilters(Query):
         ),
     )
     q = Text(
-        validate=at_most(MAX_SEARCH_LENGTH),
+        validate=at_most(limits.MAX_SEARCH_LENGTH),
         metadata=about(
             "Text in the title or the description, upper or lower case. Accents "
             "and full-width letters differ.",
@@ -83,7 +77,7 @@ class TaskFilters(Query):
     )
     priority = BoundedList(
         priority_field(),
-        max_items=MAX_PRIORITIES,
+        max_items=limits.MAX_PRIORITIES,
         metadata=about(
             "Tasks with any of these priorities. Repeat the parameter for several.",
             ["high", "medium"],
@@ -125,7 +119,7 @@ class TagPage(Query):
 
     q = Tag(
         load_default="",
-        validate=at_most(MAX_TAG_LENGTH),
+        validate=at_most(limits.MAX_TAG_LENGTH),
         metadata=about(
             "How the tag begins. Trimmed and converted to lower case.",
             "ho",

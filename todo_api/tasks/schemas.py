@@ -5,16 +5,9 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, missing, validates_schema
 from marshmallow.validate import Length, OneOf
 
+from todo_api import limits
 from todo_api.database.models import PUBLIC
 from todo_api.errors import UNKNOWN_MESSAGE, ApiError, Message, Output, about
-from todo_api.limits import (
-    MAX_AT_ONCE,
-    MAX_DESCRIPTION_LENGTH,
-    MAX_IDS,
-    MAX_POSITION_LENGTH,
-    MAX_TITLE_LENGTH,
-    MAX_USER_ID_LENGTH,
-)
 from todo_api.tasks.fields import (
     NO_NUL_PATTERN,
     NOT_IN_LIST,
@@ -64,7 +57,7 @@ class TaskFields(Input):
 
     id = id_field()
     user_id = fields.String(
-        validate=Length(min=1, max=MAX_USER_ID_LENGTH),
+        validate=Length(min=1, max=limits.MAX_USER_ID_LENGTH),
         metadata=about(
             "The subject (`sub`) of the token that created the task.",
             "9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp",
@@ -72,7 +65,7 @@ class TaskFields(Input):
     )
     title = Title(
         required=True,
-        validate=label_rules(MAX_TITLE_LENGTH),
+        validate=label_rules(limits.MAX_TITLE_LENGTH),
         metadata=about(
             "White space at both ends is removed. With a visible character.",
             "Buy milk",
@@ -82,7 +75,7 @@ class TaskFields(Input):
     description = Text(
         load_default=None,
         allow_none=True,
-        validate=at_most(MAX_DESCRIPTION_LENGTH),
+        validate=at_most(limits.MAX_DESCRIPTION_LENGTH),
         metadata=about(
             "Kept as typed, in Unicode's form NFC, or null.",
             "Two litres, whole",
@@ -111,7 +104,7 @@ class TaskFields(Input):
         None, "When the task was moved to the trash, in UTC. Null outside the trash."
     )
     position = fields.String(
-        validate=Length(max=MAX_POSITION_LENGTH),
+        validate=Length(max=limits.MAX_POSITION_LENGTH),
         metadata=about(
             "The place of the task in the order by hand. Compare two as plain text.",
             "19999999999999999",
@@ -196,7 +189,7 @@ IDS = about("The ids of the tasks. Ids that you do not own are skipped.", [3, 1]
 class ManyChanges(Input):
     """The same changes to several tasks."""
 
-    ids = BoundedList(id_field(), max_items=MAX_IDS, required=True, metadata=IDS)
+    ids = BoundedList(id_field(), max_items=limits.MAX_IDS, required=True, metadata=IDS)
     changes = fields.Nested(TaskChanges, required=True)
 
 
@@ -205,7 +198,7 @@ class ManyTasks(Input):
 
     ids = BoundedList(
         id_field(),
-        max_items=MAX_AT_ONCE,
+        max_items=limits.MAX_AT_ONCE,
         required=True,
         validate=Length(min=1, error=Message("Must have at least 1 item.", "too_few", 1)),
         metadata=IDS,
