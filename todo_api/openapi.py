@@ -18,18 +18,8 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
+from todo_api import errors
 from todo_api.context import current_request
-from todo_api.errors import (
-    CHANGED_MESSAGE,
-    ERROR_TYPES,
-    ERRORS,
-    INPUT_ERROR_TYPE_NAMES,
-    RETRY_AFTER,
-    STALE_MESSAGE,
-    ApiError,
-    ErrorType,
-    write_error,
-)
 from todo_api.http.facts import camel_case, error_name, named
 from todo_api.http.preconditions import ETAG, STALE_TASK_ERROR
 from todo_api.http.smorest import Api, TaskIdConverter
@@ -62,8 +52,8 @@ DOCUMENT = {
 ERROR_HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
     415: ("Accept-Encoding", "string", "identity"),
-    429: ("Retry-After", "integer", RETRY_AFTER),
-    503: ("Retry-After", "integer", RETRY_AFTER),
+    429: ("Retry-After", "integer", errors.RETRY_AFTER),
+    503: ("Retry-After", "integer", errors.RETRY_AFTER),
 }
 
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
@@ -84,8 +74,8 @@ CHOICES = {
     "Status": tuple(STATUSES),
     "Priority": PRIORITIES,
     "Sort": SORTS,
-    "ErrorType": ERROR_TYPES,
-    "InputErrorType": INPUT_ERROR_TYPE_NAMES,
+    "ErrorType": errors.ERROR_TYPES,
+    "InputErrorType": errors.INPUT_ERROR_TYPE_NAMES,
 }
 NAMED_SCHEMAS: dict[str, dict[str, Any]] = {
     **{name: {"type": "string", "enum": list(choices)} for name, choices in CHOICES.items()},
@@ -118,7 +108,7 @@ def add_components(components: Components) -> None:
         components.schema(name, schema)
     components.schemas["Sort"]["x-enum-varnames"] = SORT_NAMES
     components.security_scheme("bearer", BEARER)
-    for status, error in ERRORS.items():
+    for status, error in errors.ERRORS.items():
         if error.example:
             components.response(error_name(status), describe_error(status, error))
     components.response(STALE_TASK_ERROR, describe_stale_task())
@@ -151,7 +141,7 @@ def refuse_failed_condition(response: Response) -> Response:
     if response.status_code != HTTPStatus.PRECONDITION_FAILED:
         return response
     response.close()
-    return write_error(PreconditionFailed(CHANGED_MESSAGE))
+    return errors.write_error(PreconditionFailed(errors.CHANGED_MESSAGE))
 
 
 class Schemas(MarshmallowPlugin):
@@ -202,14 +192,14 @@ class Routes(FlaskPlugin):
 
 def describe_stale_task() -> dict[str, Any]:
     """Return the 412 of a write: the error, and the task as it is now."""
-    error = describe_error(412, ERRORS[412]._replace(example=STALE_MESSAGE))
+    error = describe_error(412, errors.ERRORS[412]._replace(example=errors.STALE_MESSAGE))
     content = error["content"]["application/json"]
     content["schema"] = StaleTaskError
     content["examples"]["example"]["value"]["current"] = TASK
     return error | {"headers": ETAG}
 
 
-def describe_error(status: int, error: ErrorType) -> dict[str, Any]:
+def describe_error(status: int, error: errors.ErrorType) -> dict[str, Any]:
     example: dict[str, Any] = {
         "detail": error.example,
         "status_code": status,
@@ -220,7 +210,9 @@ def describe_error(status: int, error: ErrorType) -> dict[str, Any]:
         example["errors"] = [place | {"type": "missing", "code": "missing"}]
     response: dict[str, Any] = {
         "description": HTTP_STATUS_CODES[status],
-        "content": {"application/json": {"schema": ApiError, "examples": named(example=example)}},
+        "content": {
+            "application/json": {"schema": errors.ApiError, "examples": named(example=example)}
+        },
     }
     if status in ERROR_HEADERS:
         name, type_, example_ = ERROR_HEADERS[status]

@@ -8,14 +8,7 @@ import psycopg2.errors
 import psycopg2.extensions
 import sqlalchemy as sa
 from flask import Flask, has_request_context
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    NotSupportedError,
-    ProgrammingError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import exc
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -28,7 +21,7 @@ from todo_api.errors import RETRY_AFTER, RETRY_SLOW_AFTER, SLOW_MESSAGE, UNAVAIL
 from todo_api.failures import NOT_SET_UP, failure_reason, sqlstate
 from todo_api.logs import is_due, route_of
 
-PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+OUR_ERRORS = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
 
 
 def init_app(app: Flask, config: Config) -> None:
@@ -51,8 +44,8 @@ def execute(statement: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
     started = perf_counter()
     try:
         result = application().extensions["sessions"].execute(statement, values)
-    except (DBAPIError, PoolTimeout) as error:
-        if isinstance(error, PROGRAMMING_ERRORS) and sqlstate(error) not in NOT_SET_UP:
+    except (exc.DBAPIError, exc.TimeoutError) as error:
+        if isinstance(error, OUR_ERRORS) and sqlstate(error) not in NOT_SET_UP:
             raise
         log_failure(error)
         if "owner" in values and isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
@@ -82,10 +75,10 @@ def end_turn(_: BaseException | None) -> None:
         application().extensions["turns"].end(state.user)
 
 
-def log_failure(error: DBAPIError | PoolTimeout) -> None:
+def log_failure(error: exc.DBAPIError | exc.TimeoutError) -> None:
     """Log in one line why the database cannot answer. Once a minute, add the traceback."""
     in_use = "all connections are in use"
-    reason = failure_reason(error) if isinstance(error, DBAPIError) else in_use
+    reason = failure_reason(error) if isinstance(error, exc.DBAPIError) else in_use
     application().logger.error(
         "database unavailable",
         extra={"reason": reason},

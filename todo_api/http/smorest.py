@@ -14,16 +14,8 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
+from todo_api import errors
 from todo_api.context import application, current_request
-from todo_api.errors import (
-    NO_BODY_MESSAGE,
-    NO_TASK_MESSAGE,
-    UNKNOWN_PARAMETER_MESSAGE,
-    ApiError,
-    InvalidInput,
-    drop_tracebacks,
-    write_error,
-)
 from todo_api.http.facts import Decorator, View, fails_with, prepare_facts_doc, takes
 from todo_api.http.parsing import Parser, read_body
 from todo_api.http.preconditions import reject_unused_conditions
@@ -43,10 +35,10 @@ def init_app(app: Flask) -> None:
 class Api(flask_smorest.Api):
     """flask-smorest's, with this service's error bodies."""
 
-    ERROR_SCHEMA = ApiError
+    ERROR_SCHEMA = errors.ApiError
 
     def handle_http_exception(self, error: HTTPException) -> Response:
-        return write_error(error)
+        return errors.write_error(error)
 
 
 def json_value(value: Any) -> Any:
@@ -133,10 +125,12 @@ def reject_unused() -> None:
     request = current_request()
     view = application().view_functions[str(request.endpoint)]
     if request.query_string and request.args and not takes(view, "query"):
-        raise InvalidInput("query", {name: [UNKNOWN_PARAMETER_MESSAGE] for name in request.args})
+        raise errors.InvalidInput(
+            "query", {name: [errors.UNKNOWN_PARAMETER_MESSAGE] for name in request.args}
+        )
     is_write = request.method not in ("GET", "HEAD")
     if is_write and request.content_length and not takes(view, "json"):
-        raise InvalidInput("body", [NO_BODY_MESSAGE])
+        raise errors.InvalidInput("body", [errors.NO_BODY_MESSAGE])
     reject_unused_conditions(view)
 
 
@@ -147,7 +141,7 @@ class TaskIdConverter(BaseConverter):
 
     def to_python(self, value: str) -> int:
         if len(value) > len(str(MAX_ID)) or int(value) > MAX_ID:
-            raise NotFound(NO_TASK_MESSAGE)  # werkzeug's ValidationError can end as a 405
+            raise NotFound(errors.NO_TASK_MESSAGE)  # werkzeug's ValidationError can end as a 405
         return int(value)
 
 
@@ -166,7 +160,7 @@ def refuse_other_spellings() -> None:
 
 def drop_routing_error(_error: BaseException | None) -> None:
     """Cut the cycle of a routing error that was not raised, because a hook answered first."""
-    drop_tracebacks(current_request().routing_exception)
+    errors.drop_tracebacks(current_request().routing_exception)
 
 
 def add_default_headers(response: Response) -> Response:

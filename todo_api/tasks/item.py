@@ -8,18 +8,10 @@ from sqlalchemy import Executable, Row
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import Forbidden, NotFound, UnprocessableEntity
 
+from todo_api import errors
 from todo_api.accounts.queries import CREATE_ACCOUNT, GET_TASK_COUNT, RECOUNT
 from todo_api.context import current_request, settings
 from todo_api.database.engine import execute_for_user
-from todo_api.errors import (
-    NO_NEIGHBOUR_MESSAGE,
-    NO_TASK_MESSAGE,
-    QUOTA_MESSAGE,
-    REUSED_KEY_MESSAGE,
-    STALE_MESSAGE,
-    InvalidInput,
-    StaleTask,
-)
 from todo_api.http.auth import require_user
 from todo_api.http.facts import fails_with, leads_to, named, response_header
 from todo_api.http.preconditions import (
@@ -146,7 +138,9 @@ def move_task(placement: dict[str, Any], task_id: int, versions: Versions) -> Ta
     if (row := fetch(MOVE, **move)) is None:
         change_one(task_id, versions, {})  # or a 404 or 412
         if neighbour and (neighbour == task_id or not fetch(queries.GET, task_id=neighbour)):
-            raise InvalidInput("body", {name: [NO_NEIGHBOUR_MESSAGE] for name in placement})
+            raise errors.InvalidInput(
+                "body", {name: [errors.NO_NEIGHBOUR_MESSAGE] for name in placement}
+            )
         execute_for_user(CREATE_ACCOUNT)  # tasks from before migration 0005 may have none
         row = fetch(MOVE, **move)
     return tagged(found(row))
@@ -201,7 +195,7 @@ def check_quota() -> None:
     if count is None:
         execute_for_user(RECOUNT)
     elif count >= most:
-        raise Forbidden(QUOTA_MESSAGE.format(most))
+        raise Forbidden(errors.QUOTA_MESSAGE.format(most))
 
 
 def change_one(task_id: int, versions: Versions, changes: dict[str, Any]) -> Row[Any]:
@@ -224,7 +218,7 @@ def execute_on(task_id: int, versions: Versions, statement: Executable, **values
 def check_version(row: Row[Any], versions: Versions) -> None:
     """Raise 412, with the task as it is now, if ``versions`` do not have its version."""
     if versions is not None and row.version not in versions:
-        raise StaleTask(explained(STALE_MESSAGE), Task().dump(row))
+        raise errors.StaleTask(explained(errors.STALE_MESSAGE), Task().dump(row))
 
 
 def fetch(statement: Executable, **values: Any) -> Row[Any] | None:
@@ -233,7 +227,7 @@ def fetch(statement: Executable, **values: Any) -> Row[Any] | None:
 
 def found(row: Row[Any] | None) -> Row[Any]:
     if row is None:
-        raise NotFound(NO_TASK_MESSAGE)
+        raise NotFound(errors.NO_TASK_MESSAGE)
     return row
 
 
@@ -249,6 +243,6 @@ def created(row: Row[Any]) -> tuple[Row[Any], int, dict[str, str]]:
 def replayed(row: Row[Any], sent_hash: str) -> tuple[Row[Any], int, dict[str, str]]:
     """Return the task that a key has created. Raise 422 if that was from another body."""
     if row.idempotency_hash != sent_hash:
-        raise UnprocessableEntity(REUSED_KEY_MESSAGE)
+        raise UnprocessableEntity(errors.REUSED_KEY_MESSAGE)
     _, _, headers = created(row)
     return row, HTTPStatus.OK, headers | {"Idempotency-Replayed": "true"}
