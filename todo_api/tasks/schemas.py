@@ -26,16 +26,6 @@ from todo_api.tasks.fields import (
 )
 
 COLUMNS = tuple(str(column.name) for column in PUBLIC)
-READ_ONLY = (
-    "id",
-    "user_id",
-    "created_at",
-    "updated_at",
-    "completed_at",
-    "version",
-    "deleted_at",
-    "position",
-)
 ONE_PLACE_MESSAGE = "Send exactly one of `after`, `before` and `to`."
 READ_ONLY_MESSAGE = Message("Read-only. Send the request without this field.", "read_only")
 
@@ -110,6 +100,14 @@ class TaskFields(Input):
             "19999999999999999",
         ),
     )
+
+
+READ_ONLY = tuple(
+    name
+    for name, field in TaskFields().fields.items()
+    if not field.required and field.load_default is missing
+)
+"""The fields that no request sets: those that a new task neither requires nor has a default for."""
 
 
 class NewTask(TaskFields):
