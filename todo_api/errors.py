@@ -36,14 +36,9 @@ UNKNOWN_PARAMETER_MESSAGE = Message("Unknown query parameter. Remove it.", "unkn
 MISSING_MESSAGE = "Missing data for required field."  # marshmallow's
 CODES = {MISSING_MESSAGE: "missing", fields.Field.default_error_messages["null"]: "null"}
 OTHER_INPUT_ERROR = "invalid"
-# By code. All other codes are of the type `invalid`.
-INPUT_ERROR_TYPES = {
-    "missing": "missing",
-    "unknown": "unknown",
-    "null": "null",
-    "read_only": "unknown",
-}
-INPUT_ERROR_TYPE_NAMES = (*dict.fromkeys(INPUT_ERROR_TYPES.values()), OTHER_INPUT_ERROR)
+# All other codes are of the type `invalid`.
+TYPE_BY_CODE = {"missing": "missing", "unknown": "unknown", "null": "null", "read_only": "unknown"}
+INPUT_ERROR_TYPES = (*dict.fromkeys(TYPE_BY_CODE.values()), OTHER_INPUT_ERROR)
 MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
 NO_TASK_MESSAGE = "Task not found"
@@ -134,7 +129,7 @@ class InputError(Output):
     msg = fields.String(required=True, metadata={"examples": ["Missing data for required field."]})
     type = fields.String(
         required=True,
-        validate=OneOf(INPUT_ERROR_TYPE_NAMES),
+        validate=OneOf(INPUT_ERROR_TYPES),
         metadata=about("For programs. Coarse: `code` is finer.", "missing"),
     )
     code = fields.String(
@@ -192,7 +187,7 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
     else:
         for message in messages:
             code = getattr(message, "code", CODES.get(message, OTHER_INPUT_ERROR))
-            type_ = INPUT_ERROR_TYPES.get(code, OTHER_INPUT_ERROR)
+            type_ = TYPE_BY_CODE.get(code, OTHER_INPUT_ERROR)
             limit = getattr(message, "limit", None)
             error = {"loc": loc, "msg": message, "type": type_, "code": code}
             yield error if limit is None else error | {"limit": limit}

@@ -75,7 +75,7 @@ CHOICES = {
     "Priority": PRIORITIES,
     "Sort": SORTS,
     "ErrorType": errors.ERROR_TYPES,
-    "InputErrorType": errors.INPUT_ERROR_TYPE_NAMES,
+    "InputErrorType": errors.INPUT_ERROR_TYPES,
 }
 NAMED_SCHEMAS: dict[str, dict[str, Any]] = {
     **{name: {"type": "string", "enum": list(choices)} for name, choices in CHOICES.items()},
