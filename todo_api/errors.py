@@ -202,11 +202,7 @@ def write_error(error: HTTPException) -> Response:
     """Write the body of ``error``, keeping the headers that come with it."""
     response = error.get_response()
     status = response.status_code
-    body: dict[str, Any] = {
-        "detail": message(error, status),
-        "status_code": status,
-        "error_type": error_type(status),
-    }
+    body = error_body(status, message(error, status))
     request_state().error_type = body["error_type"]
     if isinstance(error, InvalidInput):
         body["errors"] = error.errors
@@ -217,6 +213,10 @@ def write_error(error: HTTPException) -> Response:
     response.content_type = "application/json"
     drop_tracebacks(error)
     return response
+
+
+def error_body(status: int, detail: str | None) -> dict[str, Any]:
+    return {"detail": detail, "status_code": status, "error_type": error_type(status)}
 
 
 def error_type(status: int) -> str:

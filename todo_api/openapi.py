@@ -110,7 +110,7 @@ def add_components(components: Components) -> None:
     components.security_scheme("bearer", BEARER)
     for status, error in errors.ERRORS.items():
         if error.example:
-            components.response(error_name(status), describe_error(status, error))
+            components.response(error_name(status), describe_error(status, error.example))
     components.response(STALE_TASK_ERROR, describe_stale_task())
 
 
@@ -179,12 +179,9 @@ class Routes(FlaskPlugin):
     def rule_to_params(self, rule: Rule) -> list[dict[str, Any]]:
         return [each | {"example": 1} for each in super().rule_to_params(rule)]
 
-    def operation_helper(
-        self, path: str | None = None, operations: dict[Any, Any] | None = None, **known: Any
-    ) -> None:
-        rule: Rule = known["rule"]
+    def operation_helper(self, *, operations: dict[str, Any], rule: Rule, **_: Any) -> None:
         absent = {404: error_name(404)} if rule.arguments else {}
-        for operation in (operations or {}).values():
+        for operation in operations.values():
             operation["operationId"] = camel_case(rule.endpoint.rpartition(".")[2])
             responses = operation["responses"] | absent
             operation["responses"] = {code: responses[code] for code in sorted(responses, key=str)}
@@ -192,27 +189,22 @@ class Routes(FlaskPlugin):
 
 def describe_stale_task() -> dict[str, Any]:
     """Return the 412 of a write: the error, and the task as it is now."""
-    error = describe_error(412, errors.ERRORS[412]._replace(example=errors.STALE_MESSAGE))
+    error = describe_error(412, errors.STALE_MESSAGE)
     content = error["content"]["application/json"]
     content["schema"] = StaleTaskError
     content["examples"]["example"]["value"]["current"] = TASK
     return error | {"headers": ETAG}
 
 
-def describe_error(status: int, error: errors.ErrorType) -> dict[str, Any]:
-    example: dict[str, Any] = {
-        "detail": error.example,
-        "status_code": status,
-        "error_type": error.name,
-    }
+def describe_error(status: int, detail: str) -> dict[str, Any]:
+    example = errors.error_body(status, detail)
     if status == 400:
-        place = {"loc": ["body", "title"], "msg": error.example}
+        place = {"loc": ["body", "title"], "msg": detail}
         example["errors"] = [place | {"type": "missing", "code": "missing"}]
+    content = {"schema": errors.ApiError, "examples": named(example=example)}
     response: dict[str, Any] = {
         "description": HTTP_STATUS_CODES[status],
-        "content": {
-            "application/json": {"schema": errors.ApiError, "examples": named(example=example)}
-        },
+        "content": {"application/json": content},
     }
     if status in ERROR_HEADERS:
         name, type_, example_ = ERROR_HEADERS[status]
