@@ -25,6 +25,8 @@ from todo_api.tasks.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor, TagCursor
 from todo_api.tasks.schemas import Input
 from todo_api.tasks.sync import SyncToken
 
+CURSOR = SIGNED | {"description": "Where the previous page ended. Take it from the `Link` header."}
+
 
 class Query(Input):
     """The base of every query."""
@@ -103,10 +105,7 @@ class TaskPage(TaskFilters):
         ),
     )
     limit = page_size_field("The maximum number of tasks on a page.")
-    cursor = Cursor(
-        metadata=SIGNED
-        | {"description": "Where the previous page ended. Take it from the `Link` header."}
-    )
+    cursor = Cursor(metadata=CURSOR)
 
     @validates_schema
     def cursor_is_of_this_sort(self, page: dict[str, Any], **_: Any) -> None:
@@ -127,7 +126,4 @@ class TagPage(Query):
         ),
     )
     limit = page_size_field("The maximum number of tags on a page.")
-    cursor = TagCursor(
-        metadata=SIGNED
-        | {"description": "Where the previous page ended. Take it from the `Link` header."}
-    )
+    cursor = TagCursor(metadata=CURSOR)
