@@ -159,8 +159,7 @@ BEGIN_ERASURE = (
     insert(accounts)
     .values(user_id=OWNER, version=sa.literal_column("0"), erased_version=sa.literal_column("0"))
     .on_conflict_do_update(
-        index_elements=[accounts.c.user_id],
-        set_=UNKNOWN | {"erased_version": accounts.c.version},
+        index_elements=[accounts.c.user_id], set_=UNKNOWN | {"erased_version": accounts.c.version}
     )
 )
 CONTINUE_ERASURE = sa.update(accounts).where(IS_OWN).values(UNKNOWN)

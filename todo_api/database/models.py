@@ -123,7 +123,5 @@ sa.Index(
     postgresql_where=tasks.c.idempotency_key.is_not(None),
 )
 sa.Index(
-    "ix_tasks_deleted_at",
-    tasks.c.deleted_at,
-    postgresql_where=tasks.c.deleted_at.is_not(None),
+    "ix_tasks_deleted_at", tasks.c.deleted_at, postgresql_where=tasks.c.deleted_at.is_not(None)
 )

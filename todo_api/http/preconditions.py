@@ -115,7 +115,10 @@ def takes_idempotency_key(view: View) -> View:
 
     @wraps(view)
     def keyed(*args: Any, **kwargs: Any) -> Any:
-        return view(*args, key=idempotency_key(), **kwargs)
+        key = current_request().headers.get("Idempotency-Key")
+        if key is not None and not KEY.fullmatch(key):
+            raise InvalidInput("header", {"Idempotency-Key": [BAD_KEY_MESSAGE]})
+        return view(*args, key=key, **kwargs)
 
     return describe(
         keyed, parameters={"Idempotency-Key": IDEMPOTENCY_KEY}, responses={422: error_name(422)}
@@ -203,13 +206,6 @@ def list_tag(fields: list[str], account: Row[Any], rows: Iterable[Any] = ()) -> 
     query = sorted(current_request().args.to_dict(flat=False).items())
     described = orjson.dumps([fields, request_state().user, query, state])
     return f'"{sha256(described).hexdigest()[:32]}"'
-
-
-def idempotency_key() -> str | None:
-    key = current_request().headers.get("Idempotency-Key")
-    if key is not None and not KEY.fullmatch(key):
-        raise InvalidInput("header", {"Idempotency-Key": [BAD_KEY_MESSAGE]})
-    return key
 
 
 def body_hash(values: dict[str, Any]) -> str:

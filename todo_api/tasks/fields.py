@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -99,11 +100,9 @@ class CalendarDate(fields.Date):
     """A calendar date as YYYY-MM-DD. ISO 8601 also has weeks and days of the year."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
-        try:
+        with suppress(TypeError, ValueError):
             if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
                 return date.fromisoformat(value)
-        except (TypeError, ValueError):
-            pass
         raise invalid("Must be an existing date in the form YYYY-MM-DD.", "not_a_date")
 
 

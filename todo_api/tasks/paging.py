@@ -93,10 +93,8 @@ def page_of(statement: sa.Select[Any], sort: str) -> sa.Select[Any]:
     """Select one page of a statement: the first page, or the one after the cursor position."""
     name = sort.removeprefix("-")
     key = sort_key(sort, tasks.c[name])
-    row, position = (
-        sa.tuple_(key, tasks.c.id),
-        sa.tuple_(sort_key(sort, POSITION_VALUE), POSITION_ID),
-    )
+    row = sa.tuple_(key, tasks.c.id)
+    position = sa.tuple_(sort_key(sort, POSITION_VALUE), POSITION_ID)
     page = statement.limit(ROW_LIMIT)
     if sort == name:
         return page.where(sa.or_(POSITION_ID.is_(None), row > position)).order_by(key, tasks.c.id)
