@@ -107,11 +107,8 @@ def with_new_version(condition: Expression) -> sa.Update:
 
 NEW_TASK = NewTask().fields
 NEW_VALUES: dict[str, sa.BindParameter[Any]] = {
-    name: COMPLETED
-    if name == "completed"
-    else sa.bindparam(f"new_{name}", type_=tasks.c[name].type)
-    for name in NEW_TASK
-}
+    name: sa.bindparam(f"new_{name}", type_=tasks.c[name].type) for name in NEW_TASK
+} | {"completed": COMPLETED}
 """What CREATE inserts into each column that a body may set."""
 
 
@@ -167,6 +164,7 @@ def create(condition: Expression, **key: Expression) -> Insert:
 PAGE_BY_SORT = {
     sort: with_account(page_of(matching(sa.select(*PUBLIC)), sort), GET_ACCOUNT) for sort in SORTS
 }
+OWN = owned_by_user(sa.select(*PUBLIC))
 LIVE = tasks.c.deleted_at.is_(None)
 TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
 ID_IS = tasks.c.id == TASK_ID
@@ -174,10 +172,8 @@ ONE = sa.and_(ID_IS, LIVE)
 VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
 EXPECTED_VERSION = sa.or_(VERSIONS.is_(None), tasks.c.version == sa.any_(VERSIONS))
 EXPECTED = sa.and_(ONE, EXPECTED_VERSION)
-GET = owned_by_user(sa.select(*PUBLIC)).where(ONE)
-CHANGE = UpdateStatements(
-    owned_by_user(sa.select(*PUBLIC)).where(EXPECTED), change(EXPECTED), change(EXPECTED, COMPLETED)
-)
+GET = OWN.where(ONE)
+CHANGE = UpdateStatements(OWN.where(EXPECTED), change(EXPECTED), change(EXPECTED, COMPLETED))
 TOGGLE = change(EXPECTED, sa.not_(tasks.c.completed))
 DELETE = with_new_version(EXPECTED).values(deleted_at=NOW).returning(tasks.c.id)
 RESTORE = (
@@ -185,12 +181,10 @@ RESTORE = (
     .values(deleted_at=None)
     .returning(*PUBLIC)
 )
-GET_ANYWHERE = owned_by_user(sa.select(*PUBLIC)).where(ID_IS)
+GET_ANYWHERE = OWN.where(ID_IS)
 ID_IN = tasks.c.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.BigInteger)))
 MANY = sa.and_(ID_IN, LIVE)
-CHANGE_MANY = UpdateStatements(
-    owned_by_user(sa.select(*PUBLIC)).where(MANY), change(MANY), change(MANY, COMPLETED)
-)
+CHANGE_MANY = UpdateStatements(OWN.where(MANY), change(MANY), change(MANY, COMPLETED))
 
 
 def trash_or_restore(condition: Expression, deleted_at: Expression) -> sa.TextClause:
