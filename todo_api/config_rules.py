@@ -20,9 +20,7 @@ MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key at least as long as the ha
 MAKE_SECRET = "make one: openssl rand -base64 32"  # noqa: S105 -- a command
 
 # Better Auth's default, and the placeholders of guides and templates. They are words alone.
-PLACEHOLDER = re.compile(
-    r"better-auth-secret-[0-9]+|(change|replace|your)(-([a-z]+|32))+", re.IGNORECASE
-)
+PLACEHOLDER = re.compile(r"better-auth-secret-[0-9]+|(change|replace|your)(-([a-z]+|32))+", re.I)
 QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 IS_QUOTED = "is in quotes, which `docker run --env-file` keeps; remove them"
 # PyJWT rejects these as HMAC keys, but only at the first request.

@@ -91,9 +91,8 @@ def log_request(response: Response) -> Response:
         "auth_failure": kept.get("auth_failure"),
         "client": client_address(request, config) if status in REFUSALS else None,
     }
-    logger.info(
-        "request", extra={name: value for name, value in fields.items() if value is not None}
-    )
+    known = {name: value for name, value in fields.items() if value is not None}
+    logger.info("request", extra=known)
     return response
 
 

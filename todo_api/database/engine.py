@@ -79,11 +79,8 @@ def log_failure(error: exc.DBAPIError | exc.TimeoutError) -> None:
     """Log in one line why the database cannot answer. Once a minute, add the traceback."""
     in_use = "all connections are in use"
     reason = failure_reason(error) if isinstance(error, exc.DBAPIError) else in_use
-    application().logger.error(
-        "database unavailable",
-        extra={"reason": reason},
-        exc_info=error if is_due("traceback") else None,
-    )
+    traced = error if is_due("traceback") else None
+    application().logger.error("database unavailable", extra={"reason": reason}, exc_info=traced)
 
 
 def log_slow(seconds: float) -> None:

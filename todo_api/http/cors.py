@@ -95,10 +95,8 @@ def warn_of_refused(origin: str) -> None:
     """Log an origin that gets no CORS headers: its page only sees "Failed to fetch"."""
     host = current_request().headers.get("Host")  # a page of this host needs none
     if origin.partition("://")[2] != host:
-        logger.warning(
-            "origin refused: if it is yours, add it to FRONTEND_URL",
-            extra={"origin": printable(origin)},
-        )
+        shown = {"origin": printable(origin)}
+        logger.warning("origin refused: if it is yours, add it to FRONTEND_URL", extra=shown)
 
 
 def printable(text: str) -> str:

@@ -82,12 +82,10 @@ def takes_if_match(view: View) -> View:
     """Pass the versions that `If-Match` allows as ``versions``. None allows all."""
 
     @wraps(view)
-    def conditional(*args: Any, **kwargs: Any) -> Any:
+    def guarded(*args: Any, **kwargs: Any) -> Any:
         return view(*args, versions=expected_versions(), **kwargs)
 
-    return describe(
-        conditional, parameters={"If-Match": IF_MATCH}, responses={412: STALE_TASK_ERROR}
-    )
+    return describe(guarded, parameters={"If-Match": IF_MATCH}, responses={412: STALE_TASK_ERROR})
 
 
 def takes_conditions(view: View) -> View:

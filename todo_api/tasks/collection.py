@@ -204,8 +204,5 @@ def delete_tasks(query: dict[str, Any]) -> dict[str, Any]:
     # Found without the lock of the account: that may read all tasks of the user.
     found = execute_for_user(find).scalars().all()
     ids = execute_for_user(delete, ids=found[:MAX_AT_ONCE]).scalars().all()
-    return {
-        "deleted": len(ids),
-        "ids": sorted(ids, reverse=True),
-        "has_more": len(found) > MAX_AT_ONCE,
-    }
+    has_more = len(found) > MAX_AT_ONCE
+    return {"deleted": len(ids), "ids": sorted(ids, reverse=True), "has_more": has_more}

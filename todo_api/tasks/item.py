@@ -138,9 +138,8 @@ def move_task(placement: dict[str, Any], task_id: int, versions: Versions) -> Ta
     if (row := fetch(MOVE, **move)) is None:
         change_one(task_id, versions, {})  # or a 404 or 412
         if neighbour and (neighbour == task_id or not fetch(queries.GET, task_id=neighbour)):
-            raise errors.InvalidInput(
-                "body", {name: [errors.NO_NEIGHBOUR_MESSAGE] for name in placement}
-            )
+            messages = {name: [errors.NO_NEIGHBOUR_MESSAGE] for name in placement}
+            raise errors.InvalidInput("body", messages)
         execute_for_user(CREATE_ACCOUNT)  # tasks from before migration 0005 may have none
         row = fetch(MOVE, **move)
     return tagged(found(row))
