@@ -109,44 +109,50 @@ def about(description: str, example: Any, **schema: Any) -> dict[str, Any]:
 
 
 class Output(Schema):
-    """The base of every response shape. A later version may have more fields."""
+    """The base of every response shape. Each field is present, but for those in `optional`.
+
+    A later version may have more fields.
+    """
 
     class Meta:
         unknown = EXCLUDE
+        optional: tuple[str, ...] = ()
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.required = field_name not in self.Meta.optional
 
 
 class InputError(Output):
     """One error in a request."""
 
+    class Meta(Output.Meta):
+        optional = ("limit",)
+
     loc = fields.List(
         fields.String(),
-        required=True,
         metadata=about(
             "`body`, `query` or `header`, then the field, then the index in a list.",
             ["body", "title"],
         ),
     )
-    msg = fields.String(required=True, metadata={"examples": ["Missing data for required field."]})
+    msg = fields.String(metadata={"examples": ["Missing data for required field."]})
     type = fields.String(
-        required=True,
         validate=OneOf(INPUT_ERROR_TYPES),
         metadata=about("For programs. Coarse: `code` is finer.", "missing"),
     )
-    code = fields.String(
-        required=True, metadata=about("Finer than `type`. More may come.", "missing")
-    )
+    code = fields.String(metadata=about("Finer than `type`. More may come.", "missing"))
     limit = fields.Integer(metadata=about("Of a code `too_...`.", 200))
 
 
 class ApiError(Output):
     """The body of every error response."""
 
-    detail = fields.String(
-        required=True, metadata={"description": "A sentence for people. It may change."}
-    )
-    status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
+    class Meta(Output.Meta):
+        optional = ("errors",)
+
+    detail = fields.String(metadata={"description": "A sentence for people. It may change."})
+    status_code = fields.Integer(metadata={"minimum": 400, "maximum": 599})
     error_type = fields.String(
-        required=True,
         validate=OneOf(ERROR_TYPES),
         metadata={"description": "For programs. A later version may have more types."},
     )

@@ -209,4 +209,4 @@ def at_most(maximum: int) -> Length:
 
 
 def count_field() -> fields.Integer:
-    return fields.Integer(required=True, metadata={"minimum": 0, "examples": [1]})
+    return fields.Integer(metadata={"minimum": 0, "examples": [1]})

@@ -16,7 +16,6 @@ class MovedTasks(Output):
 
     ids = fields.List(
         id_field(),
-        required=True,
         metadata=about("Their ids, in the order of the request. Each is there once.", [3, 1]),
     )
 
@@ -26,16 +25,11 @@ class TaskSync(Output):
 
     tasks = fields.List(
         fields.Nested(Task),
-        required=True,
         metadata={"description": "The tasks that were created, changed or restored."},
     )
-    deleted = fields.List(
-        id_field(), required=True, metadata=about("The ids of the tasks in the trash.", [3])
-    )
-    next = fields.String(required=True, metadata={"description": "The token for the next request."})
-    has_more = fields.Boolean(
-        required=True, metadata=about("Whether there is more to get now.", False)
-    )
+    deleted = fields.List(id_field(), metadata=about("The ids of the tasks in the trash.", [3]))
+    next = fields.String(metadata={"description": "The token for the next request."})
+    has_more = fields.Boolean(metadata=about("Whether there is more to get now.", False))
 
     def dump(self, obj: Any, **_: Any) -> Any:
         """Return the object as it is: its tasks are already made from rows."""
@@ -53,11 +47,10 @@ class TaskStats(Output):
     total = count_field()
     active = count_field()
     completed = count_field()
-    by_priority = fields.Nested(PriorityCounts, required=True)
+    by_priority = fields.Nested(PriorityCounts)
     by_tag = fields.Dict(
         keys=fields.String(),
         values=count_field(),
-        required=True,
         metadata=about(
             f"The {MAX_COUNTED_TAGS} most used tags and their numbers of tasks.",
             {"home": 2, "errand": 1},
@@ -69,18 +62,12 @@ class Deleted(Output):
     """The tasks that were deleted."""
 
     deleted = count_field()
-    ids = fields.List(
-        id_field(), required=True, metadata=about("The ids of the deleted tasks.", [3, 1])
-    )
-    has_more = fields.Boolean(
-        required=True, metadata=about("Whether there are more to delete.", False)
-    )
+    ids = fields.List(id_field(), metadata=about("The ids of the deleted tasks.", [3, 1]))
+    has_more = fields.Boolean(metadata=about("Whether there are more to delete.", False))
 
 
 class TagCount(Output):
     """A tag, and how many tasks outside the trash have it."""
 
-    tag = fields.String(
-        required=True, validate=Length(1, MAX_TAG_LENGTH), metadata={"examples": ["home"]}
-    )
+    tag = fields.String(validate=Length(1, MAX_TAG_LENGTH), metadata={"examples": ["home"]})
     count = count_field()

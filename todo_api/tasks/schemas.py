@@ -155,7 +155,7 @@ class StaleTaskError(ApiError):
     """The body of a 412 of a write."""
 
     current = fields.Nested(
-        Task, required=True, metadata={"description": "The task as it is now, with its `version`."}
+        Task, metadata={"description": "The task as it is now, with its `version`."}
     )
 
 
