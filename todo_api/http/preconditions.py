@@ -38,34 +38,31 @@ UNUSED_MESSAGE = (
 )
 
 
-def request_header(name: str, text: str, **schema: Any) -> dict[str, Any]:
+ONE_TAG = r'(W/)?"[\x21\x23-\x7e]*"'  # for the document, without empty elements
+ENTITY_TAGS = {"pattern": rf"^(\*|{ONE_TAG}(, {ONE_TAG}){{0,{MAX_ENTITY_TAGS - 1}}})$"}
+
+
+def request_header(name: str, text: str, schema: dict[str, Any] = ENTITY_TAGS) -> dict[str, Any]:
     """Describe a header. Without an example: the docs page would send it with every request."""
     described = {"in": "header", "name": name, "required": False, "description": text}
-    return described | {"schema": {"type": "string", **schema}}
+    return {name: described | {"schema": {"type": "string", **schema}}}
 
 
-ONE_TAG = r'(W/)?"[\x21\x23-\x7e]*"'  # for the document, without empty elements
-ENTITY_TAGS = rf"^(\*|{ONE_TAG}(, {ONE_TAG}){{0,{MAX_ENTITY_TAGS - 1}}})$"
 IF_MATCH = request_header(
     "If-Match",
     'Change the task only if this is its `ETag`, such as `"1"`. Or several tags, or `*`.',
-    pattern=ENTITY_TAGS,
 )
-IF_MATCH_OF_A_READ = request_header(
-    "If-Match", "Return 412 if this is no longer the `ETag`.", pattern=ENTITY_TAGS
-)
+IF_MATCH_OF_A_READ = request_header("If-Match", "Return 412 if this is no longer the `ETag`.")
 IF_NONE_MATCH = request_header(
     "If-None-Match",
     'Return 304 without a body if this is still the `ETag`, such as `"1"`. '
     "Or several tags, or `*`.",
-    pattern=ENTITY_TAGS,
 )
 IDEMPOTENCY_KEY = request_header(
     "Idempotency-Key",
     "A value that the client uses for this task alone, such as a UUID: "
     "`4f8a4bcb-0f9e-4d6e-9d6a-1c3f5b0a7e21`. It makes a retry safe.",
-    pattern=rf"^[!-~]([ -~]{{0,{MAX_KEY_LENGTH - 2}}}[!-~])?$",
-    maxLength=MAX_KEY_LENGTH,
+    {"pattern": rf"^[!-~]([ -~]{{0,{MAX_KEY_LENGTH - 2}}}[!-~])?$", "maxLength": MAX_KEY_LENGTH},
 )
 ETAG = response_header(
     "ETag", "The entity tag of the response. For a task, its version in quotes.", example='"1"'
@@ -85,7 +82,7 @@ def takes_if_match(view: View) -> View:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         return view(*args, versions=expected_versions(), **kwargs)
 
-    return describe(guarded, parameters={"If-Match": IF_MATCH}, responses={412: STALE_TASK_ERROR})
+    return describe(guarded, parameters=IF_MATCH, responses={412: STALE_TASK_ERROR})
 
 
 def takes_conditions(view: View) -> View:
@@ -101,11 +98,8 @@ def takes_conditions(view: View) -> View:
         return not_modified(tag) if not is_unchanged and is_current(tag) else result
 
     unchanged = {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": ETAG}
-    return describe(
-        cached,
-        parameters={"If-Match": IF_MATCH_OF_A_READ, "If-None-Match": IF_NONE_MATCH},
-        responses={304: unchanged, 412: error_name(412)},
-    )
+    answers = {304: unchanged, 412: error_name(412)}
+    return describe(cached, parameters=IF_MATCH_OF_A_READ | IF_NONE_MATCH, responses=answers)
 
 
 def takes_idempotency_key(view: View) -> View:
@@ -118,9 +112,7 @@ def takes_idempotency_key(view: View) -> View:
             raise InvalidInput("header", {"Idempotency-Key": [BAD_KEY_MESSAGE]})
         return view(*args, key=key, **kwargs)
 
-    return describe(
-        keyed, parameters={"Idempotency-Key": IDEMPOTENCY_KEY}, responses={422: error_name(422)}
-    )
+    return describe(keyed, parameters=IDEMPOTENCY_KEY, responses={422: error_name(422)})
 
 
 def reject_unused_conditions(view: View) -> None:
