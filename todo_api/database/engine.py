@@ -3,11 +3,9 @@
 from time import perf_counter
 from typing import Any, cast
 
-import psycopg2
-import psycopg2.errors
-import psycopg2.extensions
 import sqlalchemy as sa
 from flask import Flask, has_request_context
+from psycopg2.errors import QueryCanceled, ReadOnlySqlTransaction
 from sqlalchemy import exc
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.exceptions import ServiceUnavailable
@@ -48,7 +46,7 @@ def execute(statement: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
         if isinstance(error, OUR_ERRORS) and sqlstate(error) not in NOT_SET_UP:
             raise
         log_failure(error)
-        if "owner" in values and isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
+        if "owner" in values and isinstance(error.__cause__, QueryCanceled):
             raise ServiceUnavailable(SLOW_MESSAGE, retry_after=RETRY_SLOW_AFTER) from error
         raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error
     if (seconds := perf_counter() - started) >= settings().slow_statement:
@@ -127,6 +125,6 @@ def make_engine(config: Config) -> sa.Engine:
 
 def discard_read_only(context: sa.ExceptionContext) -> None:
     """Discard a connection that became read-only, so that the next one finds the new primary."""
-    if isinstance(context.original_exception, psycopg2.errors.ReadOnlySqlTransaction):
+    if isinstance(context.original_exception, ReadOnlySqlTransaction):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
