@@ -84,29 +84,31 @@ def version_of_new_task(condition: sa.ColumnElement[bool]) -> sa.CTE:
     )
 
 
+NEXT = {"version": accounts.c.version + FIRST_VERSION}
+
+
 def new_version(condition: sa.ColumnElement[bool]) -> sa.CTE:
     """Take the next version of the user's account, if the condition is true when this begins.
 
     An account that was erased while this waited stays erased. Only a user whose tasks are from
     before migration 0005 gets a new one.
     """
-    following = accounts.c.version + FIRST_VERSION
-    taken = (
-        sa.update(accounts)
-        .where(IS_OWN, condition)
-        .values(version=following)
-        .returning(accounts.c.user_id, accounts.c.version)
-        .cte("taken")
-    )
+    taken = version_of_account(condition)
     row: Any = sa.select(OWNER, FIRST_VERSION).where(sa.not_(HAS_ACCOUNT), condition)
     made = (
         insert(accounts)
         .from_select(["user_id", "version"], row)
-        .on_conflict_do_update(index_elements=[accounts.c.user_id], set_={"version": following})
+        .on_conflict_do_update(index_elements=[accounts.c.user_id], set_=NEXT)
         .returning(accounts.c.user_id, accounts.c.version)
         .cte("made")
     )
     return sa.union_all(sa.select(taken), sa.select(made)).cte("bump")
+
+
+def version_of_account(condition: sa.ColumnElement[bool]) -> sa.CTE:
+    """Take the next version of an account that there is, if the condition is true."""
+    taken = sa.update(accounts).where(IS_OWN, condition).values(NEXT)
+    return taken.returning(accounts.c.user_id, accounts.c.version).cte("taken")
 
 
 def with_account(page: sa.Select[Any], account: sa.Select[Any]) -> sa.Select[Any]:
