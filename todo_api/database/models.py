@@ -23,10 +23,8 @@ TIME = sa.DateTime(timezone=True)
 tasks = sa.Table(
     "tasks",
     metadata,
-    sa.Column(
-        "id", sa.BigInteger, sa.Identity(always=True, maxvalue=limits.MAX_ID), nullable=False
-    ),
-    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True, maxvalue=limits.MAX_ID)),
+    sa.Column("user_id", sa.Text),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text),
     sa.Column("completed", sa.Boolean, nullable=False, server_default=sa.false()),
