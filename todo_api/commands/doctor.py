@@ -36,10 +36,8 @@ FACTS = text(
     " coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale', datcollate) AS locale,"
     " quote_ident(current_user) AS role,"
     " rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls AS powerful,"
-    " coalesce(has_table_privilege(to_regclass('alembic_version'), 'SELECT'), false)"
-    " AS shows_revision,"
-    " coalesce(has_table_privilege(to_regclass('alembic_version'), 'INSERT, UPDATE, DELETE'),"
-    " false) AS writes_revision,"
+    " ARRAY(SELECT kind FROM unnest(:rights) AS kind"
+    " WHERE has_table_privilege(to_regclass('alembic_version'), kind)) AS revision_rights,"
     " ARRAY(SELECT pg_has_role(relowner, 'USAGE') FROM unnest(:tables) AS name"
     " JOIN pg_class ON oid = to_regclass(name)) AS owns,"
     " ARRAY(SELECT kind || ' on ' || name FROM unnest(:tables) AS name, unnest(:rights) AS kind"
@@ -134,7 +132,7 @@ def check_encoding(facts: Row[Any]) -> Found:
 def check_schema(connection: Connection, facts: Row[Any], problem: str | None) -> Found:
     if problem:
         return "fail", problem
-    if not facts.shows_revision:
+    if "SELECT" not in facts.revision_rights:
         return "ok", "every column is there (the role may not read the revision)"
     revision = connection.execute(text("SELECT max(version_num) FROM alembic_version")).scalar_one()
     needed = newest_migration()
@@ -153,7 +151,7 @@ def check_rights(facts: Row[Any]) -> Found:
     if any(facts.owns) or facts.powerful:
         too_many = "owns the tables" if any(facts.owns) else "may create roles or databases"
         return "warn", f"the role {too_many}. Use another role, with only: {GRANT} it"
-    if facts.writes_revision:
+    if set(facts.revision_rights) - {"SELECT"}:
         advice = f"As the owner: REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {facts.role}"
         return "warn", f"the role may change alembic_version. {advice}"
     return "ok", f"{', '.join(RIGHTS)}; the role owns nothing"
