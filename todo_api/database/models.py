@@ -82,11 +82,7 @@ POSITION = sa.func.coalesce(
     tasks.c.position.cast(sa.Text),
     (sa.literal_column(str(PLACE_OF_NO_ID)) - tasks.c.id).cast(sa.Text),
 ).label("position")
-PUBLIC = tuple(
-    POSITION if column.name == "position" else column
-    for column in tasks.c
-    if column.name not in HIDDEN
-)
+PUBLIC = tuple(POSITION if c.name == "position" else c for c in tasks.c if c.name not in HIDDEN)
 """The columns of a task that clients see."""
 
 accounts = sa.Table(
@@ -113,13 +109,6 @@ the highest version of the tasks to erase.
 # benchmarks/indexes.md has the price of each.
 sa.Index(None, tasks.c.user_id, tasks.c.created_at.desc(), tasks.c.id.desc())
 sa.Index(None, tasks.c.user_id, tasks.c.version, tasks.c.id)
-sa.Index(
-    "ix_tasks_user_id_idempotency_key",
-    tasks.c.user_id,
-    tasks.c.idempotency_key,
-    unique=True,
-    postgresql_where=tasks.c.idempotency_key.is_not(None),
-)
-sa.Index(
-    "ix_tasks_deleted_at", tasks.c.deleted_at, postgresql_where=tasks.c.deleted_at.is_not(None)
-)
+HAS_KEY = tasks.c.idempotency_key.is_not(None)
+sa.Index(None, tasks.c.user_id, tasks.c.idempotency_key, unique=True, postgresql_where=HAS_KEY)
+sa.Index(None, tasks.c.deleted_at, postgresql_where=tasks.c.deleted_at.is_not(None))
