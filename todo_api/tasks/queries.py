@@ -161,10 +161,10 @@ def create(condition: Expression, **key: Expression) -> Insert:
     return insert(tasks).from_select(list(values), row)
 
 
-PAGE_BY_SORT = {
-    sort: with_account(page_of(matching(sa.select(*PUBLIC)), sort), GET_ACCOUNT) for sort in SORTS
-}
+MATCHING = matching(sa.select(*PUBLIC))
+PAGE_BY_SORT = {sort: with_account(page_of(MATCHING, sort), GET_ACCOUNT) for sort in SORTS}
 OWN = owned_by_user(sa.select(*PUBLIC))
+OWN_IDS = owned_by_user(sa.select(tasks.c.id))
 LIVE = tasks.c.deleted_at.is_(None)
 TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
 ID_IS = tasks.c.id == TASK_ID
@@ -192,7 +192,7 @@ def trash_or_restore(condition: Expression, deleted_at: Expression) -> sa.TextCl
     return in_one_message(
         LOCK_ACCOUNT,
         with_new_version(sa.and_(ID_IN, sa.not_(condition))).values(deleted_at=deleted_at),
-        owned_by_user(sa.select(tasks.c.id)).where(ID_IN, condition),
+        OWN_IDS.where(ID_IN, condition),
     )
 
 
@@ -202,8 +202,7 @@ RESTORE_MANY = trash_or_restore(LIVE, sa.null())
 
 def newest_ids(condition: Expression) -> sa.Select[Any]:
     """Select the ids of the newest tasks that one request deletes, and one more."""
-    found = owned_by_user(sa.select(tasks.c.id)).where(condition)
-    return found.order_by(tasks.c.id.desc()).limit(MAX_AT_ONCE + 1)
+    return OWN_IDS.where(condition).order_by(tasks.c.id.desc()).limit(MAX_AT_ONCE + 1)
 
 
 def erase_from_trash() -> sa.TextClause:
@@ -235,7 +234,7 @@ KEY_IS = tasks.c.idempotency_key == sa.bindparam("key")
 GET_BY_KEY = owned_by_user(sa.select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)
 # Not ON CONFLICT DO NOTHING: the error of a key that came meanwhile takes the count back.
 CREATE_ONCE = create(
-    sa.not_(owned_by_user(sa.select(tasks.c.id)).where(KEY_IS).exists()),
+    sa.not_(OWN_IDS.where(KEY_IS).exists()),
     idempotency_key=sa.bindparam("key", type_=sa.Text),
     idempotency_hash=sa.bindparam("body_hash", type_=sa.Text),
 ).returning(*PUBLIC)
