@@ -160,9 +160,8 @@ def page_size_field(description: str) -> PageSize:
 
 
 def id_field() -> WholeNumber:
-    return WholeNumber(
-        minimum=1, maximum=limits.MAX_ID, metadata={"format": "int64", "examples": [1]}
-    )
+    metadata = {"format": "int64", "examples": [1]}
+    return WholeNumber(minimum=1, maximum=limits.MAX_ID, metadata=metadata)
 
 
 def time_field(example: str | None, description: str) -> fields.DateTime:
@@ -170,22 +169,14 @@ def time_field(example: str | None, description: str) -> fields.DateTime:
 
 
 def priority_field(**options: Any) -> Text:
-    return Text(
-        validate=OneOf(limits.PRIORITIES, error=NOT_IN_LIST),
-        metadata={"examples": ["high"]},
-        **options,
-    )
+    choice = OneOf(limits.PRIORITIES, error=NOT_IN_LIST)
+    return Text(validate=choice, metadata={"examples": ["high"]}, **options)
 
 
 def tag_field() -> Tag:
-    return Tag(
-        validate=label_rules(limits.MAX_TAG_LENGTH),
-        metadata=about(
-            "Trimmed and converted to lower case. With a visible character.",
-            "home",
-            pattern=TAG_PATTERN,
-        ),
-    )
+    text = "Trimmed and converted to lower case. With a visible character."
+    metadata = about(text, "home", pattern=TAG_PATTERN)
+    return Tag(validate=label_rules(limits.MAX_TAG_LENGTH), metadata=metadata)
 
 
 def label_rules(maximum: int) -> list[Callable[[str], Any]]:

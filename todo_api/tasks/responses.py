@@ -36,9 +36,7 @@ class TaskSync(Output):
         return obj
 
 
-PriorityCounts = Output.from_dict(
-    {priority: count_field() for priority in PRIORITIES}, name="PriorityCounts"
-)
+PriorityCounts = Output.from_dict({p: count_field() for p in PRIORITIES}, name="PriorityCounts")
 
 
 class TaskStats(Output):
