@@ -1,12 +1,17 @@
 """What a valid setting is. A problem is a text without the value of the setting."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from psycopg2 import OperationalError, ProgrammingError, connect
 from psycopg2.extensions import make_dsn, parse_dsn
+
+Problem = Callable[[str, Any], str | None]
+"""Takes the name of a variable and its value. Returns what is wrong with it, without the value."""
 
 EMBEDDED = "embedded"
 """The `DATABASE_URL` that asks for the PostgreSQL of development."""
@@ -15,9 +20,7 @@ MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key at least as long as the ha
 MAKE_SECRET = "make one: openssl rand -base64 32"  # noqa: S105 -- a command
 
 # Better Auth's default, and the placeholders of guides and templates. They are words alone.
-PLACEHOLDER = re.compile(
-    r"better-auth-secret-[0-9]+|(change|replace|your)(-([a-z]+|32))+", re.IGNORECASE
-)
+PLACEHOLDER = re.compile(r"better-auth-secret-[0-9]+|(change|replace|your)(-([a-z]+|32))+", re.I)
 QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 IS_QUOTED = "is in quotes, which `docker run --env-file` keeps; remove them"
 # PyJWT rejects these as HMAC keys, but only at the first request.
@@ -42,10 +45,20 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")  # flask-cors takes some other charac
 IP_ADDRESS = re.compile(r"[0-9][0-9.]*|.*:.*")
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
 MAX_PORT = 65_535
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+HEADER_NAMES = "names of headers, separated by commas: letters, digits and hyphens; no *"
+
+
+def must_be(what: str, is_valid: Callable[[Any], bool]) -> Problem:
+    """Return the rule that a value is valid, or else must be ``what``."""
+    return lambda name, value: None if is_valid(value) else f"{name} must be {what}"
+
+
+log_level = must_be(f"one of {', '.join(LOG_LEVELS)}", LOG_LEVELS.__contains__)
+header_names = must_be(HEADER_NAMES, lambda names: all(map(HEADER_NAME.fullmatch, names)))
 
 
 def secret_problem(name: str, secret: str) -> str | None:
-    """Return what is wrong with a secret, without its value."""
     if not secret:
         return f"{name} is not set; set it to the secret of your Better Auth server"
     if secret != secret.strip():
@@ -61,27 +74,32 @@ def secret_problem(name: str, secret: str) -> str | None:
     return None
 
 
-def text_problem(name: str, text: str | None) -> str | None:
-    """Return what is wrong with a text that tokens must equal, or that the log shows."""
-    if text and QUOTED.fullmatch(text):
+def text_problem(name: str, text: str) -> str | None:
+    """Check a text that tokens must equal, or that the log shows."""
+    if QUOTED.fullmatch(text):
         return f"{name} {IS_QUOTED}"
-    return None if (text or "").isprintable() else f"{name} must be printable text in UTF-8"
+    return None if text.isprintable() else f"{name} must be printable text in UTF-8"
 
 
-def origin_problem(origin: str) -> str | None:
+def origins_problem(name: str, origins: tuple[str, ...]) -> str | None:
+    found = (origin_problem(name, origin) for origin in origins or ("",))
+    return next(filter(None, found), None)
+
+
+def origin_problem(name: str, origin: str) -> str | None:
     if not origin.isascii():
-        return "FRONTEND_URL has a host that is not ASCII; write it as browsers do: xn--..."
+        return f"{name} has a host that is not ASCII; write it as browsers do: xn--..."
     found = ORIGIN.fullmatch(origin)
     if not found or int((found[1] or ":0")[1:]) > MAX_PORT:
+        rule = "a scheme, a host and a port if there is one; no path, no *"
         return (
-            "FRONTEND_URL must be origins such as https://app.example.com, separated by commas: a "
-            "scheme, a host and a port if there is one; no path, no *"
+            f"{name} must be origins such as https://app.example.com, separated by commas: {rule}"
         )
     if DEFAULT_PORT.fullmatch(origin):
-        return "FRONTEND_URL has a default port; leave out :80 and :443, as browsers do"
+        return f"{name} has a default port; leave out :80 and :443, as browsers do"
     host = str(urlsplit(origin).hostname)
     if IP_ADDRESS.fullmatch(host) and not is_canonical(host):
-        return "FRONTEND_URL has an IP address that browsers write in another way: 127.0.0.1, [::1]"
+        return f"{name} has an IP address that browsers write in another way: 127.0.0.1, [::1]"
     return None
 
 

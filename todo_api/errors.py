@@ -36,14 +36,9 @@ UNKNOWN_PARAMETER_MESSAGE = Message("Unknown query parameter. Remove it.", "unkn
 MISSING_MESSAGE = "Missing data for required field."  # marshmallow's
 CODES = {MISSING_MESSAGE: "missing", fields.Field.default_error_messages["null"]: "null"}
 OTHER_INPUT_ERROR = "invalid"
-# By code. All other codes are of the type `invalid`.
-INPUT_ERROR_TYPES = {
-    "missing": "missing",
-    "unknown": "unknown",
-    "null": "null",
-    "read_only": "unknown",
-}
-INPUT_ERROR_TYPE_NAMES = (*dict.fromkeys(INPUT_ERROR_TYPES.values()), OTHER_INPUT_ERROR)
+# All other codes are of the type `invalid`.
+TYPE_BY_CODE = {"missing": "missing", "unknown": "unknown", "null": "null", "read_only": "unknown"}
+INPUT_ERROR_TYPES = (*dict.fromkeys(TYPE_BY_CODE.values()), OTHER_INPUT_ERROR)
 MAX_QUOTED_NAME = 100  # characters of a name that an error quotes; a name may be as long as a body
 MAX_INPUT_ERRORS = 20  # reported at once: a body may have 20,000 unknown fields
 NO_TASK_MESSAGE = "Task not found"
@@ -108,49 +103,56 @@ STANDARD_MESSAGES = {
 ERROR_TYPES = tuple(error.name for error in ERRORS.values())
 
 
+def about(description: str, example: Any, **schema: Any) -> dict[str, Any]:
+    """Return the metadata of a field: what the OpenAPI document says about it."""
+    return {"description": description, **schema, "examples": [example]}
+
+
 class Output(Schema):
-    """The base of every response shape. A later version may have more fields."""
+    """The base of every response shape. Each field is present, but for those in `optional`.
+
+    A later version may have more fields.
+    """
 
     class Meta:
         unknown = EXCLUDE
+        optional: tuple[str, ...] = ()
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.required = field_name not in self.Meta.optional
 
 
 class InputError(Output):
     """One error in a request."""
 
+    class Meta(Output.Meta):
+        optional = ("limit",)
+
     loc = fields.List(
         fields.String(),
-        required=True,
-        metadata={
-            "description": "`body`, `query` or `header`, then the field, then the index in a list.",
-            "examples": [["body", "title"]],
-        },
+        metadata=about(
+            "`body`, `query` or `header`, then the field, then the index in a list.",
+            ["body", "title"],
+        ),
     )
-    msg = fields.String(required=True, metadata={"examples": ["Missing data for required field."]})
+    msg = fields.String(metadata={"examples": ["Missing data for required field."]})
     type = fields.String(
-        required=True,
-        validate=OneOf(INPUT_ERROR_TYPE_NAMES),
-        metadata={
-            "description": "For programs. Coarse: `code` is finer.",
-            "examples": ["missing"],
-        },
+        validate=OneOf(INPUT_ERROR_TYPES),
+        metadata=about("For programs. Coarse: `code` is finer.", "missing"),
     )
-    code = fields.String(
-        required=True,
-        metadata={"description": "Finer than `type`. More may come.", "examples": ["missing"]},
-    )
-    limit = fields.Integer(metadata={"description": "Of a code `too_...`.", "examples": [200]})
+    code = fields.String(metadata=about("Finer than `type`. More may come.", "missing"))
+    limit = fields.Integer(metadata=about("Of a code `too_...`.", 200))
 
 
 class ApiError(Output):
     """The body of every error response."""
 
-    detail = fields.String(
-        required=True, metadata={"description": "A sentence for people. It may change."}
-    )
-    status_code = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
+    class Meta(Output.Meta):
+        optional = ("errors",)
+
+    detail = fields.String(metadata={"description": "A sentence for people. It may change."})
+    status_code = fields.Integer(metadata={"minimum": 400, "maximum": 599})
     error_type = fields.String(
-        required=True,
         validate=OneOf(ERROR_TYPES),
         metadata={"description": "For programs. A later version may have more types."},
     )
@@ -191,7 +193,7 @@ def input_errors(loc: list[str], messages: Any) -> Iterator[dict[str, Any]]:
     else:
         for message in messages:
             code = getattr(message, "code", CODES.get(message, OTHER_INPUT_ERROR))
-            type_ = INPUT_ERROR_TYPES.get(code, OTHER_INPUT_ERROR)
+            type_ = TYPE_BY_CODE.get(code, OTHER_INPUT_ERROR)
             limit = getattr(message, "limit", None)
             error = {"loc": loc, "msg": message, "type": type_, "code": code}
             yield error if limit is None else error | {"limit": limit}
@@ -206,11 +208,7 @@ def write_error(error: HTTPException) -> Response:
     """Write the body of ``error``, keeping the headers that come with it."""
     response = error.get_response()
     status = response.status_code
-    body: dict[str, Any] = {
-        "detail": message(error, status),
-        "status_code": status,
-        "error_type": error_type(status),
-    }
+    body = error_body(status, message(error, status))
     request_state().error_type = body["error_type"]
     if isinstance(error, InvalidInput):
         body["errors"] = error.errors
@@ -221,6 +219,10 @@ def write_error(error: HTTPException) -> Response:
     response.content_type = "application/json"
     drop_tracebacks(error)
     return response
+
+
+def error_body(status: int, detail: str | None) -> dict[str, Any]:
+    return {"detail": detail, "status_code": status, "error_type": error_type(status)}
 
 
 def error_type(status: int) -> str:

@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPMethod, HTTPStatus
@@ -90,9 +91,8 @@ def log_request(response: Response) -> Response:
         "auth_failure": kept.get("auth_failure"),
         "client": client_address(request, config) if status in REFUSALS else None,
     }
-    logger.info(
-        "request", extra={name: value for name, value in fields.items() if value is not None}
-    )
+    known = {name: value for name, value in fields.items() if value is not None}
+    logger.info("request", extra=known)
     return response
 
 
@@ -112,18 +112,13 @@ def client_address(request: Request, config: Config) -> str | None:
     Each proxy adds to the end of `X-Forwarded-For`. What stands before is the client's own word.
     """
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-    if not config.trusted_proxies or len(forwarded) < config.trusted_proxies:
-        return request.remote_addr
-    address = forwarded[-config.trusted_proxies].strip()
-    return address if is_ip_address(address) else request.remote_addr
-
-
-def is_ip_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text  # a scope is any text
+    if 0 < config.trusted_proxies <= len(forwarded):
+        address = forwarded[-config.trusted_proxies].strip()
+        with suppress(ValueError):
+            ip_address(address)
+            if "%" not in address:  # a scope is any text
+                return address
+    return request.remote_addr
 
 
 @lru_cache(maxsize=1024)

@@ -18,18 +18,8 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
+from todo_api import errors
 from todo_api.context import current_request
-from todo_api.errors import (
-    CHANGED_MESSAGE,
-    ERROR_TYPES,
-    ERRORS,
-    INPUT_ERROR_TYPE_NAMES,
-    RETRY_AFTER,
-    STALE_MESSAGE,
-    ApiError,
-    ErrorType,
-    write_error,
-)
 from todo_api.http.facts import camel_case, error_name, named
 from todo_api.http.preconditions import ETAG, STALE_TASK_ERROR
 from todo_api.http.smorest import Api, TaskIdConverter
@@ -62,8 +52,8 @@ DOCUMENT = {
 ERROR_HEADERS = {
     401: ("WWW-Authenticate", "string", 'Bearer error="invalid_token"'),
     415: ("Accept-Encoding", "string", "identity"),
-    429: ("Retry-After", "integer", RETRY_AFTER),
-    503: ("Retry-After", "integer", RETRY_AFTER),
+    429: ("Retry-After", "integer", errors.RETRY_AFTER),
+    503: ("Retry-After", "integer", errors.RETRY_AFTER),
 }
 
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
@@ -84,8 +74,8 @@ CHOICES = {
     "Status": tuple(STATUSES),
     "Priority": PRIORITIES,
     "Sort": SORTS,
-    "ErrorType": ERROR_TYPES,
-    "InputErrorType": INPUT_ERROR_TYPE_NAMES,
+    "ErrorType": errors.ERROR_TYPES,
+    "InputErrorType": errors.INPUT_ERROR_TYPES,
 }
 NAMED_SCHEMAS: dict[str, dict[str, Any]] = {
     **{name: {"type": "string", "enum": list(choices)} for name, choices in CHOICES.items()},
@@ -118,9 +108,9 @@ def add_components(components: Components) -> None:
         components.schema(name, schema)
     components.schemas["Sort"]["x-enum-varnames"] = SORT_NAMES
     components.security_scheme("bearer", BEARER)
-    for status, error in ERRORS.items():
+    for status, error in errors.ERRORS.items():
         if error.example:
-            components.response(error_name(status), describe_error(status, error))
+            components.response(error_name(status), describe_error(status, error.example))
     components.response(STALE_TASK_ERROR, describe_stale_task())
 
 
@@ -151,7 +141,7 @@ def refuse_failed_condition(response: Response) -> Response:
     if response.status_code != HTTPStatus.PRECONDITION_FAILED:
         return response
     response.close()
-    return write_error(PreconditionFailed(CHANGED_MESSAGE))
+    return errors.write_error(PreconditionFailed(errors.CHANGED_MESSAGE))
 
 
 class Schemas(MarshmallowPlugin):
@@ -189,12 +179,9 @@ class Routes(FlaskPlugin):
     def rule_to_params(self, rule: Rule) -> list[dict[str, Any]]:
         return [each | {"example": 1} for each in super().rule_to_params(rule)]
 
-    def operation_helper(
-        self, path: str | None = None, operations: dict[Any, Any] | None = None, **known: Any
-    ) -> None:
-        rule: Rule = known["rule"]
+    def operation_helper(self, *, operations: dict[str, Any], rule: Rule, **_: Any) -> None:
         absent = {404: error_name(404)} if rule.arguments else {}
-        for operation in (operations or {}).values():
+        for operation in operations.values():
             operation["operationId"] = camel_case(rule.endpoint.rpartition(".")[2])
             responses = operation["responses"] | absent
             operation["responses"] = {code: responses[code] for code in sorted(responses, key=str)}
@@ -202,25 +189,22 @@ class Routes(FlaskPlugin):
 
 def describe_stale_task() -> dict[str, Any]:
     """Return the 412 of a write: the error, and the task as it is now."""
-    error = describe_error(412, ERRORS[412]._replace(example=STALE_MESSAGE))
+    error = describe_error(412, errors.STALE_MESSAGE)
     content = error["content"]["application/json"]
     content["schema"] = StaleTaskError
     content["examples"]["example"]["value"]["current"] = TASK
     return error | {"headers": ETAG}
 
 
-def describe_error(status: int, error: ErrorType) -> dict[str, Any]:
-    example: dict[str, Any] = {
-        "detail": error.example,
-        "status_code": status,
-        "error_type": error.name,
-    }
+def describe_error(status: int, detail: str) -> dict[str, Any]:
+    example = errors.error_body(status, detail)
     if status == 400:
-        place = {"loc": ["body", "title"], "msg": error.example}
+        place = {"loc": ["body", "title"], "msg": detail}
         example["errors"] = [place | {"type": "missing", "code": "missing"}]
+    content = {"schema": errors.ApiError, "examples": named(example=example)}
     response: dict[str, Any] = {
         "description": HTTP_STATUS_CODES[status],
-        "content": {"application/json": {"schema": ApiError, "examples": named(example=example)}},
+        "content": {"application/json": content},
     }
     if status in ERROR_HEADERS:
         name, type_, example_ = ERROR_HEADERS[status]

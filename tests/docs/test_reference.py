@@ -21,7 +21,7 @@ from tests.docs.markdown import (
 )
 from tests.support.complete import assert_complete
 from todo_api.config import Config
-from todo_api.errors import CODES, ERRORS, INPUT_ERROR_TYPES, OTHER_INPUT_ERROR
+from todo_api.errors import CODES, ERRORS, OTHER_INPUT_ERROR, TYPE_BY_CODE
 from todo_api.http.auth import AUTH_FAILURES
 from todo_api.tasks.paging import SORT_KEYS
 
@@ -191,7 +191,7 @@ def test_auth_page_lists_every_reason_to_refuse_a_token() -> None:
 def test_api_page_lists_every_code_of_an_input_error_with_its_type() -> None:
     listed = {code: row[1].strip("`") for row in rows(API, "code") for code in CODE.findall(row[0])}
     assert_complete(listed, used_codes(), "the table of each code in docs/api.md")
-    assert listed == {code: INPUT_ERROR_TYPES.get(code, OTHER_INPUT_ERROR) for code in listed}
+    assert listed == {code: TYPE_BY_CODE.get(code, OTHER_INPUT_ERROR) for code in listed}
 
 
 def used_codes() -> set[str]:

@@ -70,9 +70,7 @@ def version_of_new_task(condition: sa.ColumnElement[bool]) -> sa.CTE:
 
     Nothing is taken where nobody has counted the tasks yet.
     """
-    row: sa.Select[str, int, int] = sa.select(OWNER, FIRST_VERSION, first_count("1")).where(
-        condition
-    )
+    row: Any = sa.select(OWNER, FIRST_VERSION, first_count("1")).where(condition)
     return (
         insert(accounts)
         .from_select(["user_id", "version", "task_count"], row)
@@ -86,31 +84,31 @@ def version_of_new_task(condition: sa.ColumnElement[bool]) -> sa.CTE:
     )
 
 
+NEXT = {"version": accounts.c.version + FIRST_VERSION}
+
+
 def new_version(condition: sa.ColumnElement[bool]) -> sa.CTE:
     """Take the next version of the user's account, if the condition is true when this begins.
 
     An account that was erased while this waited stays erased. Only a user whose tasks are from
     before migration 0005 gets a new one.
     """
-    following = accounts.c.version + FIRST_VERSION
-    taken = (
-        sa.update(accounts)
-        .where(IS_OWN, condition)
-        .values(version=following)
-        .returning(accounts.c.user_id, accounts.c.version)
-        .cte("taken")
-    )
-    row: sa.Select[str, int] = sa.select(OWNER, FIRST_VERSION).where(
-        sa.not_(HAS_ACCOUNT), condition
-    )
+    taken = version_of_account(condition)
+    row: Any = sa.select(OWNER, FIRST_VERSION).where(sa.not_(HAS_ACCOUNT), condition)
     made = (
         insert(accounts)
         .from_select(["user_id", "version"], row)
-        .on_conflict_do_update(index_elements=[accounts.c.user_id], set_={"version": following})
+        .on_conflict_do_update(index_elements=[accounts.c.user_id], set_=NEXT)
         .returning(accounts.c.user_id, accounts.c.version)
         .cte("made")
     )
     return sa.union_all(sa.select(taken), sa.select(made)).cte("bump")
+
+
+def version_of_account(condition: sa.ColumnElement[bool]) -> sa.CTE:
+    """Take the next version of an account that there is, if the condition is true."""
+    taken = sa.update(accounts).where(IS_OWN, condition).values(NEXT)
+    return taken.returning(accounts.c.user_id, accounts.c.version).cte("taken")
 
 
 def with_account(page: sa.Select[Any], account: sa.Select[Any]) -> sa.Select[Any]:
@@ -149,9 +147,7 @@ RECOUNT = in_one_message(
     .values(task_count=TASKS.with_only_columns(sa.func.count()).scalar_subquery()),
 )
 # Every table of users' rows but the account, which is the lock.
-USER_TABLES = [
-    each for each in metadata.sorted_tables if "user_id" in each.c and each is not accounts
-]
+USER_TABLES = [t for t in metadata.sorted_tables if "user_id" in t.c and t is not accounts]
 ERASE_BATCH = 5_000
 UNKNOWN: dict[str, Any] = {"epoch": sa.func.gen_random_uuid(), "task_count": sa.null()}
 """After a batch a client knows nothing for sure, and nobody has counted."""
@@ -159,8 +155,7 @@ BEGIN_ERASURE = (
     insert(accounts)
     .values(user_id=OWNER, version=sa.literal_column("0"), erased_version=sa.literal_column("0"))
     .on_conflict_do_update(
-        index_elements=[accounts.c.user_id],
-        set_=UNKNOWN | {"erased_version": accounts.c.version},
+        index_elements=[accounts.c.user_id], set_=UNKNOWN | {"erased_version": accounts.c.version}
     )
 )
 CONTINUE_ERASURE = sa.update(accounts).where(IS_OWN).values(UNKNOWN)
@@ -179,20 +174,17 @@ def erase(begin: ClauseElement) -> sa.TextClause:
 
     Returns whether there is more to erase.
     """
+    most: sa.ColumnElement[int] = sa.literal_column(str(ERASE_BATCH))
     places = {each: rows_to_erase(each) for each in USER_TABLES}
     batches = (
         sa.delete(table).where(
             table.c.user_id == OWNER,
             sa.literal_column(f"{table.name}.ctid")
-            == sa.any_(
-                sa.func.array(rows.limit(sa.literal_column(str(ERASE_BATCH))).scalar_subquery())
-            ),
+            == sa.any_(sa.func.array(rows.limit(most).scalar_subquery())),
         )
         for table, rows in places.items()
     )
-    own = (
-        sa.select(each.c.user_id).where(each.c.user_id == OWNER).exists() for each in USER_TABLES
-    )
+    own = (sa.select(t.c.user_id).where(t.c.user_id == OWNER).exists() for t in USER_TABLES)
     left = sa.or_(*(rows.exists() for rows in places.values()))
     return in_one_message(
         begin,

@@ -8,6 +8,7 @@ from todo_api.accounts.queries import ERASE
 from todo_api.context import application
 from todo_api.database.engine import execute_for_user
 from todo_api.http.auth import require_user
+from todo_api.http.facts import response_header
 from todo_api.http.smorest import Blueprint
 
 blp = Blueprint(
@@ -17,12 +18,11 @@ blp = Blueprint(
     description="The user in the token.",
     errors=[429, 503],
 )
-RETRY = {
-    "Retry-After": {
-        "description": "`0`: there is more to erase. Send the request again at once.",
-        "schema": {"type": "integer"},
-    }
-}
+RETRY = response_header(
+    "Retry-After",
+    "`0`: there is more to erase. Send the request again at once.",
+    {"type": "integer"},
+)
 
 
 @blp.route("", methods=["DELETE"])

@@ -33,10 +33,8 @@ def command_name() -> str:
 
 
 def init_app(app: Flask) -> None:
-    app.cli.add_command(token)
-    app.cli.add_command(seed)
-    app.cli.add_command(tasks)
-    app.cli.add_command(doctor)
+    for command in (token, seed, tasks, doctor):
+        app.cli.add_command(command)
 
 
 def prepare(app: Flask, command: str) -> None:

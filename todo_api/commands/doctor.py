@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from time import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 from sqlalchemy import ARRAY, Connection, NullPool, Row, Text, bindparam, create_engine, text
@@ -36,14 +36,10 @@ FACTS = text(
     " coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale', datcollate) AS locale,"
     " quote_ident(current_user) AS role,"
     " rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls AS powerful,"
-    " coalesce(has_table_privilege(to_regclass('alembic_version'), 'SELECT'), false)"
-    " AS shows_revision,"
-    " coalesce(has_table_privilege(to_regclass('alembic_version'), 'INSERT, UPDATE, DELETE'),"
-    " false) AS writes_revision,"
-    " ARRAY(SELECT name FROM unnest(:tables) AS name JOIN pg_class ON oid = to_regclass(name)"
-    " WHERE pg_has_role(relowner, 'USAGE')) AS owned,"
-    " ARRAY(SELECT name FROM unnest(:tables) AS name JOIN pg_class ON oid = to_regclass(name)"
-    " WHERE NOT pg_has_role(relowner, 'USAGE')) AS not_owned,"
+    " ARRAY(SELECT kind FROM unnest(:rights) AS kind"
+    " WHERE has_table_privilege(to_regclass('alembic_version'), kind)) AS revision_rights,"
+    " ARRAY(SELECT pg_has_role(relowner, 'USAGE') FROM unnest(:tables) AS name"
+    " JOIN pg_class ON oid = to_regclass(name)) AS owns,"
     " ARRAY(SELECT kind || ' on ' || name FROM unnest(:tables) AS name, unnest(:rights) AS kind"
     " WHERE NOT has_table_privilege(to_regclass(name), kind)) AS missing_rights"
     " FROM pg_database AS d, pg_roles WHERE datname = current_database()"
@@ -53,36 +49,32 @@ FACTS = text(
 )
 
 
-class Finding(NamedTuple):
-    """One line. `warn` means that the service works, `fail` that it does not."""
-
-    state: str
-    name: str
-    text: str
+Found = tuple[str, str]
+"""A state and a text. `warn` means that the service works, `fail` that it does not."""
 
 
 def examine() -> bool:
-    """Print a line for each finding. Return whether none is a failure."""
+    """Print a line for each thing to check. Return whether none is a failure."""
     works = True
-    for finding in check():
-        click.echo(f"{finding.state:4}  {finding.name:10}  {finding.text}")
-        works = works and finding.state != "fail"
+    for name, (state, words) in check():
+        click.echo(f"{state:4}  {name:10}  {words}")
+        works = works and state != "fail"
     return works
 
 
-def check() -> Iterator[Finding]:
+def check() -> Iterator[tuple[str, Found]]:
     origins = ", ".join(settings().frontend_origins)
-    yield Finding("ok", "settings", f"valid, for pages on {origins}")  # else no command would start
+    yield "settings", ("ok", f"valid, for pages on {origins}")  # else no command would start
     try:
         with application().extensions["engine"].connect() as connection:
             yield from check_in_database(connection)
     except DBAPIError as error:
-        yield Finding("fail", "connection", failure_reason(error, "Check DATABASE_URL."))
+        yield "connection", ("fail", failure_reason(error, "Check DATABASE_URL."))
     if settings().database_url_unpooled:
-        yield check_in_migrations()
+        yield "migrations", check_in_migrations()
 
 
-def check_in_database(connection: Connection) -> Iterator[Finding]:
+def check_in_database(connection: Connection) -> Iterator[tuple[str, Found]]:
     info = connection.connection.dbapi_connection.info  # type: ignore[union-attr]
     facts = connection.execute(FACTS).one()
     asked = time()
@@ -90,112 +82,102 @@ def check_in_database(connection: Connection) -> Iterator[Finding]:
     behind = seconds_behind(found.clock, asked)
     server = f"port {info.port} of {info.host}"
     development = ", which is for development" if settings().database_url == EMBEDDED else ""
-    yield Finding(
-        "ok", "connection", f"database {info.dbname} on {server}, role {facts.role}{development}"
-    )
-    yield check_tls(info)
-    yield check_version(facts)
-    yield check_writable(facts)
-    yield check_encoding(facts)
-    yield check_schema(connection, facts, schema_problem(found))
-    yield check_rights(facts)
-    yield check_pooler(is_pooled(info, facts))
-    yield check_clock(behind)
+    place = f"database {info.dbname} on {server}, role {facts.role}{development}"
+    yield "connection", ("ok", place)
+    yield "tls", check_tls(info)
+    yield "server", check_version(facts)
+    yield "writes", check_writable(facts)
+    yield "encoding", check_encoding(facts)
+    yield "schema", check_schema(connection, facts, schema_problem(found))
+    yield "rights", check_rights(facts)
+    yield "pooler", check_pooler(info, facts)
+    yield "clock", check_clock(behind)
 
 
-def check_tls(info: Any) -> Finding:
+def check_tls(info: Any) -> Found:
     if info.ssl_in_use:
         protocol = info.ssl_attribute("protocol")
         if info.dsn_parameters["sslmode"] in ("verify-ca", "verify-full"):
-            return Finding("ok", "tls", f"{protocol}, with a verified certificate")
+            return "ok", f"{protocol}, with a verified certificate"
         advice = f"To verify it, add to DATABASE_URL: {VERIFY}"
-        return Finding("warn", "tls", f"{protocol}, but nothing verifies the server. {advice}")
+        return "warn", f"{protocol}, but nothing verifies the server. {advice}"
     if info.host.startswith("/") or info.host in ("localhost", "127.0.0.1", "::1"):
-        return Finding("ok", "tls", "none, and none is needed on one machine")
-    return Finding("warn", "tls", f"none. If others can listen, add to DATABASE_URL: {VERIFY}")
+        return "ok", "none, and none is needed on one machine"
+    return "warn", f"none. If others can listen, add to DATABASE_URL: {VERIFY}"
 
 
-def check_version(facts: Row[Any]) -> Finding:
+def check_version(facts: Row[Any]) -> Found:
+    version = f"PostgreSQL {facts.version}"
     if facts.major < OLDEST_TESTED:
-        advice = f"The tests run on {OLDEST_TESTED} and newer. Upgrade the server."
-        return Finding("warn", "server", f"PostgreSQL {facts.version}. {advice}")
-    return Finding("ok", "server", f"PostgreSQL {facts.version}")
+        return "warn", f"{version}. The tests run on {OLDEST_TESTED} and newer. Upgrade the server."
+    return "ok", version
 
 
-def check_writable(facts: Row[Any]) -> Finding:
+def check_writable(facts: Row[Any]) -> Found:
     if facts.read_only:
         advice = "Is it a standby, or out of space? Set DATABASE_URL to the primary."
-        return Finding("fail", "writes", f"the database is read-only. {advice}")
-    return Finding("ok", "writes", "the database is not read-only")
+        return "fail", f"the database is read-only. {advice}"
+    return "ok", "the database is not read-only"
 
 
-def check_encoding(facts: Row[Any]) -> Finding:
+def check_encoding(facts: Row[Any]) -> Found:
     if facts.encoding != "UTF8":
-        advice = "Create a database with ENCODING 'UTF8'."
-        return Finding("fail", "encoding", f"{facts.encoding}. {advice}")
+        return "fail", f"{facts.encoding}. Create a database with ENCODING 'UTF8'."
     if facts.locale in ("C", "POSIX"):
         advice = "Search and order treat only ASCII letters right. Use a database with C.UTF-8."
-        return Finding("warn", "encoding", f"UTF8, locale {facts.locale}. {advice}")
-    return Finding("ok", "encoding", f"UTF8, locale {facts.locale}")
+        return "warn", f"UTF8, locale {facts.locale}. {advice}"
+    return "ok", f"UTF8, locale {facts.locale}"
 
 
-def check_schema(connection: Connection, facts: Row[Any], problem: str | None) -> Finding:
+def check_schema(connection: Connection, facts: Row[Any], problem: str | None) -> Found:
     if problem:
-        return Finding("fail", "schema", problem)
-    if not facts.shows_revision:
-        return Finding("ok", "schema", "every column is there (the role may not read the revision)")
+        return "fail", problem
+    if "SELECT" not in facts.revision_rights:
+        return "ok", "every column is there (the role may not read the revision)"
     revision = connection.execute(text("SELECT max(version_num) FROM alembic_version")).scalar_one()
     needed = newest_migration()
     if revision is None or revision < needed:
-        advice = f"This version needs {needed}. Run: flask db upgrade"
-        return Finding("fail", "schema", f"revision {revision}. {advice}")
+        return "fail", f"revision {revision}. This version needs {needed}. Run: flask db upgrade"
     newer = f", newer than {needed} of this version, which works" if revision > needed else ""
-    return Finding("ok", "schema", f"revision {revision}{newer}")
+    return "ok", f"revision {revision}{newer}"
 
 
-def check_rights(facts: Row[Any]) -> Finding:
+def check_rights(facts: Row[Any]) -> Found:
     if facts.missing_rights:
         missing = ", ".join(facts.missing_rights)
-        return Finding("fail", "rights", f"no {missing}. As the owner: {GRANT} {facts.role}")
+        return "fail", f"no {missing}. As the owner: {GRANT} {facts.role}"
     if settings().database_url == EMBEDDED:
-        return Finding("ok", "rights", "all, because this PostgreSQL is for development")
-    if facts.owned or facts.powerful:
-        too_many = "owns the tables" if facts.owned else "may create roles or databases"
-        return Finding(
-            "warn", "rights", f"the role {too_many}. Use another role, with only: {GRANT} it"
-        )
-    if facts.writes_revision:
+        return "ok", "all, because this PostgreSQL is for development"
+    if any(facts.owns) or facts.powerful:
+        too_many = "owns the tables" if any(facts.owns) else "may create roles or databases"
+        return "warn", f"the role {too_many}. Use another role, with only: {GRANT} it"
+    if set(facts.revision_rights) - {"SELECT"}:
         advice = f"As the owner: REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {facts.role}"
-        return Finding("warn", "rights", f"the role may change alembic_version. {advice}")
-    return Finding("ok", "rights", f"{', '.join(RIGHTS)}; the role owns nothing")
+        return "warn", f"the role may change alembic_version. {advice}"
+    return "ok", f"{', '.join(RIGHTS)}; the role owns nothing"
 
 
-def is_pooled(info: Any, facts: Row[Any]) -> bool:
-    """Return whether a pooler or proxy is in between: it tells the client another process id."""
-    return "-pooler" in info.host or info.backend_pid != facts.backend
-
-
-def check_pooler(pooled: bool) -> Finding:
-    if not pooled:
-        return Finding("ok", "pooler", "none: the connection is direct")
+def check_pooler(info: Any, facts: Row[Any]) -> Found:
+    """Find a pooler or proxy: it tells the client another process id than the server's."""
+    if "-pooler" not in info.host and info.backend_pid == facts.backend:
+        return "ok", "none: the connection is direct"
     if not settings().database_url_unpooled:
         advice = "For flask db upgrade, set DATABASE_URL_UNPOOLED to the direct URL."
-        return Finding("warn", "pooler", f"a pooler or proxy is in between. {advice}")
-    return Finding("ok", "pooler", "a pooler or proxy is in between")
+        return "warn", f"a pooler or proxy is in between. {advice}"
+    return "ok", "a pooler or proxy is in between"
 
 
-def check_clock(behind: float) -> Finding:
+def check_clock(behind: float) -> Found:
     """Compare this machine's clock, which decides when a token expires, with the database's."""
     word, effect = ("behind", BEHIND) if behind > 0 else ("ahead", AHEAD)
     difference = f"this machine is {abs(behind):.1f} s {word}"
     if abs(behind) > MAX_DIFFERENCE:
         advice = f"Set both clocks by NTP. If this one is wrong, the service {effect}."
-        status = "fail" if abs(behind) > LEEWAY else "warn"
-        return Finding(status, "clock", f"{difference}. {advice}")
-    return Finding("ok", "clock", difference)
+        return "fail" if abs(behind) > LEEWAY else "warn", f"{difference}. {advice}"
+    return "ok", difference
 
 
-def check_in_migrations() -> Finding:
+def check_in_migrations() -> Found:
     """Check the direct URL."""
     parameters = connection_parameters(str(settings().database_url_unpooled))
     engine = create_engine(
@@ -206,12 +188,10 @@ def check_in_migrations() -> Finding:
             facts = connection.execute(FACTS).one()
             host = connection.connection.dbapi_connection.info.host  # type: ignore[union-attr]
     except DBAPIError as error:
-        reason = failure_reason(error, "Check DATABASE_URL_UNPOOLED.")
-        return Finding("fail", "migrations", reason)
+        return "fail", failure_reason(error, "Check DATABASE_URL_UNPOOLED.")
     if "-pooler" in host:
-        advice = "Set DATABASE_URL_UNPOOLED to the direct URL."
-        return Finding("warn", "migrations", f"{host} is a pooler. {advice}")
-    if facts.not_owned:
+        return "warn", f"{host} is a pooler. Set DATABASE_URL_UNPOOLED to the direct URL."
+    if not all(facts.owns):
         advice = "Set DATABASE_URL_UNPOOLED to the URL of their owner."
-        return Finding("fail", "migrations", f"{facts.role} does not own the tables. {advice}")
-    return Finding("ok", "migrations", f"role {facts.role} on {host}")
+        return "fail", f"{facts.role} does not own the tables. {advice}"
+    return "ok", f"role {facts.role} on {host}"

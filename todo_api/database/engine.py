@@ -3,19 +3,10 @@
 from time import perf_counter
 from typing import Any, cast
 
-import psycopg2
-import psycopg2.errors
-import psycopg2.extensions
 import sqlalchemy as sa
 from flask import Flask, has_request_context
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    NotSupportedError,
-    ProgrammingError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from psycopg2.errors import QueryCanceled, ReadOnlySqlTransaction
+from sqlalchemy import exc
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -28,7 +19,7 @@ from todo_api.errors import RETRY_AFTER, RETRY_SLOW_AFTER, SLOW_MESSAGE, UNAVAIL
 from todo_api.failures import NOT_SET_UP, failure_reason, sqlstate
 from todo_api.logs import is_due, route_of
 
-PROGRAMMING_ERRORS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+OUR_ERRORS = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
 
 
 def init_app(app: Flask, config: Config) -> None:
@@ -51,11 +42,11 @@ def execute(statement: sa.Executable, **values: Any) -> sa.CursorResult[Any]:
     started = perf_counter()
     try:
         result = application().extensions["sessions"].execute(statement, values)
-    except (DBAPIError, PoolTimeout) as error:
-        if isinstance(error, PROGRAMMING_ERRORS) and sqlstate(error) not in NOT_SET_UP:
+    except (exc.DBAPIError, exc.TimeoutError) as error:
+        if isinstance(error, OUR_ERRORS) and sqlstate(error) not in NOT_SET_UP:
             raise
         log_failure(error)
-        if "owner" in values and isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
+        if "owner" in values and isinstance(error.__cause__, QueryCanceled):
             raise ServiceUnavailable(SLOW_MESSAGE, retry_after=RETRY_SLOW_AFTER) from error
         raise ServiceUnavailable(UNAVAILABLE_MESSAGE, retry_after=RETRY_AFTER) from error
     if (seconds := perf_counter() - started) >= settings().slow_statement:
@@ -82,15 +73,12 @@ def end_turn(_: BaseException | None) -> None:
         application().extensions["turns"].end(state.user)
 
 
-def log_failure(error: DBAPIError | PoolTimeout) -> None:
+def log_failure(error: exc.DBAPIError | exc.TimeoutError) -> None:
     """Log in one line why the database cannot answer. Once a minute, add the traceback."""
     in_use = "all connections are in use"
-    reason = failure_reason(error) if isinstance(error, DBAPIError) else in_use
-    application().logger.error(
-        "database unavailable",
-        extra={"reason": reason},
-        exc_info=error if is_due("traceback") else None,
-    )
+    reason = failure_reason(error) if isinstance(error, exc.DBAPIError) else in_use
+    traced = error if is_due("traceback") else None
+    application().logger.error("database unavailable", extra={"reason": reason}, exc_info=traced)
 
 
 def log_slow(seconds: float) -> None:
@@ -137,6 +125,6 @@ def make_engine(config: Config) -> sa.Engine:
 
 def discard_read_only(context: sa.ExceptionContext) -> None:
     """Discard a connection that became read-only, so that the next one finds the new primary."""
-    if isinstance(context.original_exception, psycopg2.errors.ReadOnlySqlTransaction):
+    if isinstance(context.original_exception, ReadOnlySqlTransaction):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False

@@ -5,16 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from todo_api.limits import (
-    MAX_DESCRIPTION_LENGTH,
-    MAX_ID,
-    MAX_KEY_LENGTH,
-    MAX_TAG_LENGTH,
-    MAX_TAGS,
-    MAX_TITLE_LENGTH,
-    MAX_USER_ID_LENGTH,
-    PRIORITIES,
-)
+from todo_api import limits
 
 # Before PostgreSQL 18, E'\v' is the letter v. Use \x0B.
 ASCII_SPACE = r"E' \t\n\x0B\f\r'"
@@ -32,8 +23,8 @@ TIME = sa.DateTime(timezone=True)
 tasks = sa.Table(
     "tasks",
     metadata,
-    sa.Column("id", sa.BigInteger, sa.Identity(always=True, maxvalue=MAX_ID), nullable=False),
-    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True, maxvalue=limits.MAX_ID)),
+    sa.Column("user_id", sa.Text),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text),
     sa.Column("completed", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -50,28 +41,30 @@ tasks = sa.Table(
     sa.Column("idempotency_hash", sa.Text),
     sa.PrimaryKeyConstraint("user_id", "id"),  # by user first, so that the table can be sharded
     sa.CheckConstraint(
-        f"char_length(user_id) BETWEEN 1 AND {MAX_USER_ID_LENGTH}"
+        f"char_length(user_id) BETWEEN 1 AND {limits.MAX_USER_ID_LENGTH}"
         f" AND btrim(user_id, {ASCII_SPACE}) <> ''",
         name="user_id",
     ),
     sa.CheckConstraint(
-        f"char_length(title) BETWEEN 1 AND {MAX_TITLE_LENGTH}"
+        f"char_length(title) BETWEEN 1 AND {limits.MAX_TITLE_LENGTH}"
         f" AND title = btrim(title, {ASCII_SPACE})",
         name="title",
     ),
-    sa.CheckConstraint(f"char_length(description) <= {MAX_DESCRIPTION_LENGTH}", name="description"),
-    sa.CheckConstraint(f"priority IN {PRIORITIES}", name="priority"),
+    sa.CheckConstraint(
+        f"char_length(description) <= {limits.MAX_DESCRIPTION_LENGTH}", name="description"
+    ),
+    sa.CheckConstraint(f"priority IN {limits.PRIORITIES}", name="priority"),
     sa.CheckConstraint("due_date BETWEEN '0001-01-01' AND '9999-12-31'", name="due_date"),
     # One line for each tag. Beyond ASCII, lower() of Python and PostgreSQL may differ.
     sa.CheckConstraint(
-        f"cardinality(tags) <= {MAX_TAGS} AND tags::text !~ '[A-Z\\n]'"
+        f"cardinality(tags) <= {limits.MAX_TAGS} AND tags::text !~ '[A-Z\\n]'"
         " AND array_to_string(array_append(tags, ''), E'\\n')"
-        f" ~ '^((?! )[^\\n]{{1,{MAX_TAG_LENGTH}}}(?<! )\\n)*$'",
+        f" ~ '^((?! )[^\\n]{{1,{limits.MAX_TAG_LENGTH}}}(?<! )\\n)*$'",
         name="tags",
     ),
     sa.CheckConstraint(
         "num_nulls(idempotency_key, idempotency_hash) <> 1"
-        f" AND idempotency_key ~ '^[ -~]{{1,{MAX_KEY_LENGTH}}}$'"
+        f" AND idempotency_key ~ '^[ -~]{{1,{limits.MAX_KEY_LENGTH}}}$'"
         " AND idempotency_hash ~ '^[0-9a-f]{64}$'",
         name="idempotency_key",
     ),
@@ -89,11 +82,7 @@ POSITION = sa.func.coalesce(
     tasks.c.position.cast(sa.Text),
     (sa.literal_column(str(PLACE_OF_NO_ID)) - tasks.c.id).cast(sa.Text),
 ).label("position")
-PUBLIC = tuple(
-    POSITION if column.name == "position" else column
-    for column in tasks.c
-    if column.name not in HIDDEN
-)
+PUBLIC = tuple(POSITION if c.name == "position" else c for c in tasks.c if c.name not in HIDDEN)
 """The columns of a task that clients see."""
 
 accounts = sa.Table(
@@ -120,15 +109,6 @@ the highest version of the tasks to erase.
 # benchmarks/indexes.md has the price of each.
 sa.Index(None, tasks.c.user_id, tasks.c.created_at.desc(), tasks.c.id.desc())
 sa.Index(None, tasks.c.user_id, tasks.c.version, tasks.c.id)
-sa.Index(
-    "ix_tasks_user_id_idempotency_key",
-    tasks.c.user_id,
-    tasks.c.idempotency_key,
-    unique=True,
-    postgresql_where=tasks.c.idempotency_key.is_not(None),
-)
-sa.Index(
-    "ix_tasks_deleted_at",
-    tasks.c.deleted_at,
-    postgresql_where=tasks.c.deleted_at.is_not(None),
-)
+HAS_KEY = tasks.c.idempotency_key.is_not(None)
+sa.Index(None, tasks.c.user_id, tasks.c.idempotency_key, unique=True, postgresql_where=HAS_KEY)
+sa.Index(None, tasks.c.deleted_at, postgresql_where=tasks.c.deleted_at.is_not(None))

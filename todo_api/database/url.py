@@ -29,8 +29,7 @@ def connection_parameters(url: str) -> dict[str, str]:
 def describe_database(url: str) -> str:
     """Say where the data is, for people."""
     if url == EMBEDDED:
-        return (
-            f"{embedded.own_folder(EMBEDDED_FOLDER)}, by a PostgreSQL that stops with this server"
-        )
+        folder = embedded.own_folder(EMBEDDED_FOLDER)
+        return f"{folder}, by a PostgreSQL that stops with this server"
     parameters = parse_url(url)
     return f"database {parameters['dbname']} on {parameters.get('host')}"

@@ -83,22 +83,19 @@ def warn_of_refused_headers(requested: str, allowed: list[str]) -> None:
 
 
 def refuse_others(response: Response) -> Response:
-    """Complete a response that flask-cors left alone: it depends on the origin too."""
+    """Complete a response that flask-cors left alone: it depends on the origin too.
+
+    Log the origin that is refused: its page only sees "Failed to fetch".
+    """
     if "Access-Control-Allow-Origin" not in response.headers:
         response.headers.add("Vary", "Origin")
-        if origin := current_request().headers.get("Origin"):
-            warn_of_refused(origin)
+        sent = current_request().headers
+        origin = sent.get("Origin")
+        # A page of this host needs no header.
+        if origin and origin.partition("://")[2] != sent.get("Host"):
+            shown = {"origin": printable(origin)}
+            logger.warning("origin refused: if it is yours, add it to FRONTEND_URL", extra=shown)
     return response
-
-
-def warn_of_refused(origin: str) -> None:
-    """Log an origin that gets no CORS headers: its page only sees "Failed to fetch"."""
-    host = current_request().headers.get("Host")  # a page of this host needs none
-    if origin.partition("://")[2] != host:
-        logger.warning(
-            "origin refused: if it is yours, add it to FRONTEND_URL",
-            extra={"origin": printable(origin)},
-        )
 
 
 def printable(text: str) -> str:

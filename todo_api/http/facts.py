@@ -10,6 +10,7 @@ from todo_api.errors import error_type
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
+STRING = {"type": "string"}
 
 
 def describe(view: View, **facts: Any) -> View:
@@ -44,21 +45,21 @@ def error_name(status: int) -> str:
     return camel_case(f"_{error_type(status)}")
 
 
+def response_header(
+    name: str, description: str, schema: dict[str, Any] = STRING, **more: Any
+) -> dict[str, Any]:
+    return {name: {"description": description, "schema": schema, **more}}
+
+
 def named(**examples: Any) -> dict[str, Any]:
     """Return the examples in the form of OpenAPI, by their names."""
     return {name: {"value": value} for name, value in examples.items()}
 
 
-def takes_query(view: View) -> bool:
-    """Return whether a view names query parameters."""
+def takes(view: View, location: str) -> bool:
+    """Return whether a view names arguments of a location: `query` or `json`."""
     arguments = vars(view)["_apidoc"].get("arguments", {"parameters": []})
-    return any(each["in"] == "query" for each in arguments["parameters"])
-
-
-def takes_body(view: View) -> bool:
-    """Return whether a view takes a body."""
-    arguments = vars(view)["_apidoc"].get("arguments", {"parameters": []})
-    return any(each["in"] == "json" for each in arguments["parameters"])
+    return any(each["in"] == location for each in arguments["parameters"])
 
 
 def takes_header(view: View, name: str) -> bool:

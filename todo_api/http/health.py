@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 class Health(Output):
     """The state of the service."""
 
-    status = fields.String(required=True, validate=OneOf(("ok",)))
-    version = fields.String(required=True, metadata={"description": "Of the running code."})
+    status = fields.String(validate=OneOf(("ok",)))
+    version = fields.String(metadata={"description": "Of the running code."})
 
 
 OK = {"status": "ok", "version": __version__}

@@ -14,7 +14,7 @@ from werkzeug.exceptions import PreconditionFailed
 
 from todo_api.context import application, current_request, request_state
 from todo_api.errors import CHANGED_MESSAGE, WEAK_TAG_MESSAGE, InvalidInput
-from todo_api.http.facts import View, describe, error_name, takes_header
+from todo_api.http.facts import View, describe, error_name, response_header, takes_header
 from todo_api.limits import MAX_ENTITY_TAGS, MAX_ID, MAX_KEY_LENGTH
 
 # RFC 9110, section 8.8.3. A list may have empty elements (section 5.6.1).
@@ -38,42 +38,35 @@ UNUSED_MESSAGE = (
 )
 
 
-def header(name: str, text: str, **schema: Any) -> dict[str, Any]:
+ONE_TAG = r'(W/)?"[\x21\x23-\x7e]*"'  # for the document, without empty elements
+ENTITY_TAGS = {"pattern": rf"^(\*|{ONE_TAG}(, {ONE_TAG}){{0,{MAX_ENTITY_TAGS - 1}}})$"}
+
+
+def request_header(name: str, text: str, schema: dict[str, Any] = ENTITY_TAGS) -> dict[str, Any]:
     """Describe a header. Without an example: the docs page would send it with every request."""
     described = {"in": "header", "name": name, "required": False, "description": text}
-    return described | {"schema": {"type": "string", **schema}}
+    return {name: described | {"schema": {"type": "string", **schema}}}
 
 
-ONE_TAG = r'(W/)?"[\x21\x23-\x7e]*"'  # for the document, without empty elements
-ENTITY_TAGS = rf"^(\*|{ONE_TAG}(, {ONE_TAG}){{0,{MAX_ENTITY_TAGS - 1}}})$"
-IF_MATCH = header(
+IF_MATCH = request_header(
     "If-Match",
     'Change the task only if this is its `ETag`, such as `"1"`. Or several tags, or `*`.',
-    pattern=ENTITY_TAGS,
 )
-IF_MATCH_OF_A_READ = header(
-    "If-Match", "Return 412 if this is no longer the `ETag`.", pattern=ENTITY_TAGS
-)
-IF_NONE_MATCH = header(
+IF_MATCH_OF_A_READ = request_header("If-Match", "Return 412 if this is no longer the `ETag`.")
+IF_NONE_MATCH = request_header(
     "If-None-Match",
     'Return 304 without a body if this is still the `ETag`, such as `"1"`. '
     "Or several tags, or `*`.",
-    pattern=ENTITY_TAGS,
 )
-IDEMPOTENCY_KEY = header(
+IDEMPOTENCY_KEY = request_header(
     "Idempotency-Key",
     "A value that the client uses for this task alone, such as a UUID: "
     "`4f8a4bcb-0f9e-4d6e-9d6a-1c3f5b0a7e21`. It makes a retry safe.",
-    pattern=rf"^[!-~]([ -~]{{0,{MAX_KEY_LENGTH - 2}}}[!-~])?$",
-    maxLength=MAX_KEY_LENGTH,
+    {"pattern": rf"^[!-~]([ -~]{{0,{MAX_KEY_LENGTH - 2}}}[!-~])?$", "maxLength": MAX_KEY_LENGTH},
 )
-ETAG = {
-    "ETag": {
-        "description": "The entity tag of the response. For a task, its version in quotes.",
-        "schema": {"type": "string"},
-        "example": '"1"',
-    }
-}
+ETAG = response_header(
+    "ETag", "The entity tag of the response. For a task, its version in quotes.", example='"1"'
+)
 STALE_TASK_ERROR = "StaleTaskError"
 """The name of the 412 of a write in the document."""
 
@@ -86,12 +79,10 @@ def takes_if_match(view: View) -> View:
     """Pass the versions that `If-Match` allows as ``versions``. None allows all."""
 
     @wraps(view)
-    def conditional(*args: Any, **kwargs: Any) -> Any:
+    def guarded(*args: Any, **kwargs: Any) -> Any:
         return view(*args, versions=expected_versions(), **kwargs)
 
-    return describe(
-        conditional, parameters={"If-Match": IF_MATCH}, responses={412: STALE_TASK_ERROR}
-    )
+    return describe(guarded, parameters=IF_MATCH, responses={412: STALE_TASK_ERROR})
 
 
 def takes_conditions(view: View) -> View:
@@ -107,11 +98,8 @@ def takes_conditions(view: View) -> View:
         return not_modified(tag) if not is_unchanged and is_current(tag) else result
 
     unchanged = {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": ETAG}
-    return describe(
-        cached,
-        parameters={"If-Match": IF_MATCH_OF_A_READ, "If-None-Match": IF_NONE_MATCH},
-        responses={304: unchanged, 412: error_name(412)},
-    )
+    answers = {304: unchanged, 412: error_name(412)}
+    return describe(cached, parameters=IF_MATCH_OF_A_READ | IF_NONE_MATCH, responses=answers)
 
 
 def takes_idempotency_key(view: View) -> View:
@@ -119,11 +107,12 @@ def takes_idempotency_key(view: View) -> View:
 
     @wraps(view)
     def keyed(*args: Any, **kwargs: Any) -> Any:
-        return view(*args, key=idempotency_key(), **kwargs)
+        key = current_request().headers.get("Idempotency-Key")
+        if key is not None and not KEY.fullmatch(key):
+            raise InvalidInput("header", {"Idempotency-Key": [BAD_KEY_MESSAGE]})
+        return view(*args, key=key, **kwargs)
 
-    return describe(
-        keyed, parameters={"Idempotency-Key": IDEMPOTENCY_KEY}, responses={422: error_name(422)}
-    )
+    return describe(keyed, parameters=IDEMPOTENCY_KEY, responses={422: error_name(422)})
 
 
 def reject_unused_conditions(view: View) -> None:
@@ -207,13 +196,6 @@ def list_tag(fields: list[str], account: Row[Any], rows: Iterable[Any] = ()) -> 
     query = sorted(current_request().args.to_dict(flat=False).items())
     described = orjson.dumps([fields, request_state().user, query, state])
     return f'"{sha256(described).hexdigest()[:32]}"'
-
-
-def idempotency_key() -> str | None:
-    key = current_request().headers.get("Idempotency-Key")
-    if key is not None and not KEY.fullmatch(key):
-        raise InvalidInput("header", {"Idempotency-Key": [BAD_KEY_MESSAGE]})
-    return key
 
 
 def body_hash(values: dict[str, Any]) -> str:

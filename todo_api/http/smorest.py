@@ -14,24 +14,9 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
+from todo_api import errors
 from todo_api.context import application, current_request
-from todo_api.errors import (
-    NO_BODY_MESSAGE,
-    NO_TASK_MESSAGE,
-    UNKNOWN_PARAMETER_MESSAGE,
-    ApiError,
-    InvalidInput,
-    drop_tracebacks,
-    write_error,
-)
-from todo_api.http.facts import (
-    Decorator,
-    View,
-    fails_with,
-    prepare_facts_doc,
-    takes_body,
-    takes_query,
-)
+from todo_api.http.facts import Decorator, View, fails_with, prepare_facts_doc, takes
 from todo_api.http.parsing import Parser, read_body
 from todo_api.http.preconditions import reject_unused_conditions
 from todo_api.limits import MAX_ID
@@ -50,10 +35,10 @@ def init_app(app: Flask) -> None:
 class Api(flask_smorest.Api):
     """flask-smorest's, with this service's error bodies."""
 
-    ERROR_SCHEMA = ApiError
+    ERROR_SCHEMA = errors.ApiError
 
     def handle_http_exception(self, error: HTTPException) -> Response:
-        return write_error(error)
+        return errors.write_error(error)
 
 
 def json_value(value: Any) -> Any:
@@ -139,11 +124,13 @@ def reject_unused() -> None:
     """Reject query parameters, conditions and the body of a write that the view does not take."""
     request = current_request()
     view = application().view_functions[str(request.endpoint)]
-    if request.query_string and request.args and not takes_query(view):
-        raise InvalidInput("query", {name: [UNKNOWN_PARAMETER_MESSAGE] for name in request.args})
+    if request.query_string and request.args and not takes(view, "query"):
+        raise errors.InvalidInput(
+            "query", {name: [errors.UNKNOWN_PARAMETER_MESSAGE] for name in request.args}
+        )
     is_write = request.method not in ("GET", "HEAD")
-    if is_write and request.content_length and not takes_body(view):
-        raise InvalidInput("body", [NO_BODY_MESSAGE])
+    if is_write and request.content_length and not takes(view, "json"):
+        raise errors.InvalidInput("body", [errors.NO_BODY_MESSAGE])
     reject_unused_conditions(view)
 
 
@@ -154,7 +141,7 @@ class TaskIdConverter(BaseConverter):
 
     def to_python(self, value: str) -> int:
         if len(value) > len(str(MAX_ID)) or int(value) > MAX_ID:
-            raise NotFound(NO_TASK_MESSAGE)  # werkzeug's ValidationError can end as a 405
+            raise NotFound(errors.NO_TASK_MESSAGE)  # werkzeug's ValidationError can end as a 405
         return int(value)
 
 
@@ -173,7 +160,7 @@ def refuse_other_spellings() -> None:
 
 def drop_routing_error(_error: BaseException | None) -> None:
     """Cut the cycle of a routing error that was not raised, because a hook answered first."""
-    drop_tracebacks(current_request().routing_exception)
+    errors.drop_tracebacks(current_request().routing_exception)
 
 
 def add_default_headers(response: Response) -> Response:

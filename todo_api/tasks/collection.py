@@ -10,54 +10,28 @@ from todo_api.accounts.queries import CREATE_ACCOUNT, GET_ACCOUNT, task_rows
 from todo_api.context import current_request
 from todo_api.database.engine import execute_for_user
 from todo_api.http.auth import require_user
-from todo_api.http.facts import fails_with, leads_to, named
-from todo_api.http.preconditions import (
-    ETAG,
-    is_current,
-    list_tag,
-    not_modified,
-    takes_conditions,
-)
+from todo_api.http.facts import fails_with, leads_to, named, response_header
+from todo_api.http.preconditions import ETAG, is_current, list_tag, not_modified, takes_conditions
 from todo_api.limits import MAX_AT_ONCE
-from todo_api.tasks import counts, queries
+from todo_api.tasks import counts, queries, sync
 from todo_api.tasks.blueprint import blp
-from todo_api.tasks.examples import CHANGES as CHANGES_EXAMPLE
-from todo_api.tasks.examples import COMPLETED_TASK, DELETED, MOVED, STATS, TAGS, TASK
+from todo_api.tasks.examples import CHANGES, COMPLETED_TASK, DELETED, MOVED, STATS, TAGS, TASK
 from todo_api.tasks.paging import TagCursor, link_to, next_page, page_values, read_page
 from todo_api.tasks.parameters import ChangesPage, TagPage, TaskFilters, TaskPage, TasksToDelete
 from todo_api.tasks.queries import changed_values, filter_values
 from todo_api.tasks.responses import Deleted, MovedTasks, TagCount, TaskStats, TaskSync
 from todo_api.tasks.schemas import COLUMNS, ManyChanges, ManyTasks, Task
-from todo_api.tasks.sync import (
-    CHANGES,
-    NOTHING_SEEN,
-    SyncPosition,
-    change_values,
-    check_seen,
-    first_token,
-    known_database,
-    next_token,
-    remember_database,
-)
 
 FIELDS = list(Task().fields)
 TAG_FIELDS = list(TagCount().fields)
 # By index: each attribute read of a Row costs a microsecond.
 ID_AND_TIME = itemgetter(COLUMNS.index("id"), COLUMNS.index("updated_at"))
-LINK = {
-    "Link": {
-        "description": 'The next page, as `<...>; rel="next"`. Absent on the last page.',
-        "schema": {"type": "string"},
-    }
-}
-SYNC_TOKEN = {
-    "Sync-Token": {
-        "description": "What changes after this list is in `/api/tasks/changes?since=` this token. "
-        "Only on the first page. Absent if you never created a task, or were erased: then send no "
-        "`since`.",
-        "schema": {"type": "string"},
-    }
-}
+LINK = response_header("Link", 'The next page, as `<...>; rel="next"`. Absent on the last page.')
+SYNC_TOKEN = response_header(
+    "Sync-Token",
+    "What changes after this list is in `/api/tasks/changes?since=` this token. Only on the first "
+    "page. Absent if you never created a task, or were erased: then send no `since`.",
+)
 
 
 @blp.route("")
@@ -77,13 +51,13 @@ def list_tasks(page: dict[str, Any]) -> Response | tuple[list[Row[Any]], dict[st
     """
     if unchanged := unchanged_list(FIELDS):
         return unchanged
-    database = known_database()
+    database = sync.known_database()
     sort, values = page["sort"], filter_values(page) | page_values(page)
     with execute_for_user(queries.PAGE_BY_SORT[sort], **values) as result:
         rows, has_more = read_page(result, page["limit"])
     tag = list_tag(FIELDS, rows[0], map(ID_AND_TIME, rows))
     link = next_page(sort, rows[-1]) if has_more else {}
-    token = {} if "cursor" in page else first_token(rows[0], database)
+    token = {} if "cursor" in page else sync.first_token(rows[0], database)
     return task_rows(rows), {"ETag": tag} | link | token
 
 
@@ -134,7 +108,7 @@ def get_task_stats(query: dict[str, Any]) -> Row[Any]:
 @blp.route("/changes")
 @require_user
 @blp.arguments(ChangesPage, location="query")
-@blp.response(200, TaskSync, examples=named(oneChangeAndOneDeletion=CHANGES_EXAMPLE))
+@blp.response(200, TaskSync, examples=named(oneChangeAndOneDeletion=CHANGES))
 @leads_to("getTaskChanges", 200, since="$response.body#/next")
 @fails_with(410)
 def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
@@ -144,25 +118,26 @@ def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
     comes from, in its latest state. Without `since` that is all tasks. While `has_more` is true,
     ask again at once. After a 410 forget everything, and start again without `since`.
     """
-    since, limit = query.get("since", NOTHING_SEEN), query["limit"]
+    since, limit = query.get("since", sync.NOTHING_SEEN), query["limit"]
+    is_first = since is sync.NOTHING_SEEN
     rows, has_more = read_changes(since, limit)
-    while rows[0].account_epoch is None and since is NOTHING_SEEN:  # it may be erased meanwhile
+    while is_first and rows[0].account_epoch is None:  # it may be erased meanwhile
         execute_for_user(CREATE_ACCOUNT)
         rows, has_more = read_changes(since, limit)
-    remember_database(rows[0])
-    if since is not NOTHING_SEEN:
-        check_seen(since, rows[0])
+    sync.remember_database(rows[0])
+    if not is_first:
+        sync.check_seen(since, rows[0])
     changed = task_rows(rows)
     return {
         "tasks": Task().dump([row for row in changed if row.deleted_at is None], many=True),
         "deleted": [row.id for row in changed if row.deleted_at is not None],
-        "next": next_token(rows[0], rows[-1] if has_more else None),
+        "next": sync.next_token(rows[0], rows[-1] if has_more else None),
         "has_more": has_more,
     }
 
 
-def read_changes(since: SyncPosition, limit: int) -> tuple[list[Row[Any]], bool]:
-    with execute_for_user(CHANGES, **change_values(since, limit)) as result:
+def read_changes(since: sync.SyncPosition, limit: int) -> tuple[list[Row[Any]], bool]:
+    with execute_for_user(sync.CHANGES, **sync.change_values(since, limit)) as result:
         return read_page(result, limit)
 
 
@@ -229,8 +204,5 @@ def delete_tasks(query: dict[str, Any]) -> dict[str, Any]:
     # Found without the lock of the account: that may read all tasks of the user.
     found = execute_for_user(find).scalars().all()
     ids = execute_for_user(delete, ids=found[:MAX_AT_ONCE]).scalars().all()
-    return {
-        "deleted": len(ids),
-        "ids": sorted(ids, reverse=True),
-        "has_more": len(found) > MAX_AT_ONCE,
-    }
+    has_more = len(found) > MAX_AT_ONCE
+    return {"deleted": len(ids), "ids": sorted(ids, reverse=True), "has_more": has_more}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -10,15 +11,8 @@ from unicodedata import category, combining, normalize
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf
 
-from todo_api.errors import Message
-from todo_api.limits import (
-    DEFAULT_PAGE_SIZE,
-    MAX_ID,
-    MAX_PAGE_SIZE,
-    MAX_TAG_LENGTH,
-    MAX_TAGS,
-    PRIORITIES,
-)
+from todo_api import limits
+from todo_api.errors import Message, about
 
 # PostgreSQL cannot store NUL in text, and a lone surrogate has no UTF-8 encoding.
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
@@ -106,11 +100,9 @@ class CalendarDate(fields.Date):
     """A calendar date as YYYY-MM-DD. ISO 8601 also has weeks and days of the year."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
-        try:
+        with suppress(TypeError, ValueError):
             if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
                 return date.fromisoformat(value)
-        except (TypeError, ValueError):
-            pass
         raise invalid("Must be an existing date in the form YYYY-MM-DD.", "not_a_date")
 
 
@@ -148,7 +140,7 @@ class Tags(BoundedList):
     """Tags in the order given. Duplicates are dropped; the first is kept."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(tag_field(), max_items=MAX_TAGS, **options)
+        super().__init__(tag_field(), max_items=limits.MAX_TAGS, **options)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         return list(dict.fromkeys(super()._deserialize(value, *args, **kwargs)))
@@ -161,36 +153,30 @@ def invalid(*message: Any) -> ValidationError:
 def page_size_field(description: str) -> PageSize:
     return PageSize(
         minimum=1,
-        maximum=MAX_PAGE_SIZE,
-        load_default=DEFAULT_PAGE_SIZE,
-        metadata={"description": description, "examples": [20]},
+        maximum=limits.MAX_PAGE_SIZE,
+        load_default=limits.DEFAULT_PAGE_SIZE,
+        metadata=about(description, 20),
     )
 
 
 def id_field() -> WholeNumber:
-    return WholeNumber(minimum=1, maximum=MAX_ID, metadata={"format": "int64", "examples": [1]})
+    metadata = {"format": "int64", "examples": [1]}
+    return WholeNumber(minimum=1, maximum=limits.MAX_ID, metadata=metadata)
 
 
 def time_field(example: str | None, description: str) -> fields.DateTime:
-    metadata = {"description": description, "examples": [example]}
-    return fields.DateTime(allow_none=example is None, metadata=metadata)
+    return fields.DateTime(allow_none=example is None, metadata=about(description, example))
 
 
 def priority_field(**options: Any) -> Text:
-    return Text(
-        validate=OneOf(PRIORITIES, error=NOT_IN_LIST), metadata={"examples": ["high"]}, **options
-    )
+    choice = OneOf(limits.PRIORITIES, error=NOT_IN_LIST)
+    return Text(validate=choice, metadata={"examples": ["high"]}, **options)
 
 
 def tag_field() -> Tag:
-    return Tag(
-        validate=label_rules(MAX_TAG_LENGTH),
-        metadata={
-            "description": "Trimmed and converted to lower case. With a visible character.",
-            "pattern": TAG_PATTERN,
-            "examples": ["home"],
-        },
-    )
+    text = "Trimmed and converted to lower case. With a visible character."
+    metadata = about(text, "home", pattern=TAG_PATTERN)
+    return Tag(validate=label_rules(limits.MAX_TAG_LENGTH), metadata=metadata)
 
 
 def label_rules(maximum: int) -> list[Callable[[str], Any]]:
@@ -214,4 +200,4 @@ def at_most(maximum: int) -> Length:
 
 
 def count_field() -> fields.Integer:
-    return fields.Integer(required=True, metadata={"minimum": 0, "examples": [1]})
+    return fields.Integer(metadata={"minimum": 0, "examples": [1]})

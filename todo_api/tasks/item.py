@@ -8,20 +8,12 @@ from sqlalchemy import Executable, Row
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import Forbidden, NotFound, UnprocessableEntity
 
+from todo_api import errors
 from todo_api.accounts.queries import CREATE_ACCOUNT, GET_TASK_COUNT, RECOUNT
 from todo_api.context import current_request, settings
 from todo_api.database.engine import execute_for_user
-from todo_api.errors import (
-    NO_NEIGHBOUR_MESSAGE,
-    NO_TASK_MESSAGE,
-    QUOTA_MESSAGE,
-    REUSED_KEY_MESSAGE,
-    STALE_MESSAGE,
-    InvalidInput,
-    StaleTask,
-)
 from todo_api.http.auth import require_user
-from todo_api.http.facts import fails_with, leads_to, named
+from todo_api.http.facts import fails_with, leads_to, named, response_header
 from todo_api.http.preconditions import (
     ETAG,
     Versions,
@@ -40,18 +32,12 @@ from todo_api.tasks.queries import changed_values, new_task_values, without_defa
 from todo_api.tasks.schemas import Completion, NewTask, Placement, Task, TaskChanges
 
 TaggedTask = tuple[Row[Any], dict[str, str]]
-LOCATION = {
-    "Location": {
-        "description": "The URL of the task, relative to that of the request.",
-        "schema": {"type": "string"},
-    }
-}
-REPLAYED = {
-    "Idempotency-Replayed": {
-        "description": "`true`: the key has created this task before.",
-        "schema": {"type": "string", "enum": ["true"]},
-    }
-}
+LOCATION = response_header("Location", "The URL of the task, relative to that of the request.")
+REPLAYED = response_header(
+    "Idempotency-Replayed",
+    "`true`: the key has created this task before.",
+    {"type": "string", "enum": ["true"]},
+)
 NEW_TITLE = named(newTitle={"title": "Buy milk"})
 
 
@@ -152,7 +138,8 @@ def move_task(placement: dict[str, Any], task_id: int, versions: Versions) -> Ta
     if (row := fetch(MOVE, **move)) is None:
         change_one(task_id, versions, {})  # or a 404 or 412
         if neighbour and (neighbour == task_id or not fetch(queries.GET, task_id=neighbour)):
-            raise InvalidInput("body", {name: [NO_NEIGHBOUR_MESSAGE] for name in placement})
+            messages = {name: [errors.NO_NEIGHBOUR_MESSAGE] for name in placement}
+            raise errors.InvalidInput("body", messages)
         execute_for_user(CREATE_ACCOUNT)  # tasks from before migration 0005 may have none
         row = fetch(MOVE, **move)
     return tagged(found(row))
@@ -207,7 +194,7 @@ def check_quota() -> None:
     if count is None:
         execute_for_user(RECOUNT)
     elif count >= most:
-        raise Forbidden(QUOTA_MESSAGE.format(most))
+        raise Forbidden(errors.QUOTA_MESSAGE.format(most))
 
 
 def change_one(task_id: int, versions: Versions, changes: dict[str, Any]) -> Row[Any]:
@@ -230,7 +217,7 @@ def execute_on(task_id: int, versions: Versions, statement: Executable, **values
 def check_version(row: Row[Any], versions: Versions) -> None:
     """Raise 412, with the task as it is now, if ``versions`` do not have its version."""
     if versions is not None and row.version not in versions:
-        raise StaleTask(explained(STALE_MESSAGE), Task().dump(row))
+        raise errors.StaleTask(explained(errors.STALE_MESSAGE), Task().dump(row))
 
 
 def fetch(statement: Executable, **values: Any) -> Row[Any] | None:
@@ -239,7 +226,7 @@ def fetch(statement: Executable, **values: Any) -> Row[Any] | None:
 
 def found(row: Row[Any] | None) -> Row[Any]:
     if row is None:
-        raise NotFound(NO_TASK_MESSAGE)
+        raise NotFound(errors.NO_TASK_MESSAGE)
     return row
 
 
@@ -255,6 +242,6 @@ def created(row: Row[Any]) -> tuple[Row[Any], int, dict[str, str]]:
 def replayed(row: Row[Any], sent_hash: str) -> tuple[Row[Any], int, dict[str, str]]:
     """Return the task that a key has created. Raise 422 if that was from another body."""
     if row.idempotency_hash != sent_hash:
-        raise UnprocessableEntity(REUSED_KEY_MESSAGE)
+        raise UnprocessableEntity(errors.REUSED_KEY_MESSAGE)
     _, _, headers = created(row)
     return row, HTTPStatus.OK, headers | {"Idempotency-Replayed": "true"}

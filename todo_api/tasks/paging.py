@@ -72,6 +72,7 @@ def sort_key(sort: str, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return value
 
 
+# One more than the page shows, to know if there is more.
 ROW_LIMIT = sa.bindparam("row_limit", type_=sa.Integer)
 POSITION_VALUE: sa.ColumnElement[Any] = sa.bindparam("position_value")
 POSITION_ID = sa.bindparam("position_id", type_=sa.BigInteger)
@@ -79,24 +80,16 @@ POSITION_ID = sa.bindparam("position_id", type_=sa.BigInteger)
 
 def page_values(page: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a page: where it begins, and its number of rows."""
-    position = page.get("cursor", FIRST_PAGE)
-    values = {"position_value": position.value, "position_id": position.id}
-    return values | limit_values(page["limit"])
-
-
-def limit_values(limit: int) -> dict[str, int]:
-    """Return the value of `ROW_LIMIT`: one more than the page shows, to know if there is more."""
-    return {"row_limit": limit + 1}
+    _, value, id_ = page.get("cursor", FIRST_PAGE)
+    return {"position_value": value, "position_id": id_, "row_limit": page["limit"] + 1}
 
 
 def page_of(statement: sa.Select[Any], sort: str) -> sa.Select[Any]:
     """Select one page of a statement: the first page, or the one after the cursor position."""
     name = sort.removeprefix("-")
     key = sort_key(sort, tasks.c[name])
-    row, position = (
-        sa.tuple_(key, tasks.c.id),
-        sa.tuple_(sort_key(sort, POSITION_VALUE), POSITION_ID),
-    )
+    row = sa.tuple_(key, tasks.c.id)
+    position = sa.tuple_(sort_key(sort, POSITION_VALUE), POSITION_ID)
     page = statement.limit(ROW_LIMIT)
     if sort == name:
         return page.where(sa.or_(POSITION_ID.is_(None), row > position)).order_by(key, tasks.c.id)

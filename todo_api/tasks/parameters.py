@@ -5,15 +5,9 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import OneOf
 
-from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE
+from todo_api import limits
+from todo_api.errors import UNKNOWN_PARAMETER_MESSAGE, about
 from todo_api.http.signing import SIGNED
-from todo_api.limits import (
-    IN_TRASH,
-    MAX_PRIORITIES,
-    MAX_SEARCH_LENGTH,
-    MAX_TAG_LENGTH,
-    STATUSES,
-)
 from todo_api.tasks.fields import (
     NO_NUL_PATTERN,
     NOT_IN_LIST,
@@ -31,6 +25,8 @@ from todo_api.tasks.paging import BAD_CURSOR_MESSAGE, SORTS, Cursor, TagCursor
 from todo_api.tasks.schemas import Input
 from todo_api.tasks.sync import SyncToken
 
+CURSOR = SIGNED | {"description": "Where the previous page ended. Take it from the `Link` header."}
+
 
 class Query(Input):
     """The base of every query."""
@@ -43,7 +39,7 @@ class TasksToDelete(Query):
 
     status = fields.String(
         required=True,
-        validate=OneOf(("completed", IN_TRASH), error=NOT_IN_LIST),
+        validate=OneOf(("completed", limits.IN_TRASH), error=NOT_IN_LIST),
         metadata={"description": "`deleted` is the trash, which is then erased for good."},
     )
 
@@ -65,43 +61,37 @@ class TaskFilters(Query):
     """Filters. A task must match all that are sent."""
 
     status = fields.String(
-        validate=OneOf(STATUSES, error=NOT_IN_LIST),
+        validate=OneOf(limits.STATUSES, error=NOT_IN_LIST),
         load_default="all",
-        metadata={
-            "description": "`pending` is the same as `active`. `deleted` is the trash, which no "
-            "other status has.",
-            "examples": ["active"],
-        },
+        metadata=about(
+            "`pending` is the same as `active`. `deleted` is the trash, which no other status has.",
+            "active",
+        ),
     )
     q = Text(
-        validate=at_most(MAX_SEARCH_LENGTH),
-        metadata={
-            "description": "Text in the title or the description, upper or lower case. Accents "
+        validate=at_most(limits.MAX_SEARCH_LENGTH),
+        metadata=about(
+            "Text in the title or the description, upper or lower case. Accents "
             "and full-width letters differ.",
-            "pattern": NO_NUL_PATTERN,
-            "examples": ["milk"],
-        },
+            "milk",
+            pattern=NO_NUL_PATTERN,
+        ),
     )
     priority = BoundedList(
         priority_field(),
-        max_items=MAX_PRIORITIES,
-        metadata={
-            "description": "Tasks with any of these priorities. Repeat the parameter for several.",
-            "examples": [["high", "medium"]],
-        },
+        max_items=limits.MAX_PRIORITIES,
+        metadata=about(
+            "Tasks with any of these priorities. Repeat the parameter for several.",
+            ["high", "medium"],
+        ),
     )
     tag = Tags(
-        metadata={
-            "description": "Tasks with all of these tags. Repeat the parameter for several.",
-            "examples": [["home", "errand"]],
-        }
+        metadata=about(
+            "Tasks with all of these tags. Repeat the parameter for several.", ["home", "errand"]
+        )
     )
-    due_before = CalendarDate(
-        metadata={"description": "Due on this day or earlier.", "examples": ["2026-12-31"]}
-    )
-    due_after = CalendarDate(
-        metadata={"description": "Due on this day or later.", "examples": ["2026-12-01"]}
-    )
+    due_before = CalendarDate(metadata=about("Due on this day or earlier.", "2026-12-31"))
+    due_after = CalendarDate(metadata=about("Due on this day or later.", "2026-12-01"))
 
 
 class TaskPage(TaskFilters):
@@ -110,16 +100,12 @@ class TaskPage(TaskFilters):
     sort = fields.String(
         validate=OneOf(SORTS, error=NOT_IN_LIST),
         load_default="-created_at",
-        metadata={
-            "description": "`-` means descending. Tasks without a due date always come last.",
-            "examples": ["-due_date"],
-        },
+        metadata=about(
+            "`-` means descending. Tasks without a due date always come last.", "-due_date"
+        ),
     )
     limit = page_size_field("The maximum number of tasks on a page.")
-    cursor = Cursor(
-        metadata=SIGNED
-        | {"description": "Where the previous page ended. Take it from the `Link` header."}
-    )
+    cursor = Cursor(metadata=CURSOR)
 
     @validates_schema
     def cursor_is_of_this_sort(self, page: dict[str, Any], **_: Any) -> None:
@@ -132,15 +118,12 @@ class TagPage(Query):
 
     q = Tag(
         load_default="",
-        validate=at_most(MAX_TAG_LENGTH),
-        metadata={
-            "description": "How the tag begins. Trimmed and converted to lower case.",
-            "pattern": rf"^{ON_ONE_LINE}$",
-            "examples": ["ho"],
-        },
+        validate=at_most(limits.MAX_TAG_LENGTH),
+        metadata=about(
+            "How the tag begins. Trimmed and converted to lower case.",
+            "ho",
+            pattern=rf"^{ON_ONE_LINE}$",
+        ),
     )
     limit = page_size_field("The maximum number of tags on a page.")
-    cursor = TagCursor(
-        metadata=SIGNED
-        | {"description": "Where the previous page ended. Take it from the `Link` header."}
-    )
+    cursor = TagCursor(metadata=CURSOR)

@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from todo_api.accounts.queries import FIRST_VERSION, IS_OWN, LOCK_ACCOUNT, in_one_message
-from todo_api.database.models import PLACE, PUBLIC, accounts, tasks
+from todo_api.accounts.queries import LOCK_ACCOUNT, in_one_message, version_of_account
+from todo_api.database.models import PLACE, PUBLIC, tasks
 from todo_api.limits import MAX_POSITION_DECIMALS
 from todo_api.tasks.queries import EXPECTED, LIVE, TASK_ID, owned_by_user
 
@@ -69,13 +69,8 @@ def move() -> sa.Select[Any]:
     """Move a task, and spread those below the gap if it is full. Return the task."""
     targets = sa.text(NEW_PLACES).columns(id=sa.BigInteger, place=sa.Numeric).cte("targets")
     is_expected = owned_by_user(sa.select(tasks.c.id)).where(EXPECTED).exists()
-    version = (
-        sa.update(accounts)
-        .where(IS_OWN, is_expected, sa.select(targets.c.id).exists())
-        .values(version=accounts.c.version + FIRST_VERSION)
-        .returning(accounts.c.user_id, accounts.c.version)
-        .cte("bump")
-    )
+    has_target = sa.select(targets.c.id).exists()
+    version = version_of_account(sa.and_(is_expected, has_target))
     place = sa.func.coalesce(targets.c.place, tasks.c.position)  # null for the user's only task
     # Nobody sees the place of a task in the trash, and its version tells who saw it go there.
     new_version = sa.case((LIVE, version.c.version), else_=tasks.c.version)

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import Length
 
-from todo_api.errors import Output
+from todo_api.errors import Output, about
 from todo_api.limits import MAX_COUNTED_TAGS, MAX_TAG_LENGTH, PRIORITIES
 from todo_api.tasks.fields import count_field, id_field
 from todo_api.tasks.schemas import Task
@@ -16,11 +16,7 @@ class MovedTasks(Output):
 
     ids = fields.List(
         id_field(),
-        required=True,
-        metadata={
-            "description": "Their ids, in the order of the request. Each is there once.",
-            "examples": [[3, 1]],
-        },
+        metadata=about("Their ids, in the order of the request. Each is there once.", [3, 1]),
     )
 
 
@@ -29,28 +25,18 @@ class TaskSync(Output):
 
     tasks = fields.List(
         fields.Nested(Task),
-        required=True,
         metadata={"description": "The tasks that were created, changed or restored."},
     )
-    deleted = fields.List(
-        id_field(),
-        required=True,
-        metadata={"description": "The ids of the tasks in the trash.", "examples": [[3]]},
-    )
-    next = fields.String(required=True, metadata={"description": "The token for the next request."})
-    has_more = fields.Boolean(
-        required=True,
-        metadata={"description": "Whether there is more to get now.", "examples": [False]},
-    )
+    deleted = fields.List(id_field(), metadata=about("The ids of the tasks in the trash.", [3]))
+    next = fields.String(metadata={"description": "The token for the next request."})
+    has_more = fields.Boolean(metadata=about("Whether there is more to get now.", False))
 
     def dump(self, obj: Any, **_: Any) -> Any:
         """Return the object as it is: its tasks are already made from rows."""
         return obj
 
 
-PriorityCounts = Output.from_dict(
-    {priority: count_field() for priority in PRIORITIES}, name="PriorityCounts"
-)
+PriorityCounts = Output.from_dict({p: count_field() for p in PRIORITIES}, name="PriorityCounts")
 
 
 class TaskStats(Output):
@@ -59,15 +45,14 @@ class TaskStats(Output):
     total = count_field()
     active = count_field()
     completed = count_field()
-    by_priority = fields.Nested(PriorityCounts, required=True)
+    by_priority = fields.Nested(PriorityCounts)
     by_tag = fields.Dict(
         keys=fields.String(),
         values=count_field(),
-        required=True,
-        metadata={
-            "description": f"The {MAX_COUNTED_TAGS} most used tags and their numbers of tasks.",
-            "examples": [{"home": 2, "errand": 1}],
-        },
+        metadata=about(
+            f"The {MAX_COUNTED_TAGS} most used tags and their numbers of tasks.",
+            {"home": 2, "errand": 1},
+        ),
     )
 
 
@@ -75,21 +60,12 @@ class Deleted(Output):
     """The tasks that were deleted."""
 
     deleted = count_field()
-    ids = fields.List(
-        id_field(),
-        required=True,
-        metadata={"description": "The ids of the deleted tasks.", "examples": [[3, 1]]},
-    )
-    has_more = fields.Boolean(
-        required=True,
-        metadata={"description": "Whether there are more to delete.", "examples": [False]},
-    )
+    ids = fields.List(id_field(), metadata=about("The ids of the deleted tasks.", [3, 1]))
+    has_more = fields.Boolean(metadata=about("Whether there are more to delete.", False))
 
 
 class TagCount(Output):
     """A tag, and how many tasks outside the trash have it."""
 
-    tag = fields.String(
-        required=True, validate=Length(1, MAX_TAG_LENGTH), metadata={"examples": ["home"]}
-    )
+    tag = fields.String(validate=Length(1, MAX_TAG_LENGTH), metadata={"examples": ["home"]})
     count = count_field()

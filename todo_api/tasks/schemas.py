@@ -5,16 +5,9 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, missing, validates_schema
 from marshmallow.validate import Length, OneOf
 
+from todo_api import limits
 from todo_api.database.models import PUBLIC
-from todo_api.errors import UNKNOWN_MESSAGE, ApiError, Message, Output
-from todo_api.limits import (
-    MAX_AT_ONCE,
-    MAX_DESCRIPTION_LENGTH,
-    MAX_IDS,
-    MAX_POSITION_LENGTH,
-    MAX_TITLE_LENGTH,
-    MAX_USER_ID_LENGTH,
-)
+from todo_api.errors import UNKNOWN_MESSAGE, ApiError, Message, Output, about
 from todo_api.tasks.fields import (
     NO_NUL_PATTERN,
     NOT_IN_LIST,
@@ -33,16 +26,6 @@ from todo_api.tasks.fields import (
 )
 
 COLUMNS = tuple(str(column.name) for column in PUBLIC)
-READ_ONLY = (
-    "id",
-    "user_id",
-    "created_at",
-    "updated_at",
-    "completed_at",
-    "version",
-    "deleted_at",
-    "position",
-)
 ONE_PLACE_MESSAGE = "Send exactly one of `after`, `before` and `to`."
 READ_ONLY_MESSAGE = Message("Read-only. Send the request without this field.", "read_only")
 
@@ -64,30 +47,30 @@ class TaskFields(Input):
 
     id = id_field()
     user_id = fields.String(
-        validate=Length(min=1, max=MAX_USER_ID_LENGTH),
-        metadata={
-            "description": "The subject (`sub`) of the token that created the task.",
-            "examples": ["9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp"],
-        },
+        validate=Length(min=1, max=limits.MAX_USER_ID_LENGTH),
+        metadata=about(
+            "The subject (`sub`) of the token that created the task.",
+            "9Zi4kXoV7mJ0cQhT5sWfYbLr2uNeGdAp",
+        ),
     )
     title = Title(
         required=True,
-        validate=label_rules(MAX_TITLE_LENGTH),
-        metadata={
-            "description": "White space at both ends is removed. With a visible character.",
-            "pattern": TITLE_PATTERN,
-            "examples": ["Buy milk"],
-        },
+        validate=label_rules(limits.MAX_TITLE_LENGTH),
+        metadata=about(
+            "White space at both ends is removed. With a visible character.",
+            "Buy milk",
+            pattern=TITLE_PATTERN,
+        ),
     )
     description = Text(
         load_default=None,
         allow_none=True,
-        validate=at_most(MAX_DESCRIPTION_LENGTH),
-        metadata={
-            "description": "Kept as typed, in Unicode's form NFC, or null.",
-            "pattern": NO_NUL_PATTERN,
-            "examples": ["Two litres, whole"],
-        },
+        validate=at_most(limits.MAX_DESCRIPTION_LENGTH),
+        metadata=about(
+            "Kept as typed, in Unicode's form NFC, or null.",
+            "Two litres, whole",
+            pattern=NO_NUL_PATTERN,
+        ),
     )
     completed = StrictBoolean(load_default=False, metadata={"examples": [False]})
     created_at = time_field("2026-11-23T09:30:00.123456Z", "UTC.")
@@ -99,30 +82,32 @@ class TaskFields(Input):
     due_date = CalendarDate(
         load_default=None,
         allow_none=True,
-        metadata={
-            "description": "A calendar date without a time zone, or null.",
-            "examples": ["2026-12-24"],
-        },
+        metadata=about("A calendar date without a time zone, or null.", "2026-12-24"),
     )
     tags = Tags(load_default=[], metadata={"examples": [["home", "errand"]]})
     version = fields.Integer(
-        metadata={
-            "description": "Grows with each change. It is the `ETag` too.",
-            "format": "int64",
-            "minimum": 0,
-            "examples": [1],
-        },
+        metadata=about(
+            "Grows with each change. It is the `ETag` too.", 1, format="int64", minimum=0
+        )
     )
     deleted_at = time_field(
         None, "When the task was moved to the trash, in UTC. Null outside the trash."
     )
     position = fields.String(
-        validate=Length(max=MAX_POSITION_LENGTH),
-        metadata={
-            "description": "The place of the task in the order by hand. Compare two as plain text.",
-            "examples": ["19999999999999999"],
-        },
+        validate=Length(max=limits.MAX_POSITION_LENGTH),
+        metadata=about(
+            "The place of the task in the order by hand. Compare two as plain text.",
+            "19999999999999999",
+        ),
     )
+
+
+READ_ONLY = tuple(
+    name
+    for name, field in TaskFields().fields.items()
+    if not field.required and field.load_default is missing
+)
+"""The fields that no request sets: those that a new task neither requires nor has a default for."""
 
 
 class NewTask(TaskFields):
@@ -170,7 +155,7 @@ class StaleTaskError(ApiError):
     """The body of a 412 of a write."""
 
     current = fields.Nested(
-        Task, required=True, metadata={"description": "The task as it is now, with its `version`."}
+        Task, metadata={"description": "The task as it is now, with its `version`."}
     )
 
 
@@ -196,18 +181,13 @@ class Placement(Input):
             raise ValidationError(ONE_PLACE_MESSAGE)
 
 
+IDS = about("The ids of the tasks. Ids that you do not own are skipped.", [3, 1])
+
+
 class ManyChanges(Input):
     """The same changes to several tasks."""
 
-    ids = BoundedList(
-        id_field(),
-        max_items=MAX_IDS,
-        required=True,
-        metadata={
-            "description": "The ids of the tasks. Ids that you do not own are skipped.",
-            "examples": [[3, 1]],
-        },
-    )
+    ids = BoundedList(id_field(), max_items=limits.MAX_IDS, required=True, metadata=IDS)
     changes = fields.Nested(TaskChanges, required=True)
 
 
@@ -216,11 +196,8 @@ class ManyTasks(Input):
 
     ids = BoundedList(
         id_field(),
-        max_items=MAX_AT_ONCE,
+        max_items=limits.MAX_AT_ONCE,
         required=True,
         validate=Length(min=1, error=Message("Must have at least 1 item.", "too_few", 1)),
-        metadata={
-            "description": "The ids of the tasks. Ids that you do not own are skipped.",
-            "examples": [[3, 1]],
-        },
+        metadata=IDS,
     )

@@ -14,7 +14,7 @@ from todo_api.database.models import PUBLIC, tasks
 from todo_api.errors import EXPIRED_TOKEN_MESSAGE
 from todo_api.http.signing import sign, unsign
 from todo_api.limits import MAX_ID
-from todo_api.tasks.paging import ROW_LIMIT, limit_values
+from todo_api.tasks.paging import ROW_LIMIT
 from todo_api.tasks.queries import owned_by_user
 
 BAD_TOKEN_MESSAGE = "Invalid sync token. Take `next` or the Sync-Token of a list, or send none."  # noqa: S105
@@ -71,7 +71,7 @@ GET_DATABASE = select(DATABASE)
 
 def change_values(seen: SyncPosition, limit: int) -> dict[str, int]:
     """Return the values of CHANGES."""
-    return {"seen_version": seen.version, "seen_id": seen.id} | limit_values(limit)
+    return {"seen_version": seen.version, "seen_id": seen.id, "row_limit": limit + 1}
 
 
 def check_seen(seen: SyncPosition, account: Row[Any]) -> None:
