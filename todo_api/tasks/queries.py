@@ -163,8 +163,8 @@ def create(condition: Expression, **key: Expression) -> Insert:
 
 MATCHING = matching(sa.select(*PUBLIC))
 PAGE_BY_SORT = {sort: with_account(page_of(MATCHING, sort), GET_ACCOUNT) for sort in SORTS}
-OWN = owned_by_user(sa.select(*PUBLIC))
-OWN_IDS = owned_by_user(sa.select(tasks.c.id))
+OWN_TASKS = owned_by_user(sa.select(*PUBLIC))
+OWN_TASK_IDS = owned_by_user(sa.select(tasks.c.id))
 LIVE = tasks.c.deleted_at.is_(None)
 TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
 ID_IS = tasks.c.id == TASK_ID
@@ -172,16 +172,16 @@ ONE = sa.and_(ID_IS, LIVE)
 VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
 EXPECTED_VERSION = sa.or_(VERSIONS.is_(None), tasks.c.version == sa.any_(VERSIONS))
 EXPECTED = sa.and_(ONE, EXPECTED_VERSION)
-GET = OWN.where(ONE)
-CHANGE = UpdateStatements(OWN.where(EXPECTED), change(EXPECTED), change(EXPECTED, COMPLETED))
+GET = OWN_TASKS.where(ONE)
+CHANGE = UpdateStatements(OWN_TASKS.where(EXPECTED), change(EXPECTED), change(EXPECTED, COMPLETED))
 TOGGLE = change(EXPECTED, sa.not_(tasks.c.completed))
 DELETE = with_new_version(EXPECTED).values(deleted_at=NOW).returning(tasks.c.id)
 IN_TRASH_AS_EXPECTED = sa.and_(ID_IS, sa.not_(LIVE), EXPECTED_VERSION)
 RESTORE = with_new_version(IN_TRASH_AS_EXPECTED).values(deleted_at=None).returning(*PUBLIC)
-GET_ANYWHERE = OWN.where(ID_IS)
+GET_ANYWHERE = OWN_TASKS.where(ID_IS)
 ID_IN = tasks.c.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.BigInteger)))
 MANY = sa.and_(ID_IN, LIVE)
-CHANGE_MANY = UpdateStatements(OWN.where(MANY), change(MANY), change(MANY, COMPLETED))
+CHANGE_MANY = UpdateStatements(OWN_TASKS.where(MANY), change(MANY), change(MANY, COMPLETED))
 
 
 def trash_or_restore(condition: Expression, deleted_at: Expression) -> sa.TextClause:
@@ -192,7 +192,7 @@ def trash_or_restore(condition: Expression, deleted_at: Expression) -> sa.TextCl
     return in_one_message(
         LOCK_ACCOUNT,
         with_new_version(sa.and_(ID_IN, sa.not_(condition))).values(deleted_at=deleted_at),
-        OWN_IDS.where(ID_IN, condition),
+        OWN_TASK_IDS.where(ID_IN, condition),
     )
 
 
@@ -202,7 +202,7 @@ RESTORE_MANY = trash_or_restore(LIVE, sa.null())
 
 def newest_ids(condition: Expression) -> sa.Select[Any]:
     """Select the ids of the newest tasks that one request deletes, and one more."""
-    return OWN_IDS.where(condition).order_by(tasks.c.id.desc()).limit(MAX_AT_ONCE + 1)
+    return OWN_TASK_IDS.where(condition).order_by(tasks.c.id.desc()).limit(MAX_AT_ONCE + 1)
 
 
 def erase_from_trash() -> sa.TextClause:
@@ -219,7 +219,7 @@ def erase_from_trash() -> sa.TextClause:
     marked = note_removal(erased).where(IS_OWN).cte("marked")
     # Tasks from before migration 0005 may have no account to lock: two requests then lock the
     # tasks in the same order.
-    in_order = owned_by_user(sa.select(tasks.c.id)).where(ID_IN).order_by(tasks.c.id)
+    in_order = OWN_TASK_IDS.where(ID_IN).order_by(tasks.c.id)
     return in_one_message(
         LOCK_ACCOUNT, in_order.with_for_update(), sa.select(erased.c.id).add_cte(marked)
     )
@@ -239,7 +239,7 @@ KEY_IS = tasks.c.idempotency_key == sa.bindparam("key")
 GET_BY_KEY = owned_by_user(sa.select(*PUBLIC, tasks.c.idempotency_hash)).where(KEY_IS)
 # Not ON CONFLICT DO NOTHING: the error of a key that came meanwhile takes the count back.
 CREATE_ONCE = create(
-    sa.not_(OWN_IDS.where(KEY_IS).exists()),
+    sa.not_(OWN_TASK_IDS.where(KEY_IS).exists()),
     idempotency_key=sa.bindparam("key", type_=sa.Text),
     idempotency_hash=sa.bindparam("body_hash", type_=sa.Text),
 ).returning(*PUBLIC)
