@@ -76,6 +76,19 @@ def is_up(url: str) -> bool:
         return False
 
 
+def test_signals_during_the_stop_do_not_leave_the_server_running(folder: Path, use: Use) -> None:
+    user = use(folder)
+    user.process.send_signal(signal.SIGTERM)
+
+    def has_ended() -> bool:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            user.process.send_signal(number)
+        return user.process.poll() is not None
+
+    wait_until(has_ended, "the process does not end")
+    assert not is_up(user.url)
+
+
 def test_server_is_shared_and_stops_with_its_last_user(folder: Path, use: Use) -> None:
     first, second = use(folder), use(folder)
     assert first.url == second.url

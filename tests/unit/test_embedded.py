@@ -50,7 +50,7 @@ def test_new_server_starts_and_its_last_user_stops_it(
     psycopg2.connect(url.render_as_string()).close()
     programs, home = embedded.find_programs(), embedded.own_folder(folder)
     assert embedded.is_running(programs, home)
-    [release] = registered
+    release, _ = registered
     with (home / "users.lock").open("w") as other_user:
         fcntl.flock(other_user, fcntl.LOCK_SH)
         release()

@@ -48,6 +48,7 @@ def start(folder: Path, *options: str) -> str:
         users = (home / "users.lock").open("w")
         fcntl.flock(users, fcntl.LOCK_SH)
     atexit.register(release, programs, home, users)
+    atexit.register(ignore_signals)  # the last one registered runs first
     exit_on_signals()
     socket_folder = quote(str((home / "socket").readlink()), safe="")
     return f"postgresql://postgres@/postgres?host={socket_folder}&port=5432"
@@ -176,7 +177,18 @@ def exit_on_signals() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, lambda received, _: sys.exit(128 + received))
+                signal.signal(number, exit_once)
+
+
+def exit_once(number: int, _frame: object) -> None:
+    ignore_signals()
+    sys.exit(128 + number)
+
+
+def ignore_signals() -> None:
+    """Finish the stop of the server when a second signal comes, such as another Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
