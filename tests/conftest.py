@@ -1,4 +1,4 @@
-"""One PostgreSQL for each run, one migrated database for each worker, one user for each test."""
+"""One PostgreSQL for each run, one database for each worker, one user for each test."""
 
 import logging
 import os

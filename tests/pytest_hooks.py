@@ -1,8 +1,9 @@
-"""How pytest runs and reports: short failures, what it skipped, no workers for one file, limits."""
+"""How pytest runs and reports: order, workers, time limits, short failures, what it skipped."""
 
 import os
 from collections import Counter
 from collections.abc import Generator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ MAX_LINES = 40
 ERROR_LINES = 5
 """Lines that are shown of the error in the middle of a failure."""
 SLOW_FOLDERS = {"docs", "faults", "fuzz", "image", "observability", "openapi"}
-PAGES = "test_blocks.py"
 SLOW_TIMEOUT = 900  # seconds
 
 
@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what `--uses` does not ask for. Give slow folders more time than the rest.
 
-    Each worker begins with its part of the pages, which take longest: none begins at the end.
+    Each worker begins with its part of the long tests, so that none begins at the end.
     """
     if fixture := config.getoption("uses"):
         others = [item for item in items if fixture not in getattr(item, "fixturenames", ())]
@@ -43,12 +43,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.path.parent.name in SLOW_FOLDERS:
             item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
     workers = getattr(config, "workerinput", {"workercount": 1})["workercount"]
-    pages = [item for item in items if item.path.name == PAGES]
-    others = [item for item in items if item not in pages]
-    items[:] = []
-    for number in range(workers):
-        begin, end = (len(others) * share // workers for share in (number, number + 1))
-        items += pages[number::workers] + others[begin:end]
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = [item for item in items if item not in long]
+    ends = [len(others) * number // workers for number in range(workers + 1)]
+    shares = [long[n::workers] + others[ends[n] : ends[n + 1]] for n in range(workers)]
+    items[:] = chain.from_iterable(shares)
 
 
 @pytest.hookimpl(wrapper=True)

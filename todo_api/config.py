@@ -62,8 +62,8 @@ SETTINGS = {
     "JWT_AUDIENCE": Setting(rules.text_problem),
     "JWT_ISSUER": Setting(rules.text_problem),
     "FRONTEND_URL": Setting(rules.origins_problem, origins),
-    "CORS_ALLOW_HEADERS": Setting(rules.header_names, split),
-    "LOG_LEVEL": Setting(rules.log_level, str.upper),
+    "CORS_ALLOW_HEADERS": Setting(rules.headers_problem, split),
+    "LOG_LEVEL": Setting(rules.log_level_problem, str.upper),
     "LOG_SAMPLE": Setting(rules.must_be("a number from 0 to 1", lambda n: 0 <= n <= 1), number),
     "LOG_PROBES": Setting(rules.must_be("on or off", lambda on: isinstance(on, bool)), switch),
     "INSTANCE": Setting(rules.text_problem),
@@ -114,11 +114,18 @@ class Config:
     max_waiting: int = 10
 
     def __post_init__(self) -> None:
-        values = {name: getattr(self, field_of(name)) for name in SETTINGS}
-        given = {name: value for name, value in values.items() if value is not None}
-        found = [SETTINGS[name].problem(name, value) for name, value in given.items()]
+        found = [self.problem(name) for name in SETTINGS]
         if problems := [problem for problem in found if problem]:
             raise ConfigError(problems)
+
+    def problem(self, name: str) -> str | None:
+        """Return what is wrong with a setting. None is valid where it is the default."""
+        field_name = field_of(name)
+        value = getattr(self, field_name)
+        if value is None:
+            optional = getattr(Config, field_name, "") is None
+            return None if optional else f"{name} is not set"
+        return SETTINGS[name].problem(name, value)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Config":
@@ -128,7 +135,8 @@ class Config:
         for name, setting in SETTINGS.items():
             try:
                 text = read_secret(name, environ) if setting.is_secret else environ.get(name)
-                values |= {field_of(name): setting.read(text)} if text else {}
+                if text:
+                    values[field_of(name)] = setting.read(text)
             except ConfigError as error:
                 problems += error.problems
         if problems:
@@ -142,9 +150,10 @@ class Config:
     @classmethod
     def for_migrations(cls, environ: Mapping[str, str] = os.environ) -> "Config":
         """Read only the URL that migrations use: the direct one, or else the service's."""
-        for name in ("DATABASE_URL_UNPOOLED", "DATABASE_URL"):
-            if url := read_secret(name, environ):
-                break
+        name = "DATABASE_URL_UNPOOLED"
+        if not (url := read_secret(name, environ)):
+            name = "DATABASE_URL"
+            url = read_secret(name, environ)
         if problem := rules.url_problem(name, url):
             raise ConfigError([problem])
         return cls(better_auth_secret=token_hex(), database_url=url)  # migrations sign nothing
@@ -176,9 +185,11 @@ def read_secret(name: str, environ: Mapping[str, str]) -> str:
     try:
         with open(path, "rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: NUL in the path
-        reason = getattr(error, "strerror", error)
+    except OSError as error:
+        reason = error.strerror
         raise ConfigError([f"{name}_FILE names no file that can be read: {reason}"]) from None
+    except ValueError:
+        raise ConfigError([f"{name}_FILE has a character that no path has"]) from None
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError([f"{name}_FILE names a file of more than {MAX_FILE_BYTES} bytes"])
     try:

@@ -46,7 +46,7 @@ IP_ADDRESS = re.compile(r"[0-9][0-9.]*|.*:.*")
 DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443", re.I)
 MAX_PORT = 65_535
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-HEADER_NAMES = "names of headers, separated by commas: letters, digits and hyphens; no *"
+HEADERS = "names of headers, separated by commas: letters, digits and hyphens; no *"
 
 
 def must_be(what: str, is_valid: Callable[[Any], bool]) -> Problem:
@@ -54,8 +54,8 @@ def must_be(what: str, is_valid: Callable[[Any], bool]) -> Problem:
     return lambda name, value: None if is_valid(value) else f"{name} must be {what}"
 
 
-log_level = must_be(f"one of {', '.join(LOG_LEVELS)}", LOG_LEVELS.__contains__)
-header_names = must_be(HEADER_NAMES, lambda names: all(map(HEADER_NAME.fullmatch, names)))
+log_level_problem = must_be(f"one of {', '.join(LOG_LEVELS)}", LOG_LEVELS.__contains__)
+headers_problem = must_be(HEADERS, lambda names: all(map(HEADER_NAME.fullmatch, names)))
 
 
 def secret_problem(name: str, secret: str) -> str | None:

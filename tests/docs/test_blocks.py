@@ -75,6 +75,7 @@ def run_page(page: Path, checkout: Path, migrated_database: NewDatabase) -> list
     return ran
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=name_of)
 def test_blocks_print_what_the_page_shows(
     page: Path, folder: Path, migrated_database: NewDatabase
@@ -88,6 +89,7 @@ def test_blocks_print_what_the_page_shows(
         assert_every_operation_is_requested(lines)
 
 
+@pytest.mark.long
 def test_readme_serves_and_its_service_keeps_its_tasks_and_stops_its_database(
     folder: Path, migrated_database: NewDatabase, token: Token
 ) -> None:

@@ -311,6 +311,7 @@ RECORD = """psql() {
 }"""
 
 
+@pytest.mark.long
 @needs("openssl")
 def test_commands_create_roles_and_change_the_password_of_the_service(
     roles: Callable[[str], str], folder: Path

@@ -1,5 +1,6 @@
 """The PostgreSQL of development survives signals and kills, and stops with its last user."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -76,9 +77,23 @@ def is_up(url: str) -> bool:
         return False
 
 
-def test_signals_during_the_stop_do_not_leave_the_server_running(folder: Path, use: Use) -> None:
+def stops(folder: Path) -> bool:
+    """Return whether a process is starting or stopping the server."""
+    with (embedded.own_folder(folder) / "start.lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_signals_during_the_stop_do_not_leave_the_server_running(
+    folder: Path, use: Use, first: int
+) -> None:
     user = use(folder)
-    user.process.send_signal(signal.SIGTERM)
+    user.process.send_signal(first)
+    wait_until(lambda: stops(folder) or user.process.poll() is not None, "it does not stop")
 
     def has_ended() -> bool:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

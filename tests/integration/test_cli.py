@@ -76,6 +76,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("malformed", {"text": b"\xff\xfe"}),
     ("malformed", {"text": "{}"}),
     ("malformed", {"text": '["token"]'}),
+    ("malformed", {"text": '{"token": "\\ud800"}'}),
     ("malformed", {"text": "[" * 5_000}),
     ("malformed", {"text": "W1tb" * 1_500 + ".e30.x"}),
     ("missing", {"text": "\n"}),

@@ -26,6 +26,7 @@ from todo_api.version import __version__
 HEALTH = f'{{"status":"ok","version":"{__version__}"}}'.encode()
 
 
+@pytest.mark.long
 def test_reload_replaces_the_workers_and_loads_the_code_again(
     config: Config, tmp_path: Path
 ) -> None:

@@ -14,10 +14,9 @@ import sqlalchemy as sa
 from flask import Flask, request
 
 from tests.support.api import next_link
-from tests.support.client import Client, MakeApp, Token
+from tests.support.client import Client, Token
 from tests.support.complete import assert_complete
 from tests.support.owner import USER_TABLES
-from tests.support.postgres import NewDatabase
 
 PARTITIONS = 4
 LIST_QUERIES = (
@@ -27,20 +26,13 @@ LIST_QUERIES = (
 )
 
 
-@pytest.fixture(scope="module")
-def partitioned(migrated_database: NewDatabase) -> Iterator[str]:
-    with migrated_database() as url:
-        yield url
-
-
 @pytest.fixture
-def app(partitioned: str, make_app: MakeApp) -> Flask:
-    app = make_app(database_url=partitioned, database_url_unpooled=None)
-    engine = sa.create_engine(app.extensions["settings"].database_url, poolclass=sa.NullPool)
+def app(own_app: Flask) -> Flask:
+    engine = sa.create_engine(own_app.extensions["settings"].database_url, poolclass=sa.NullPool)
     with engine.begin() as connection:
         for table in USER_TABLES:
             partition(connection, table)
-    return app
+    return own_app
 
 
 def partition(connection: sa.Connection, table: str) -> None:

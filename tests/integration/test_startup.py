@@ -325,6 +325,7 @@ def test_flask_run_on_an_address_of_another_machine_fails(flask: RunFlask) -> No
     assert "Cannot assign requested address" in ran.stderr
 
 
+@pytest.mark.long
 def test_gunicorn_on_a_port_in_use_is_one_line(tmp_path: Path, taken: int) -> None:
     server = Server(tmp_path / "log", "postgresql://host/db", 0, taken, **processes.measured())
     assert server.status() == 1

@@ -108,6 +108,7 @@ def test_watchdog_survives_a_connection_that_closed(
     assert_silence_is_a_503(*stalling)
 
 
+@pytest.mark.long
 def test_ping_of_a_silent_peer_times_out(stalling: tuple[Flask, Proxy]) -> None:
     app, proxy = stalling
     client = Client(app)

@@ -91,6 +91,19 @@ def test_secret_may_contain_quotes(secret: str) -> None:
     assert Config.from_env({**ENVIRON, "BETTER_AUTH_SECRET": secret}).better_auth_secret == secret
 
 
+def test_none_is_valid_only_where_it_is_the_default() -> None:
+    unset = {"frontend_origins": None, "log_probes": None, "trusted_proxies": None}
+    with pytest.raises(ConfigError) as error:
+        Config(None, None, None, None, **unset)  # type: ignore[arg-type]
+    assert error.value.problems == (
+        "BETTER_AUTH_SECRET is not set",
+        "DATABASE_URL is not set",
+        "FRONTEND_URL is not set",
+        "LOG_PROBES is not set",
+        "TRUSTED_PROXIES is not set",
+    )
+
+
 def test_all_invalid_settings_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as error:
         Config.from_env(

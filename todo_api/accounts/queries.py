@@ -93,7 +93,7 @@ def new_version(condition: sa.ColumnElement[bool]) -> sa.CTE:
     An account that was erased while this waited stays erased. Only a user whose tasks are from
     before migration 0005 gets a new one.
     """
-    taken = version_of_account(condition)
+    taken = take_next_version(condition)
     row: Any = sa.select(OWNER, FIRST_VERSION).where(sa.not_(HAS_ACCOUNT), condition)
     made = (
         insert(accounts)
@@ -105,7 +105,7 @@ def new_version(condition: sa.ColumnElement[bool]) -> sa.CTE:
     return sa.union_all(sa.select(taken), sa.select(made)).cte("bump")
 
 
-def version_of_account(condition: sa.ColumnElement[bool]) -> sa.CTE:
+def take_next_version(condition: sa.ColumnElement[bool]) -> sa.CTE:
     """Take the next version of an account that there is, if the condition is true."""
     taken = sa.update(accounts).where(IS_OWN, condition).values(NEXT)
     return taken.returning(accounts.c.user_id, accounts.c.version).cte("taken")

@@ -16,7 +16,7 @@ blp = Blueprint(
     __name__,
     url_prefix="/api/account",
     description="The user in the token.",
-    errors=[429, 503],
+    error_statuses=[429, 503],
 )
 RETRY = response_header(
     "Retry-After",

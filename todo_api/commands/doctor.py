@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from time import time
-from typing import Any
+from typing import Any, Literal
 
 import click
 from sqlalchemy import ARRAY, Connection, NullPool, Row, Text, bindparam, create_engine, text
@@ -49,7 +49,7 @@ FACTS = text(
 )
 
 
-Found = tuple[str, str]
+Found = tuple[Literal["ok", "warn", "fail"], str]
 """A state and a text. `warn` means that the service works, `fail` that it does not."""
 
 
@@ -173,7 +173,7 @@ def check_clock(behind: float) -> Found:
     difference = f"this machine is {abs(behind):.1f} s {word}"
     if abs(behind) > MAX_DIFFERENCE:
         advice = f"Set both clocks by NTP. If this one is wrong, the service {effect}."
-        return "fail" if abs(behind) > LEEWAY else "warn", f"{difference}. {advice}"
+        return ("fail" if abs(behind) > LEEWAY else "warn"), f"{difference}. {advice}"
     return "ok", difference
 
 

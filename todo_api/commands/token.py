@@ -83,7 +83,7 @@ def describe_token(token: str) -> str:
     """Return the algorithm and the claims of a token, without a check of its signature."""
     try:
         claimed = jwt.decode_complete(token, options={"verify_signature": False})
-    except (jwt.InvalidTokenError, RecursionError):
+    except (jwt.InvalidTokenError, RecursionError, UnicodeError):
         return ""
     claims = ", ".join(describe_claim(*claim) for claim in claimed["payload"].items())
     return f"It says: alg {claimed['header'].get('alg')}, {claims}. It is {utc(time())} now."

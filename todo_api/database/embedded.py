@@ -177,12 +177,7 @@ def exit_on_signals() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, exit_once)
-
-
-def exit_once(number: int, _frame: object) -> None:
-    ignore_signals()
-    sys.exit(128 + number)
+                signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def ignore_signals() -> None:

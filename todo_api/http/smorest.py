@@ -70,17 +70,17 @@ class Json(DefaultJSONProvider):
 class Blueprint(flask_smorest.Blueprint):
     """flask-smorest's. A view takes what its decorators name, and nothing else.
 
-    ``errors`` are the status codes of errors that each of its operations can return. If not
+    ``error_statuses`` are the status codes of errors that each of its operations can return. If not
     ``strict``, its views ignore query parameters that they do not name.
     """
 
     ARGUMENTS_PARSER = Parser()
 
     def __init__(
-        self, *args: Any, errors: Iterable[int] = (), strict: bool = True, **options: Any
+        self, *args: Any, error_statuses: Iterable[int] = (), strict: bool = True, **options: Any
     ) -> None:
         super().__init__(*args, **options)
-        self.document_errors = fails_with(*errors, 411, 413, 500)
+        self.document_errors = fails_with(*error_statuses, 411, 413, 500)
         self.strict = strict
         self._prepare_doc_cbks.append(prepare_facts_doc)
 

@@ -7,5 +7,5 @@ blp = Blueprint(
     __name__,
     url_prefix="/api/tasks",
     description="The tasks of the user in the token.",
-    errors=[429, 503],
+    error_statuses=[429, 503],
 )

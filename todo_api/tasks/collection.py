@@ -15,7 +15,7 @@ from todo_api.http.preconditions import ETAG, is_current, list_tag, not_modified
 from todo_api.limits import MAX_AT_ONCE
 from todo_api.tasks import counts, queries, sync
 from todo_api.tasks.blueprint import blp
-from todo_api.tasks.examples import CHANGES, COMPLETED_TASK, DELETED, MOVED, STATS, TAGS, TASK
+from todo_api.tasks.examples import COMPLETED_TASK, DELETED, MOVED, STATS, SYNC, TAGS, TASK
 from todo_api.tasks.paging import TagCursor, link_to, next_page, page_values, read_page
 from todo_api.tasks.parameters import ChangesPage, TagPage, TaskFilters, TaskPage, TasksToDelete
 from todo_api.tasks.queries import changed_values, filter_values
@@ -108,7 +108,7 @@ def get_task_stats(query: dict[str, Any]) -> Row[Any]:
 @blp.route("/changes")
 @require_user
 @blp.arguments(ChangesPage, location="query")
-@blp.response(200, TaskSync, examples=named(oneChangeAndOneDeletion=CHANGES))
+@blp.response(200, TaskSync, examples=named(oneChangeAndOneDeletion=SYNC))
 @leads_to("getTaskChanges", 200, since="$response.body#/next")
 @fails_with(410)
 def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +137,8 @@ def get_task_changes(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_changes(since: sync.SyncPosition, limit: int) -> tuple[list[Row[Any]], bool]:
-    with execute_for_user(sync.CHANGES, **sync.change_values(since, limit)) as result:
+    seen = {"seen_version": since.version, "seen_id": since.id}
+    with execute_for_user(sync.CHANGES, **seen, row_limit=limit + 1) as result:
         return read_page(result, limit)
 
 

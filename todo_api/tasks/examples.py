@@ -10,7 +10,7 @@ COMPLETED_TASK = TASK | {
     "version": 2,
 }
 MOVED_TASK = TASK | {"position": "19999999999999997.9", "version": 2}
-CHANGES = {
+SYNC = {
     "tasks": [COMPLETED_TASK],
     "deleted": [3],
     "next": "WyI5ZjJlIiwiYjFjOCIsMiwxXQ.kUo3vT0sYxWq4mHc8dRz1nLbE5g",

@@ -72,8 +72,8 @@ class WholeNumber(fields.Integer):
     """A JSON number without a fraction. Strings and booleans are invalid."""
 
     def __init__(self, *, minimum: int, maximum: int, **options: Any) -> None:
-        limits = {"minimum": minimum, "maximum": maximum}
-        options["metadata"] = options.get("metadata", {}) | limits
+        bounds = {"minimum": minimum, "maximum": maximum}
+        options["metadata"] = options.get("metadata", {}) | bounds
         super().__init__(**options)
         self.minimum, self.maximum = minimum, maximum
 

@@ -38,7 +38,6 @@ REPLAYED = response_header(
     "`true`: the key has created this task before.",
     {"type": "string", "enum": ["true"]},
 )
-NEW_TITLE = named(newTitle={"title": "Buy milk"})
 
 
 @blp.route("", methods=["POST"])
@@ -91,7 +90,7 @@ def get_task(task_id: int) -> TaggedTask:
 @blp.doc(summary="Change a task with PUT")  # but not of the route below
 @blp.route("/<task_id:task_id>", methods=["PATCH"])
 @require_user
-@blp.arguments(TaskChanges, examples=NEW_TITLE)
+@blp.arguments(TaskChanges, examples=named(newTitle={"title": "Buy milk"}))
 @blp.response(200, Task, headers=ETAG, examples=named(changed=TASK))
 @takes_if_match
 def update_task(changes: dict[str, Any], task_id: int, versions: Versions) -> TaggedTask:

@@ -10,10 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from todo_api.accounts.queries import LOCK_ACCOUNT, in_one_message, version_of_account
+from todo_api.accounts.queries import LOCK_ACCOUNT, in_one_message, take_next_version
 from todo_api.database.models import PLACE, PUBLIC, tasks
 from todo_api.limits import MAX_POSITION_DECIMALS
-from todo_api.tasks.queries import EXPECTED, LIVE, TASK_ID, owned_by_user
+from todo_api.tasks.queries import EXPECTED, LIVE, OWN_TASK_IDS, TASK_ID, owned_by_user
 
 # The others are also those in the trash: they keep their places. Above the first task, `top` is the
 # least place that no later task gets. The rows to spread begin with the task itself, at the top of
@@ -68,9 +68,9 @@ def placement_values(placement: dict[str, Any]) -> dict[str, Any]:
 def move() -> sa.Select[Any]:
     """Move a task, and spread those below the gap if it is full. Return the task."""
     targets = sa.text(NEW_PLACES).columns(id=sa.BigInteger, place=sa.Numeric).cte("targets")
-    is_expected = owned_by_user(sa.select(tasks.c.id)).where(EXPECTED).exists()
+    is_expected = OWN_TASK_IDS.where(EXPECTED).exists()
     has_target = sa.select(targets.c.id).exists()
-    version = version_of_account(sa.and_(is_expected, has_target))
+    version = take_next_version(sa.and_(is_expected, has_target))
     place = sa.func.coalesce(targets.c.place, tasks.c.position)  # null for the user's only task
     # Nobody sees the place of a task in the trash, and its version tells who saw it go there.
     new_version = sa.case((LIVE, version.c.version), else_=tasks.c.version)

@@ -41,6 +41,9 @@ def owned_by_user(statement: Statement) -> Statement:
     return statement.where(tasks.c.user_id == OWNER)
 
 
+OWN_TASKS = owned_by_user(sa.select(*PUBLIC))
+OWN_TASK_IDS = owned_by_user(sa.select(tasks.c.id))
+
 # psycopg2 inserts the values, so PostgreSQL plans without the conditions that are null.
 COMPLETED = sa.bindparam("is_completed", type_=sa.Boolean)
 TRASHED = sa.bindparam("is_deleted", type_=sa.Boolean)
@@ -98,7 +101,7 @@ def change(condition: Expression, completed: Expression | None = None) -> sa.Upd
 
 def with_new_version(condition: Expression) -> sa.Update:
     """Give the matching tasks a new version."""
-    version = new_version(owned_by_user(sa.select(tasks.c.id)).where(condition).exists())
+    version = new_version(OWN_TASK_IDS.where(condition).exists())
     statement = owned_by_user(sa.update(tasks)).where(
         condition, tasks.c.user_id == version.c.user_id
     )
@@ -163,8 +166,6 @@ def create(condition: Expression, **key: Expression) -> Insert:
 
 MATCHING = matching(sa.select(*PUBLIC))
 PAGE_BY_SORT = {sort: with_account(page_of(MATCHING, sort), GET_ACCOUNT) for sort in SORTS}
-OWN_TASKS = owned_by_user(sa.select(*PUBLIC))
-OWN_TASK_IDS = owned_by_user(sa.select(tasks.c.id))
 LIVE = tasks.c.deleted_at.is_(None)
 TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
 ID_IS = tasks.c.id == TASK_ID

@@ -10,12 +10,12 @@ from werkzeug.exceptions import Gone
 from todo_api.accounts.queries import DATABASE, GET_ACCOUNT, with_account
 from todo_api.context import application, request_state
 from todo_api.database.engine import execute_for_user
-from todo_api.database.models import PUBLIC, tasks
+from todo_api.database.models import tasks
 from todo_api.errors import EXPIRED_TOKEN_MESSAGE
 from todo_api.http.signing import sign, unsign
 from todo_api.limits import MAX_ID
 from todo_api.tasks.paging import ROW_LIMIT
-from todo_api.tasks.queries import owned_by_user
+from todo_api.tasks.queries import OWN_TASKS
 
 BAD_TOKEN_MESSAGE = "Invalid sync token. Take `next` or the Sync-Token of a list, or send none."  # noqa: S105
 
@@ -59,19 +59,11 @@ def user_hash() -> str:
 POSITION = tuple_(tasks.c.version, tasks.c.id)
 SEEN = tuple_(bindparam("seen_version", type_=BigInteger), bindparam("seen_id", type_=BigInteger))
 CHANGES = with_account(
-    owned_by_user(select(*PUBLIC))
-    .where(POSITION > SEEN)
-    .order_by(tasks.c.version, tasks.c.id)
-    .limit(ROW_LIMIT),
+    OWN_TASKS.where(POSITION > SEEN).order_by(tasks.c.version, tasks.c.id).limit(ROW_LIMIT),
     GET_ACCOUNT.add_columns(DATABASE.label("database")),
 )
 
 GET_DATABASE = select(DATABASE)
-
-
-def change_values(seen: SyncPosition, limit: int) -> dict[str, int]:
-    """Return the values of CHANGES."""
-    return {"seen_version": seen.version, "seen_id": seen.id, "row_limit": limit + 1}
 
 
 def check_seen(seen: SyncPosition, account: Row[Any]) -> None:
