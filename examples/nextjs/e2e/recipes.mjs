@@ -1,8 +1,15 @@
 /** The pages of docs/nextjs-recipes.md, as they stand there: `run.py guide` builds them. */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { NextRequest } from "next/server.js";
 import { API, PAGE, PASSWORD, browser } from "./person.mjs";
+import { serve } from "./server.mjs";
+
+const GUIDE = new URL("../.guide", import.meta.url).pathname;
 
 /** @type {import("playwright-core").BrowserContext} */
 let user;
@@ -113,6 +120,78 @@ test("the handler passes on bodies, queries and the headers that matter", async 
   assert.deepEqual((await listed.json()).map((/** @type {any} */ task) => task.id), [id]);
   assert.match(String((await send("GET", "/tasks?limit=1")).headers.get("Link")), /rel="next"/);
   assert.equal((await send("DELETE", `/tasks/${id}`)).status, 204);
+});
+
+/**
+ * Start a proxy to the service that compresses, and can be switched off.
+ * @param {import("node:test").TestContext} t
+ */
+async function startProxy(t) {
+  const proxy = { isDown: false, url: "" };
+  const server = createServer(async ({ method, url, headers }, answer) => {
+    if (proxy.isDown) return answer.destroy();
+    const { authorization = "" } = headers;
+    const response = await fetch(API + url, { method, headers: { authorization } });
+    if (response.status === 204) return answer.writeHead(204).end();
+    const type = response.headers.get("Content-Type") ?? "";
+    const body = gzipSync(await response.text());
+    const compressed = { "Content-Encoding": "gzip", "Content-Length": body.length };
+    return answer.writeHead(response.status, { "Content-Type": type, ...compressed }).end(body);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  t.after(() => server.close());
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  proxy.url = `http://127.0.0.1:${port}`;
+  return proxy;
+}
+
+// Next.js removes these headers from 16.4.4 on, so a test in the browser does not see them.
+test("the handler does not call a body compressed that fetch has decompressed", async (t) => {
+  await ask("POST", "/tasks", { title: "Compressed" });
+  const proxy = await startProxy(t);
+  process.env.API_URL = proxy.url;
+  t.after(() => (process.env.API_URL = API));
+  const { GET } = await import(`${GUIDE}/app/handler/api/[...path]/route.ts`);
+  const headers = { Authorization: `Bearer ${token}` };
+  /** @param {string} method */
+  const handle = (method) =>
+    GET(new NextRequest(`${PAGE}/handler/api/tasks?q=compressed`, { method, headers }));
+  /** @type {Response} */
+  const answer = await handle("GET");
+  assert.equal((await answer.json())[0].title, "Compressed");
+  for (const { headers: passed } of [answer, await handle("HEAD")])
+    assert.deepEqual([passed.get("Content-Encoding"), passed.get("Content-Length")], [null, null]);
+});
+
+test("a proxy may compress what the app passes on, and may fail", async (t) => {
+  const { id } = await ask("POST", "/tasks", { title: "Squeezed" });
+  const proxy = await startProxy(t);
+  const app = await serve({ API_URL: proxy.url }, GUIDE);
+  t.after(app.stop);
+  const page = await user.newPage();
+  await page.goto(`${app.url}/sign-in`);
+  /** @param {string} path */
+  const send = (path, method = "GET") =>
+    page.evaluate(
+      async ([url, name, bearer]) => {
+        const headers = { Authorization: `Bearer ${bearer}` };
+        const response = await fetch(String(url), { method: name, headers });
+        return { status: response.status, text: await response.text() };
+      },
+      [path, method, token],
+    );
+  for (const base of ["/handler", "/todo"]) {
+    const task = await send(`${base}/api/tasks/${id}`);
+    assert.equal(JSON.parse(task.text).title, "Squeezed");
+    assert.deepEqual(await send(`${base}/api/tasks/${id}`, "HEAD"), { status: 200, text: "" });
+  }
+  assert.deepEqual(await send(`/handler/api/tasks/${id}`, "DELETE"), { status: 204, text: "" });
+
+  proxy.isDown = true;
+  const { status, text } = await send("/handler/api/tasks");
+  assert.equal(status, 502);
+  assert.match(text, /The service cannot be reached/);
+  await page.close();
 });
 
 test("the page with TanStack Query follows Link, and finds what others changed", async () => {
