@@ -43,6 +43,21 @@ async function ask(method, path, body) {
   return response.status === 204 ? undefined : response.json();
 }
 
+/** Open the page of part 3. Wait until it lists a task. @param {string} title */
+async function openRow(title) {
+  const page = await user.newPage();
+  await page.goto(`${PAGE}/edit-tasks`);
+  await row(page, title).waitFor();
+  return page;
+}
+
+/** Rename a task. @param {import("playwright-core").Page} page @param {string} old @param {string} title */
+async function rename(page, old, title) {
+  await row(page, old).getByRole("button", { name: "Rename" }).click();
+  await page.getByLabel("Title").fill(title);
+  await page.getByRole("button", { name: "Save" }).click();
+}
+
 /** Open the page with TanStack Query. Wait until it has asked for changes. */
 async function open() {
   const page = await user.newPage();
@@ -191,6 +206,60 @@ test("a proxy may compress what the app passes on, and may fail", async (t) => {
   const { status, text } = await send("/handler/api/tasks");
   assert.equal(status, 502);
   assert.match(text, /The service cannot be reached/);
+  await page.goto(`${app.url}/edit-tasks`);
+  await page.getByRole("alert").filter({ hasText: "The service cannot be reached." }).waitFor();
+
+  await ask("POST", "/tasks", { title: "Still there" });
+  await page.goto(`${app.url}/server-tasks`);
+  await page.getByRole("alert").filter({ hasText: "cannot be shown at the moment" }).waitFor();
+  proxy.isDown = false;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await row(page, "Still there").waitFor();
+  await page.close();
+});
+
+test("the page of part 3 changes a task, deletes it, and brings it back", async () => {
+  const task = await ask("POST", "/tasks", { title: "Tea" });
+  const page = await openRow("Tea");
+  await rename(page, "Tea", "Coffee");
+  await page.getByRole("checkbox", { name: "Coffee" }).click();
+  await page.getByRole("checkbox", { name: "Coffee", checked: true }).waitFor();
+  assert.equal((await ask("GET", `/tasks/${task.id}`)).completed, true);
+  await row(page, "Coffee").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Undo “Coffee”" }).click();
+  await page.getByRole("checkbox", { name: "Coffee" }).waitFor();
+  await rename(page, "Coffee", "Water"); // it has the version after Undo
+  await page.getByRole("checkbox", { name: "Water" }).waitFor();
+  await page.close();
+});
+
+test("the page of part 3 lets the user choose after a conflict", async () => {
+  const { id } = await ask("POST", "/tasks", { title: "Old" });
+  const page = await openRow("Old");
+  await ask("PATCH", `/tasks/${id}`, { title: "Their own" });
+  await rename(page, "Old", "My own");
+  await page.getByRole("alert").filter({ hasText: "Meanwhile it became “Their own”." }).waitFor();
+  await page.getByRole("button", { name: "Use mine" }).click();
+  await page.getByRole("checkbox", { name: "My own" }).waitFor();
+
+  await ask("PATCH", `/tasks/${id}`, { title: "Their second" });
+  await rename(page, "My own", "My second");
+  await page.getByRole("button", { name: "Keep theirs" }).click();
+  await page.getByRole("checkbox", { name: "Their second" }).waitFor();
+  await page.close();
+});
+
+test("the page of part 3 says that a change failed, and sees no conflict in a retry", async () => {
+  await ask("POST", "/tasks", { title: "One name" });
+  const page = await openRow("One name");
+  await lose(page, "PATCH");
+  await rename(page, "One name", "Other name");
+  await page.getByRole("alert").filter({ hasText: "The service cannot be reached." }).waitFor();
+  const retried = page.waitForResponse((response) => response.status() === 412);
+  await page.getByRole("button", { name: "Save" }).click();
+  await retried;
+  await page.getByRole("checkbox", { name: "Other name" }).waitFor();
+  assert.equal(await page.getByRole("alert").filter({ hasText: /./ }).count(), 0);
   await page.close();
 });
 
