@@ -226,9 +226,16 @@ test("the page of part 3 changes a task, deletes it, and brings it back", async 
   await page.getByRole("checkbox", { name: "Coffee", checked: true }).waitFor();
   assert.equal((await ask("GET", `/tasks/${task.id}`)).completed, true);
   await row(page, "Coffee").getByRole("button", { name: "Delete" }).click();
+  /** @type {(value?: unknown) => void} */
+  let list = () => {};
+  const listed = new Promise((resolve) => (list = resolve));
+  await page.route("**/todo/api/tasks?*", (route) => listed.then(() => route.continue()));
+  const asked = page.waitForRequest("**/todo/api/tasks?*");
   await page.getByRole("button", { name: "Undo “Coffee”" }).click();
-  await page.getByRole("checkbox", { name: "Coffee" }).waitFor();
-  await rename(page, "Coffee", "Water"); // it has the version after Undo
+  await asked;
+  assert.equal(await page.getByRole("checkbox", { name: "Coffee" }).count(), 0);
+  list();
+  await rename(page, "Coffee", "Water"); // with the version after Undo
   await page.getByRole("checkbox", { name: "Water" }).waitFor();
   await page.close();
 });
