@@ -39,7 +39,7 @@ NEXT = [str(HERE / "node_modules/.bin/next")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TELEMETRY = {"NEXT_TELEMETRY_DISABLED": "1"}
 TEST = ["node", "--test", "--test-concurrency=1", "--test-timeout=600000", "--test-reporter=spec"]
-TEST_GUIDE = [*TEST, "e2e/guide.mjs", "e2e/recipes.mjs"]
+TEST_GUIDE = [*TEST, "--import", "./unit/loader.mjs", "e2e/guide.mjs", "e2e/recipes.mjs"]
 GUIDE = [ROOT / "docs/nextjs.md", ROOT / "docs/nextjs-recipes.md"]
 GUIDE_APP = HERE / ".guide"  # here, so that it finds the packages of the example
 ENDED = "One of the processes stopped. The lines above say why."

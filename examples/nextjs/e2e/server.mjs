@@ -4,13 +4,16 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
+const EXAMPLE = new URL("..", import.meta.url).pathname;
+
 /**
- * Start the app, and wait until it prints its URL.
+ * Start the app of a folder, and wait until it prints its URL.
  * @param {Record<string, string>} settings values that override the environment
  */
-export async function serve(settings) {
+export async function serve(settings, folder = EXAMPLE) {
   const next = new URL("../node_modules/next/dist/bin/next", import.meta.url).pathname;
   const server = spawn(process.execPath, [next, "start", "--hostname", "localhost", "--port", "0"], {
+    cwd: folder,
     env: { ...process.env, ...settings },
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -14,5 +14,11 @@ export async function createServerApi() {
 async function send(request: Request): Promise<Response> {
   const { url, method, headers: sent } = request;
   const body = (await request.text()) || undefined;
-  return fetch(url, { method, headers: sent, body, cache: "no-store" });
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(20_000)]);
+  const response = await fetch(url, { method, headers: sent, body, signal, cache: "no-store" });
+  if (!response.ok) {
+    const id = response.headers.get("X-Request-ID"); // the log of the service has it too
+    console.warn(`${method} ${new URL(url).pathname}: ${response.status}, X-Request-ID ${id}`);
+  }
+  return response;
 }

@@ -93,10 +93,12 @@ export async function settle<T>(
     return { problem: describe(response, error) };
   } catch (error) {
     const name = error instanceof Error ? error.name : "";
-    const detail = NO_RESPONSE.get(name) ?? "The service cannot be reached.";
+    const detail = NO_RESPONSE.get(name) ?? UNREACHABLE;
     return { problem: { status: 0, detail, fields: {} } };
   }
 }
+
+const UNREACHABLE = "The service cannot be reached.";
 
 const NO_RESPONSE = new Map([
   ["AbortError", "The request was cancelled."],
@@ -110,7 +112,8 @@ function describe({ status, headers }: Response, error: ApiError | undefined): P
     if (loc[0] === "body" && field) fields[field] ??= msg;
   }
   // A proxy between the page and the service may respond with something other than JSON.
-  const reason = error?.detail ?? `The service returned status ${status}.`;
+  const other = status < 500 ? `The service returned status ${status}.` : UNREACHABLE;
+  const reason = error?.detail ?? other;
   return {
     status,
     detail: status === 401 ? "You are signed out." : reason,
