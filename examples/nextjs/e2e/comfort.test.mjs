@@ -167,6 +167,21 @@ test("each shortcut works, and a list of them opens under ?", async () => {
   await page.keyboard.press("z");
   await ada.shows(["One", "Two"]);
   await ada.focuses("Edit Two");
+  for (const modifier of ["Control", "Meta"]) {
+    await page.keyboard.press("Backspace");
+    await ada.hears("Deleted “Two”.");
+    await ada.shows(["One"]);
+    await page.keyboard.press(`${modifier}+z`);
+    await ada.shows(["One", "Two"]);
+    await page.getByRole("button", { name: "Edit Two" }).focus();
+  }
+  await page.keyboard.press("e");
+  await page.getByRole("button", { name: "Cancel" }).focus();
+  await page.keyboard.press("Backspace"); // in a form it deletes no task
+  await page.keyboard.press("Escape");
+  await ada.shows(["One", "Two"]);
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").getByText("Delete or ⌫").waitFor();
   await ada.leave();
 });
 
