@@ -12,11 +12,14 @@ test("a person creates an account on the first page, and sees their list", async
   const ada = await Person.signUp("Ada");
   await ada.press("Sign out");
   ada.email = `new-${ada.email}`;
+  await ada.focuses("E-mail");
   await ada.press("Create an account");
+  await ada.focuses("Name");
   await ada.page.getByLabel("Name").fill("Ada the second");
   await ada.submit("Create account");
   await ada.page.getByText("No tasks yet.").waitFor();
   await ada.page.locator(".who", { hasText: "Ada the second" }).waitFor();
+  await ada.focuses("New task"); // a letter is no shortcut then
   await ada.leave();
 });
 

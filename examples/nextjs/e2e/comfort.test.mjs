@@ -220,6 +220,7 @@ test("keys that an input method needs do nothing else", async () => {
 test("shortcuts of one letter can be turned off", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
+  await ada.add("A task");
   await ada.press("Keyboard shortcuts");
   await page.getByLabel("Use shortcuts of one letter").uncheck();
   await ada.press("Close");
@@ -279,6 +280,8 @@ test("the page fits a small phone in dark mode", async () => {
     hasTouch: true,
     colorScheme: "dark",
   });
+  await ada.page.getByText("No tasks yet.").waitFor();
+  assert.equal(await ada.focused(), undefined); // the keyboard would cover the page
   await ada.add("Averylongwordthatnobodywouldwrite".repeat(4));
   const { id } = await (await ada.add("With everything")).json();
   const everything = { priority: "high", due_date: "2026-11-01", tags: ["some", "long tags here"] };

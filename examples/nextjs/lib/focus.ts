@@ -84,6 +84,13 @@ export function useFocusAfterLoading(
   };
 }
 
+/** Focus a field that a page is for, unless something has the focus or a phone would open its keyboard. */
+export function useFirstFocus(isWanted: boolean, field = NEW_TASK): void {
+  useEffect(() => {
+    if (isWanted && matchMedia("(pointer: fine)").matches) placeFocus(document.querySelector(field));
+  }, [isWanted, field]);
+}
+
 /** When a form in place of an element closes, focus the element. */
 export function useFocusWhenClosed(isOpen: boolean, element: RefObject<HTMLElement | null>): void {
   const wasOpen = useRef(false);
