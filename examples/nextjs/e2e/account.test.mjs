@@ -12,6 +12,7 @@ test("a person creates an account on the first page, and sees their list", async
   const ada = await Person.signUp("Ada");
   await ada.press("Sign out");
   ada.email = `new-${ada.email}`;
+  await ada.page.waitForURL("**/sign-in");
   await ada.focuses("E-mail");
   await ada.press("Create an account");
   await ada.focuses("Name");
