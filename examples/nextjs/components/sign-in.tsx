@@ -2,7 +2,7 @@
 
 import { useRef, useState } from "react";
 import { flushSync } from "react-dom";
-import { signIn } from "@/lib/account";
+import { DELETED, signIn } from "@/lib/account";
 import type { SignInProblem } from "@/lib/account";
 import { focusField, useFirstFocus } from "@/lib/focus";
 import { useHydrated } from "@/lib/use-hydrated";
@@ -21,6 +21,9 @@ export function SignIn() {
   return (
     <main ref={page} className="page narrow">
       <h1>Tasks</h1>
+      <p role="status" className="told">
+        {hydrated && window.location.hash === DELETED && "Your account and all tasks are deleted."}
+      </p>
       <SignInForm key={String(isNew)} isNew={isNew} onDone={() => window.location.replace("/")} />
       <p className="switch">
         {isNew ? "Already have an account? " : "New here? "}
