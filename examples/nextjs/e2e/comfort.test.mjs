@@ -73,6 +73,11 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   await page.goto(`${PAGE}/trash`);
   await ada.shows(["Plain"]);
   await ada.isAccessible("the trash");
+  await page.route(/tasks\?.*status=deleted/, (route) => route.abort());
+  await page.reload();
+  await page.getByText("The trash could not be loaded.").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Empty trash" }).count(), 0);
+  ada.errors = ada.errors.filter((error) => !error.includes("net::ERR_FAILED"));
   await page.context().clearCookies();
   await page.reload();
   await page.getByLabel("Password", { exact: true }).waitFor();
