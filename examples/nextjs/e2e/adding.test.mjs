@@ -39,8 +39,12 @@ test("date, priority and tags are given by typing and by choosing", async () => 
   await ada.press("Details");
   await ada.press("Take off: Low priority");
   const long = "א".repeat(201);
-  await ada.type(`${long} #home`);
-  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  await field.fill(`${long} #home`);
+  const reason = "The title is 201 characters long. The limit is 200.";
+  await page.getByRole("alert").getByText(reason).waitFor(); // before it is sent
+  await field.press("Enter");
+  await page.waitForFunction("document.querySelector('#new-task').value"); // refused
+  await page.getByRole("alert").getByText(reason).waitFor();
   await ada.hears("Today, #long tags, #garden, #home"); // nothing is lost
   const chosen = await (await ada.add("לצבוע #home")).json();
   const { due_date: date, priority: normal, tags: all } = chosen;

@@ -14,7 +14,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   for (const label of ["Search", "Sort"]) assert(!(await page.getByLabel(label).isVisible()));
   assert.equal(await page.getByRole("button", { name: "Select" }).count(), 0);
   await ada.add(" ");
-  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  await page.getByText("The title is empty. Write one.").waitFor();
   await ada.isAccessible("a rejected task");
   for (const title of ["Plain", "Done"]) await ada.add(title);
   await ada.tick("Done").click();
@@ -35,7 +35,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   await ada.press("Edit Plain");
   await page.getByLabel("Title").fill(" ");
   await ada.press("Save");
-  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  await page.getByText("The title is empty. Write one.").waitFor();
   await ada.isAccessible("a rejected edit");
   await ada.press("Cancel");
 
@@ -329,6 +329,17 @@ test("the page fits a small phone in dark mode", async () => {
   const { x, width: all } = (await message.boundingBox()) ?? {};
   assert.deepEqual([x, all], [0, viewport.width]); // no row looks out beside it
   await fits(ada, viewport.width);
+  await ada.add("شراء الحليب والخبز والجبن والزيتون غدا");
+  await ada.press("Delete شراء الحليب والخبز والجبن والزيتون غدا");
+  const cut = message.locator("bdi", { hasText: "شراء" });
+  const beginning = await cut.evaluate((it) => {
+    const letter = document.createRange();
+    letter.setStart(it.firstChild ?? it, 0);
+    letter.setEnd(it.firstChild ?? it, 1);
+    const [text, box] = [letter.getBoundingClientRect(), it.getBoundingClientRect()];
+    return { isCut: it.scrollWidth > it.clientWidth, isSeen: text.right <= box.right };
+  });
+  assert.deepEqual(beginning, { isCut: true, isSeen: true });
   await ada.page.context().setOffline(true);
   await ada.tick("Averylongwordthatnobodywouldwrite".repeat(4)).click();
   await ada.page.getByText("The service cannot be reached.", { exact: true }).waitFor();
