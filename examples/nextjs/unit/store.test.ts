@@ -84,7 +84,7 @@ test("fast moves are sent in order, without those that the next one replaces", a
   assert.deepEqual(store.state().operations, []);
 });
 
-test("after an outage, all that it refused is sent at once, and the counts come back", async () => {
+test("after an outage, the counts come back, and all that it refused is sent at once", async () => {
   let status = 503;
   const answer = async (data: unknown) => ({
     data: status < 300 ? data : undefined,
@@ -99,15 +99,19 @@ test("after an outage, all that it refused is sent at once, and the counts come 
   };
   const store = new TaskStore({ GET, POST } as unknown as Api, UNSENT);
   const add = (title: string) => store.run({ kind: "create", task: { title } });
+  const until = (isDone: () => boolean) =>
+    new Promise<void>((resolve) => store.subscribe(() => isDone() && resolve()));
+  store.reload();
+  await until(() => store.state().problem !== undefined);
+  status = 200;
+  store.reload();
+  await until(() => store.state().counts?.statuses.active === 2);
+  status = 503;
   await Promise.all([add("One"), add("Two")]);
   status = 400;
   await add("Rejected");
   status = 200;
   sent.length = 0;
-  const until = (isDone: () => boolean) =>
-    new Promise<void>((resolve) => store.subscribe(() => isDone() && resolve()));
-  store.reload();
-  await until(() => store.state().counts?.statuses.active === 2);
   store.retryAll();
   await until(() => store.state().operations.length === 1);
   assert.deepEqual(sent, ["One", "Two"]);
