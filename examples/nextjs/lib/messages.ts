@@ -102,10 +102,10 @@ const MAX_TITLE = 200;
 
 /** Say what is wrong with the length of a title, in characters as the service counts them. */
 export function describeLength(title: string): string | undefined {
-  const length = [...title.trim()].length;
-  if (length === 0) return "The title is empty. Write one.";
-  if (length <= MAX_TITLE) return undefined;
-  return `The title is ${length} characters long. The limit is ${MAX_TITLE}.`;
+  const characters = [...title.trim()].length;
+  if (characters === 0) return "The title is empty. Write one.";
+  if (characters <= MAX_TITLE) return undefined;
+  return `The title is ${characters} characters long. The limit is ${MAX_TITLE}.`;
 }
 
 /** Return the id that finds an unexpected problem in the log of the service. */
