@@ -18,6 +18,11 @@ export function focusSearch(): void {
   for (const place of [VIEW, SEARCH]) document.querySelector<HTMLElement>(place)?.focus();
 }
 
+/** Focus the link of the status that is shown. */
+export function focusStatus(): void {
+  document.querySelector<HTMLElement>('.tabs [aria-current="page"]')?.focus();
+}
+
 /** Focus the field that is wrong, or else the first one. */
 export function focusField(form: Element | null | undefined): void {
   const invalid = form?.querySelector<HTMLElement>("[aria-invalid=true]");
