@@ -132,7 +132,7 @@ export function Chips({ query, counts, onChange }: CountedProps) {
   const few = showsAll ? tags : tags.slice(0, Math.max(FEW_TAGS, query.tag.length));
 
   return (
-    <div className="chips" role="group" aria-label="Filter" data-all={showsAll}>
+    <div className="chips" role="group" aria-label="Filter">
       {[...dues, ...priorities, ...few].filter(isShown).map(({ name, value, isOn, change }) => (
         <button
           key={name}

@@ -6,8 +6,9 @@ import type { TaskStore } from "@/lib/store";
 
 /** What an outage means, and a way to send again all that it refused. */
 export function Outage({ store, state }: { store: TaskStore; state: State }) {
-  const { offline, problem, ids } = state;
+  const { problem, ids } = state;
   const isEmpty = problem !== undefined && ids.length === 0; // the list says why
+  const isOffline = state.offline && !isEmpty;
   const waiting = state.operations.filter(isWaiting);
   const isMany = waiting.length > 1;
 
@@ -19,10 +20,9 @@ export function Outage({ store, state }: { store: TaskStore; state: State }) {
   return (
     <div className="outage">
       <p role="status">
-        {offline &&
-          !isEmpty &&
-          "The service cannot be reached. You can read what is here. If you change a task, it offers you to try again."}
-        {isMany && ` ${count(waiting, "change")} could not be saved.`}
+        {isOffline && "The service cannot be reached. You can read what is here. "}
+        {isMany && `${count(waiting, "change")} could not be saved.`}
+        {isOffline && !isMany && "If you change a task, it offers you to try again."}
       </p>
       {isMany && (
         <button type="button" className="primary" onClick={retryAll}>
