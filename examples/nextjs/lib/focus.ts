@@ -89,7 +89,7 @@ export function useFocusAfterLoading(
   };
 }
 
-/** Focus a field that a page is for, unless something has the focus or a phone would open its keyboard. */
+/** Focus the field that a page is for, if nothing has the focus and no keyboard covers the page. */
 export function useFirstFocus(isWanted: boolean, field = NEW_TASK): void {
   useEffect(() => {
     if (isWanted && matchMedia("(pointer: fine)").matches) placeFocus(document.querySelector(field));
