@@ -4,7 +4,7 @@ import type { Task, TaskChanges } from "@/lib/api";
 import { useFocusInForm } from "@/lib/focus";
 import { changesOf } from "@/lib/list";
 import type { Change, Field } from "@/lib/list";
-import { PRIORITY_NAMES, explain } from "@/lib/messages";
+import { PRIORITY_NAMES, describeLength, explain } from "@/lib/messages";
 import { PRIORITIES } from "@/lib/query";
 import { TagField } from "./tag-field";
 
@@ -130,5 +130,7 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
 function describeProblems(rejected: Change | undefined): Partial<Record<Field, string>> {
   if (!rejected?.problem) return {};
   const { fields } = rejected.problem;
-  return Object.keys(fields).length > 0 ? fields : { description: explain(rejected.problem) };
+  if (Object.keys(fields).length === 0) return { description: explain(rejected.problem) };
+  const title = fields.title && (describeLength(rejected.changes.title ?? "") ?? fields.title);
+  return { ...fields, title };
 }

@@ -1,23 +1,25 @@
 import { useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Counts } from "@/lib/counts";
+import { focusStatus } from "@/lib/focus";
 import { DUE_NAMES, PRIORITY_NAMES } from "@/lib/messages";
-import { DUES, PRIORITIES, SORTS, STATUSES, formatQuery, isPossible, toggled } from "@/lib/query";
+import { DUES, SORTS, STATUSES, countFilters, formatQuery, isPossible, toggled } from "@/lib/query";
 import type { Query, Sort } from "@/lib/query";
 
 type Props = { query: Query; onChange: (query: Query) => void };
 
 const STATUS_NAMES = { all: "All", active: "Active", completed: "Completed" };
 const MAX_SEARCH = 200;
-const FEW_TAGS = 2; // they fit beside the priorities
+const FEW_TAGS = 2; // they fit beside the others
+const CHIP_PRIORITIES = ["high", "low", "medium"] as const; // the one that appears is the last
 
 type CountedProps = Props & { counts?: Counts };
 
-export type SearchProps = CountedProps & {
+export type SearchProps = Props & {
   onSearch: (text: string) => void;
   busy: boolean;
 };
 
-export function Search({ query, counts, onSearch, onChange, busy }: SearchProps) {
+export function Search({ query, onSearch, onChange, busy }: SearchProps) {
   const field = useRef<HTMLInputElement>(null);
   const keepEarlyText = useEffectEvent(() => {
     const typed = field.current?.value; // before the scripts of the page ran
@@ -74,20 +76,6 @@ export function Search({ query, counts, onSearch, onChange, busy }: SearchProps)
           </option>
         ))}
       </select>
-      <div className="chips" role="group" aria-label="Due">
-        {DUES.map((due) => (
-          <button
-            key={due}
-            type="button"
-            aria-pressed={query.due === due}
-            disabled={!isPossible(due, query.status)}
-            onClick={() => onChange({ ...query, due: query.due === due ? undefined : due })}
-          >
-            {DUE_NAMES[due]}{" "}
-            {isPossible(due, query.status) && <Count value={counts?.dues[due]} />}
-          </button>
-        ))}
-      </div>
     </search>
   );
 }
@@ -113,32 +101,49 @@ export function Tabs({ query, counts, onChange }: CountedProps) {
   );
 }
 
-/** The filters for priority and tag. Each shows how many tasks it would leave. */
+type Chip = { name: string; value?: number; isOn: boolean; change: Partial<Query> };
+
+/**
+ * The filters for due date, priority and tag that would find something, or are on. The one that was
+ * just turned off stays, because it has the focus. Each shows how many tasks it would leave.
+ */
 export function Chips({ query, counts, onChange }: CountedProps) {
   const [showsAll, setShowsAll] = useState(false);
-  const found = [...(counts?.tags.keys() ?? [])].filter((tag) => !query.tag.includes(tag));
-  const tags = [...query.tag, ...found];
-  const shown = showsAll ? tags : tags.slice(0, Math.max(FEW_TAGS, query.tag.length));
+  const [last, setLast] = useState<string>();
+  const isShown = ({ name, value, isOn }: Chip) => isOn || Boolean(value) || name === last;
+
+  const dues = DUES.filter((due) => isPossible(due, query.status)).map((due): Chip => {
+    const isOn = query.due === due;
+    const change = { due: isOn ? undefined : due };
+    return { name: DUE_NAMES[due], value: counts?.dues[due], isOn, change };
+  });
+  const priorities = CHIP_PRIORITIES.map((priority): Chip => {
+    const isOn = query.priority.includes(priority);
+    // A task is of medium priority unless it says otherwise: only useful beside another one.
+    const isQuiet = priority === "medium" && query.priority.length === 0;
+    const value = isQuiet ? 0 : counts?.priorities[priority];
+    const change = { priority: toggled(query.priority, priority) };
+    return { name: PRIORITY_NAMES[priority], value, isOn, change };
+  });
+  const tags = [...new Set([...query.tag, ...(counts?.tags.keys() ?? [])])].map((tag): Chip => {
+    const change = { tag: toggled(query.tag, tag) };
+    return { name: `#${tag}`, value: counts?.tags.get(tag), isOn: query.tag.includes(tag), change };
+  });
+  const few = showsAll ? tags : tags.slice(0, Math.max(FEW_TAGS, query.tag.length));
+
   return (
-    <div className="chips" role="group" aria-label="Filter" data-all={showsAll}>
-      {PRIORITIES.map((priority) => (
+    <div className="chips" role="group" aria-label="Filter">
+      {[...dues, ...priorities, ...few].filter(isShown).map(({ name, value, isOn, change }) => (
         <button
-          key={priority}
+          key={name}
           type="button"
-          aria-pressed={query.priority.includes(priority)}
-          onClick={() => onChange({ ...query, priority: toggled(query.priority, priority) })}
+          aria-pressed={isOn}
+          onClick={() => {
+            setLast(name);
+            onChange({ ...query, ...change });
+          }}
         >
-          {PRIORITY_NAMES[priority]} <Count value={counts?.priorities[priority]} />
-        </button>
-      ))}
-      {shown.map((tag) => (
-        <button
-          key={tag}
-          type="button"
-          aria-pressed={query.tag.includes(tag)}
-          onClick={() => onChange({ ...query, tag: toggled(query.tag, tag) })}
-        >
-          <bdi>#{tag}</bdi> <Count value={counts?.tags.get(tag) ?? 0} />
+          <bdi>{name}</bdi> <Count value={value} />
         </button>
       ))}
       {tags.length > FEW_TAGS && (
@@ -146,11 +151,25 @@ export function Chips({ query, counts, onChange }: CountedProps) {
           {showsAll ? "Fewer tags" : "All tags"}
         </button>
       )}
+      {countFilters({ ...query, q: "" }) > 0 && (
+        <button
+          type="button"
+          className="clear-filters"
+          aria-label="Clear filters"
+          onClick={() => {
+            setLast(undefined);
+            focusStatus(); // the button disappears
+            onChange({ ...query, due: undefined, priority: [], tag: [] });
+          }}
+        >
+          Clear
+        </button>
+      )}
     </div>
   );
 }
 
-/** A number that keeps its place while it is not known. */
+/** A number that keeps its place while it is not known. Zero says nothing. */
 function Count({ value }: { value?: number }) {
-  return <span className="count">{value}</span>;
+  return <span className="count">{value || undefined}</span>;
 }

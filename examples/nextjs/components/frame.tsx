@@ -6,6 +6,7 @@ import { useInterruption } from "@/lib/focus";
 import type { Operation, State } from "@/lib/list";
 import type { User } from "@/lib/session";
 import type { TaskStore } from "@/lib/store";
+import { Outage } from "./outage";
 import { Sentence } from "./sentence";
 import { SignInForm } from "./sign-in";
 
@@ -21,8 +22,7 @@ type Props = {
 
 /** What every page of a user has: the header, the banners and the messages. */
 export function Frame({ user, title, link: [href, text], store, state, onUndo, children }: Props) {
-  const { notice, operations, offline, ids } = state;
-  const isEmpty = state.problem !== undefined && ids.length === 0; // the list says why
+  const { notice, operations } = state;
   const isSignedOut = [state, ...operations].some(({ problem }) => problem?.status === 401);
 
   const [leaving, setLeaving] = useState(false);
@@ -53,14 +53,7 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
         </p>
       </header>
       <main>
-        <div role="status">
-          {offline && !isEmpty && (
-            <p className="banner">
-              The service cannot be reached. You can read what is here. If you change a task, it
-              offers you to try again.
-            </p>
-          )}
-        </div>
+        <Outage store={store} state={state} />
         {isSignedOut && <SignedOut onDone={() => store.resume()} />}
         {children}
       </main>

@@ -11,11 +11,14 @@ type Props = {
   state: State;
   rows: Row[];
   isLoaded: boolean;
+  failure?: string;
   children: ReactNode; // what to say if the list is empty
 };
 
 /** What follows the rows: the rest of the list, why it is empty, or why it could not be loaded. */
-export function ListEnd({ list, store, state, rows, isLoaded, children }: Props) {
+export function ListEnd(props: Props) {
+  const { list, store, state, rows, isLoaded, children } = props;
+  const { failure = "Your tasks could not be loaded." } = props;
   const { loading, problem, cursor } = state;
   const keepFocus = useFocusAfterLoading(list, {
     loading,
@@ -26,7 +29,7 @@ export function ListEnd({ list, store, state, rows, isLoaded, children }: Props)
     return (
       <div className="failed" role="alert">
         <p>
-          Your tasks could not be loaded. <Reason problem={problem} />
+          {failure} <Reason problem={problem} />
         </p>
         <button
           type="button"

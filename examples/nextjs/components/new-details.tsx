@@ -47,6 +47,7 @@ export function NewDetails({ id, known, chosen, onChange }: Props) {
           onChange={(changed) => onChange({ tags: changed })}
         />
       </div>
+      <p>Or type it: tomorrow, fri, 4 Dec, next week, in 3 days, !high, #home</p>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import type { NewTask as Task } from "@/lib/api";
 import { describeDue, useToday } from "@/lib/due";
 import { focusNewTask } from "@/lib/focus";
 import type { Operation } from "@/lib/list";
-import { PRIORITY_NAMES, explain } from "@/lib/messages";
+import { PRIORITY_NAMES, describeLength, explain } from "@/lib/messages";
 import { EMPTY, readDraft, toChips } from "@/lib/quick-add";
 import type { Chip, Details, Draft } from "@/lib/quick-add";
 import { useHydrated } from "@/lib/use-hydrated";
@@ -28,6 +28,8 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
   const { task, found } = readDraft(draft, today);
   const chips = [...(isOpen ? [] : toChips(draft.chosen)), ...found];
   const heard = useAfterPause(chips.map((chip) => describe(chip, today)).join(", "));
+  const wrongLength = (task.title.trim() && describeLength(task.title)) ?? "";
+  const tooLong = useAfterPause(wrongLength) && wrongLength;
 
   const change = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes });
   const readEarlyText = useEffectEvent(() => change({ text: field.current?.value }));
@@ -53,7 +55,7 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
     // Put the text back for editing. If the user is typing the next title, the row keeps it.
     if (refused?.problem?.status !== 400 || field.current?.value) return;
     onDismiss(refused.key);
-    write(draft, explain(refused.problem));
+    write(draft, describeLength(task.title) ?? explain(refused.problem));
     focusNewTask();
   }
 
@@ -81,7 +83,7 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
         autoComplete="off"
         enterKeyHint="done"
         required
-        aria-invalid={Boolean(problem)}
+        aria-invalid={Boolean(problem || tooLong)}
         aria-describedby="new-task-problem"
       />
       <button
@@ -104,7 +106,7 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
         Add
       </button>
       <p id="new-task-problem" className="problem" role="alert">
-        {problem}
+        {problem ?? tooLong}
       </p>
       <div id={id} hidden={!isOpen}>
         {isOpen && (

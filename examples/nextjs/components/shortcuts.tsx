@@ -13,8 +13,8 @@ const SHORTCUTS = [
   ["e", "Edit the task"],
   ["x", "Select the task"],
   ["Shift x", "Select all tasks up to this one"],
-  ["Delete", "Delete the task"],
-  ["z", "Undo"],
+  ["Delete or ⌫", "Delete the task"],
+  ["z, Ctrl z or ⌘ z", "Undo"],
   ["Esc", "End the selection, or cancel"],
   ["?", "Show this list"],
 ];

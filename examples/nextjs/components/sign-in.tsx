@@ -1,25 +1,33 @@
 "use client";
 
-import { useState } from "react";
-import { signIn } from "@/lib/account";
+import { useRef, useState } from "react";
+import { flushSync } from "react-dom";
+import { DELETED, signIn } from "@/lib/account";
 import type { SignInProblem } from "@/lib/account";
+import { focusField, useFirstFocus } from "@/lib/focus";
 import { useHydrated } from "@/lib/use-hydrated";
 
 export function SignIn() {
   const [isNew, setIsNew] = useState(false);
   const hydrated = useHydrated();
+  const page = useRef<HTMLElement>(null);
+  useFirstFocus(true, "form input");
+
+  function toggle() {
+    flushSync(() => setIsNew(!isNew));
+    focusField(page.current); // or Enter would toggle back
+  }
+
   return (
-    <main className="page narrow">
+    <main ref={page} className="page narrow">
       <h1>Tasks</h1>
+      <p role="status" className="told">
+        {hydrated && window.location.hash === DELETED && "Your account and all tasks are deleted."}
+      </p>
       <SignInForm key={String(isNew)} isNew={isNew} onDone={() => window.location.replace("/")} />
       <p className="switch">
         {isNew ? "Already have an account? " : "New here? "}
-        <button
-          type="button"
-          className="quiet"
-          disabled={!hydrated}
-          onClick={() => setIsNew(!isNew)}
-        >
+        <button type="button" className="quiet" disabled={!hydrated} onClick={toggle}>
           {isNew ? "Sign in" : "Create an account"}
         </button>
       </p>

@@ -1,7 +1,7 @@
 "use client";
 
 import { useRef, useState } from "react";
-import { focusedRow, leaveControl, useFocusInList } from "@/lib/focus";
+import { focusedRow, leaveControl, useFirstFocus, useFocusInList } from "@/lib/focus";
 import { describeFound } from "@/lib/messages";
 import { BY_HAND, isNarrowed, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
@@ -31,6 +31,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const moves = useOrder(rows, store, state.cursor !== undefined);
   const order = query.sort === BY_HAND ? moves : undefined;
   const busy = !isLoaded && !state.problem;
+  const isIdle = isLoaded && rows.length === 0 && !isNarrowed(query);
   const showHelp = () => help.current?.showModal();
 
   function undo() {
@@ -40,6 +41,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   }
 
   useFocusInList(list);
+  useFirstFocus(isIdle);
   const actions = { onEdit: setEditing, onUndo: undo, onHelp: showHelp };
   useListShortcuts({ list, rows, store, selection, order, ...actions });
 
@@ -59,7 +61,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
         state={state}
         rows={rows}
         selection={selection}
-        isIdle={isLoaded && rows.length === 0 && !isNarrowed(query)}
+        isIdle={isIdle}
       />
       {others.map((operation) => (
         <Refusal key={operation.key} operation={operation} store={store} wide />

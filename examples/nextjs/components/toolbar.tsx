@@ -75,7 +75,7 @@ export function Toolbar({ store, state, rows, selection, isIdle, ...search }: Pr
           </button>
         </div>
         <div id={id} className="fold" data-open={isOpen}>
-          <Search {...search} counts={counts} />
+          <Search {...search} />
           {!selection.selecting && <Chips query={query} counts={counts} onChange={onChange} />}
         </div>
       </div>

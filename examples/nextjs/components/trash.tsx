@@ -26,14 +26,13 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
 
   return (
     <Frame user={user} link={["/", "Tasks"]} title="Trash" store={store} state={state} onUndo={undo}>
-      {(rows.length > 0 || !isLoaded) && (
+      {rows.length > 0 && (
         <div className="tools">
           <p className="lead">A restored task is as it was, in its old place.</p>
           <div>
             <button
               type="button"
               className="quiet danger"
-              disabled={rows.length === 0}
               onClick={() => question.current?.showModal()}
             >
               Empty trash
@@ -73,7 +72,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
             </li>
           ))}
       </ul>
-      <ListEnd list={list} store={store} state={state} rows={rows} isLoaded={isLoaded}>
+      <ListEnd {...{ list, store, state, rows, isLoaded }} failure="The trash could not be loaded.">
         <p>{NOTHING_YET.deleted}</p>
         <p className="lead">Tasks that you delete wait here, and you can restore them.</p>
       </ListEnd>

@@ -12,11 +12,15 @@ test("a person creates an account on the first page, and sees their list", async
   const ada = await Person.signUp("Ada");
   await ada.press("Sign out");
   ada.email = `new-${ada.email}`;
+  await ada.page.waitForURL("**/sign-in");
+  await ada.focuses("E-mail");
   await ada.press("Create an account");
+  await ada.focuses("Name");
   await ada.page.getByLabel("Name").fill("Ada the second");
   await ada.submit("Create account");
   await ada.page.getByText("No tasks yet.").waitFor();
   await ada.page.locator(".who", { hasText: "Ada the second" }).waitFor();
+  await ada.focuses("New task"); // a letter is no shortcut then
   await ada.leave();
 });
 
@@ -239,7 +243,7 @@ test("the account and all its tasks are erased, also those in the trash", async 
   await page.getByRole("alert").getByText("This is not your password.").waitFor();
   await page.getByLabel("Your password").fill(PASSWORD);
   await page.getByRole("dialog").getByRole("button", { name: "Delete my account" }).click();
-  await page.waitForURL("**/sign-in");
+  await ada.hears("Your account and all tasks are deleted.");
   for (const status of ["all", "deleted"]) {
     assert.deepEqual(await (await ada.ask("GET", `/api/tasks?status=${status}`)).json(), []);
   }

@@ -14,7 +14,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   for (const label of ["Search", "Sort"]) assert(!(await page.getByLabel(label).isVisible()));
   assert.equal(await page.getByRole("button", { name: "Select" }).count(), 0);
   await ada.add(" ");
-  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  await page.getByText("The title is empty. Write one.").waitFor();
   await ada.isAccessible("a rejected task");
   for (const title of ["Plain", "Done"]) await ada.add(title);
   await ada.tick("Done").click();
@@ -35,7 +35,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   await ada.press("Edit Plain");
   await page.getByLabel("Title").fill(" ");
   await ada.press("Save");
-  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  await page.getByText("The title is empty. Write one.").waitFor();
   await ada.isAccessible("a rejected edit");
   await ada.press("Cancel");
 
@@ -68,11 +68,14 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   await page.getByText("Your tasks could not be loaded.").waitFor();
   await ada.isAccessible("no network");
   await page.context().setOffline(false);
-  ada.forgiveOffline();
 
   await page.goto(`${PAGE}/trash`);
   await ada.shows(["Plain"]);
   await ada.isAccessible("the trash");
+  await page.route(/tasks\?.*status=deleted/, (route) => route.abort("internetdisconnected"));
+  await page.reload();
+  await page.getByText("The trash could not be loaded.").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Empty trash" }).count(), 0);
   await page.context().clearCookies();
   await page.reload();
   await page.getByLabel("Password", { exact: true }).waitFor();
@@ -81,6 +84,7 @@ test("axe-core finds nothing in any state, in light and dark", async () => {
   await ada.isAccessible("the sign-up page");
   await page.goto(`${PAGE}/no-such-page`);
   await ada.isAccessible("an unknown page");
+  ada.forgiveOffline();
   await ada.leave(400, 404, 412);
 });
 
@@ -167,6 +171,21 @@ test("each shortcut works, and a list of them opens under ?", async () => {
   await page.keyboard.press("z");
   await ada.shows(["One", "Two"]);
   await ada.focuses("Edit Two");
+  for (const modifier of ["Control", "Meta"]) {
+    await page.keyboard.press("Backspace");
+    await ada.hears("Deleted “Two”.");
+    await ada.shows(["One"]);
+    await page.keyboard.press(`${modifier}+z`);
+    await ada.shows(["One", "Two"]);
+    await page.getByRole("button", { name: "Edit Two" }).focus();
+  }
+  await page.keyboard.press("e");
+  await page.getByRole("button", { name: "Cancel" }).focus();
+  await page.keyboard.press("Backspace"); // in a form it deletes no task
+  await page.keyboard.press("Escape");
+  await ada.shows(["One", "Two"]);
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").getByText("Delete or ⌫").waitFor();
   await ada.leave();
 });
 
@@ -205,6 +224,7 @@ test("keys that an input method needs do nothing else", async () => {
 test("shortcuts of one letter can be turned off", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
+  await ada.add("A task");
   await ada.press("Keyboard shortcuts");
   await page.getByLabel("Use shortcuts of one letter").uncheck();
   await ada.press("Close");
@@ -218,9 +238,8 @@ test("the keyboard is enough, and the focus is never lost", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
   for (const title of ["Three", "Two", "One"]) await ada.add(title);
-  await page.getByRole("button", { name: "Medium 3" }).focus();
-  await page.keyboard.press("Tab"); // the filter for low priority
-  await page.keyboard.press("Tab");
+  await page.getByLabel("Sort").focus();
+  await page.keyboard.press("Tab"); // no filter would find anything
   await ada.focuses("Completed: One");
   await page.keyboard.press("Space");
   assert.equal(await ada.tick("One").isChecked(), true);
@@ -264,6 +283,8 @@ test("the page fits a small phone in dark mode", async () => {
     hasTouch: true,
     colorScheme: "dark",
   });
+  await ada.page.getByText("No tasks yet.").waitFor();
+  assert.equal(await ada.focused(), undefined); // the keyboard would cover the page
   await ada.add("Averylongwordthatnobodywouldwrite".repeat(4));
   const { id } = await (await ada.add("With everything")).json();
   const everything = { priority: "high", due_date: "2026-11-01", tags: ["some", "long tags here"] };
@@ -306,6 +327,19 @@ test("the page fits a small phone in dark mode", async () => {
   const { x, width: all } = (await message.boundingBox()) ?? {};
   assert.deepEqual([x, all], [0, viewport.width]); // no row looks out beside it
   await fits(ada, viewport.width);
+  await ada.add("شراء الحليب والخبز والجبن والزيتون غدا");
+  await ada.press("Delete شراء الحليب والخبز والجبن والزيتون غدا");
+  const cut = message.locator("bdi", { hasText: "شراء" });
+  const beginning = await cut.evaluate((it) => {
+    const letter = document.createRange();
+    letter.setStart(it.firstChild ?? it, 0);
+    letter.setEnd(it.firstChild ?? it, 1);
+    const [text, box] = [letter.getBoundingClientRect(), it.getBoundingClientRect()];
+    return { isCut: it.scrollWidth > it.clientWidth, isSeen: text.right <= box.right };
+  });
+  assert.deepEqual(beginning, { isCut: true, isSeen: true });
+  await ada.press("Undo");
+  await message.getByText("Restored").waitFor();
   await ada.page.context().setOffline(true);
   await ada.tick("Averylongwordthatnobodywouldwrite".repeat(4)).click();
   await ada.page.getByText("The service cannot be reached.", { exact: true }).waitFor();

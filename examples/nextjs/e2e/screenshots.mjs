@@ -3,7 +3,19 @@
 import { PAGE, Person, browser } from "./person.mjs";
 
 const THEMES = /** @type {const} */ (["light", "dark"]);
-const WIDTHS = [320, 390, 1280];
+/** A kind of device, and the name and the size of its picture in the README. */
+const DESKTOP = {
+  widths: [1280],
+  options: { hasTouch: false, isMobile: false },
+  name: "screenshot",
+  size: { width: 1180, height: 980 },
+};
+const PHONE = {
+  widths: [320, 390],
+  options: { hasTouch: true, isMobile: true },
+  name: "screenshot-phone",
+  size: { width: 390, height: 844 },
+};
 
 /** Return a date that is some days from today. @param {number} days */
 function day(days) {
@@ -30,87 +42,108 @@ const OTHER_SCRIPTS = [
   { title: "牛乳とパンを買う", tags: ["家"] },
 ];
 
-/** @param {string} name @param {Record<string, unknown>[]} tasks */
-async function withTasks(name, tasks) {
-  const person = await Person.signUp(name);
-  for (const task of tasks) await person.ask("POST", "/api/tasks", task);
-  await person.reload();
-  return person;
-}
+/** Take the pictures of a kind of device. @param {typeof PHONE} kind */
+async function takePictures({ widths, options, name, size }) {
+  /** @param {string} who @param {Record<string, unknown>[]} tasks */
+  async function withTasks(who, tasks) {
+    const person = await Person.signUp(who, options);
+    for (const task of tasks) await person.ask("POST", "/api/tasks", task);
+    await person.reload();
+    return person;
+  }
 
-/** Take the picture of a state. @param {Person} person @param {string} state */
-async function picture({ page }, state) {
-  for (const colorScheme of THEMES) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 844 });
-      await page.screenshot({ path: `pictures/${state}-${width}-${colorScheme}.png` });
+  /** Take the picture of a state. @param {Person} person @param {string} state */
+  async function picture({ page }, state) {
+    for (const colorScheme of THEMES) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      for (const width of widths) {
+        await page.setViewportSize({ width, height: 844 });
+        await page.screenshot({ path: `pictures/${state}-${width}-${colorScheme}.png` });
+      }
     }
   }
-}
 
-const empty = await Person.signUp("Grace Hopper");
-await picture(empty, "no-tasks");
-await empty.page.goto(`${PAGE}/trash`);
-await picture(empty, "empty-trash");
-await empty.page.context().clearCookies();
-await empty.page.goto(`${PAGE}/sign-in`);
-await picture(empty, "sign-in");
-await empty.page.goto(`${PAGE}/no-such-page`);
-await picture(empty, "unknown-page");
+  const empty = await withTasks("Grace Hopper", []);
+  await picture(empty, "no-tasks");
+  await empty.page.goto(`${PAGE}/trash`);
+  await empty.page.getByText("The trash is empty.").waitFor();
+  await picture(empty, "empty-trash");
+  await empty.page.context().clearCookies();
+  await empty.page.goto(`${PAGE}/sign-in`);
+  await picture(empty, "sign-in");
+  await empty.page.goto(`${PAGE}/sign-in#deleted`);
+  await empty.page.reload();
+  await empty.hears("Your account and all tasks are deleted.");
+  await picture(empty, "account-deleted");
+  await empty.page.goto(`${PAGE}/no-such-page`);
+  await picture(empty, "unknown-page");
 
-const ada = await withTasks("Ada Lovelace", TASKS);
-const { page } = ada;
-for (const [name, width, height] of /** @type {const} */ ([
-  ["screenshot", 1180, 980],
-  ["screenshot-phone", 390, 844],
-])) {
-  await page.setViewportSize({ width, height });
+  const ada = await withTasks("Ada Lovelace", TASKS);
+  const { page } = ada;
+  await page.locator(".chips button").first().waitFor({ state: "attached" });
+  await page.setViewportSize(size);
   for (const colorScheme of THEMES) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await page.screenshot({ path: `${name}-${colorScheme}.png` });
   }
+  await picture(ada, "tasks");
+  await page.getByLabel("New task").fill("Water the ferns tomorrow #home !high");
+  await picture(ada, "chips");
+  await ada.press("Details");
+  await picture(ada, "details");
+  await ada.press("Details");
+  await page.getByLabel("New task").fill("A title that goes on and on ".repeat(8));
+  await page.getByRole("alert").filter({ hasText: "The limit is 200." }).waitFor();
+  await picture(ada, "long-title");
+
+  await page.goto(`${PAGE}/?priority=high&tag=errand`);
+  await ada.shows(["Renew the passport"]);
+  await page.locator(".clear-filters").waitFor({ state: "attached" });
+  if (options.isMobile) await ada.press("View 2 set");
+  await picture(ada, "filters");
+  await page.goto(PAGE);
+  await ada.idle();
+
+  await ada.press("Edit Buy oat milk");
+  await picture(ada, "edit");
+  await page.getByLabel("Title").fill("Buy oat milk and bread");
+  const [{ id }] = await (await ada.ask("GET", "/api/tasks?q=oat")).json();
+  await ada.ask("PATCH", `/api/tasks/${id}`, { title: "Buy soy milk" });
+  await ada.press("Save");
+  await page.getByRole("region", { name: "was changed elsewhere" }).waitFor();
+  await picture(ada, "conflict");
+  await ada.press("Take the other version");
+
+  await ada.press("Select");
+  await page.getByLabel("Select Renew the passport").click();
+  await picture(ada, "selection");
+  await ada.press("Select");
+  await ada.press("Delete Water the lemon tree");
+  await ada.hears("Deleted “Water the lemon tree”.");
+  await picture(ada, "message");
+  await page.goto(`${PAGE}/trash`);
+  await ada.shows(["Water the lemon tree"]);
+  await picture(ada, "trash");
+  await page.goto(`${PAGE}/?sort=position`);
+  await ada.idle();
+  await page.getByRole("button", { name: "Move Buy soy milk" }).press("Enter");
+  await picture(ada, "by-hand");
+  await page.goto(`${PAGE}/?q=nothing`);
+  await page.getByText("No tasks contain").waitFor();
+  await picture(ada, "nothing-found");
+  await page.context().setOffline(true);
+  await page.getByLabel("New task").fill("Not saved");
+  await page.getByLabel("New task").press("Enter");
+  await page.getByRole("alert").filter({ hasText: "Not added." }).waitFor();
+  await picture(ada, "no-network");
+  await ada.type("Not saved either");
+  await page.getByRole("button", { name: "Try all again" }).waitFor();
+  await picture(ada, "waiting");
+
+  const polyglot = await withTasks("Ada Lovelace", OTHER_SCRIPTS);
+  await picture(polyglot, "other-scripts");
 }
-await picture(ada, "tasks");
-await page.getByLabel("New task").fill("Water the ferns tomorrow #home !high");
-await picture(ada, "chips");
-await ada.press("Details");
-await picture(ada, "details");
-await ada.press("Details");
-await page.getByLabel("New task").fill("");
 
-await ada.press("Edit Buy oat milk");
-await picture(ada, "edit");
-await page.getByLabel("Title").fill("Buy oat milk and bread");
-const [{ id }] = await (await ada.ask("GET", "/api/tasks?q=oat")).json();
-await ada.ask("PATCH", `/api/tasks/${id}`, { title: "Buy soy milk" });
-await ada.press("Save");
-await page.getByRole("region", { name: "was changed elsewhere" }).waitFor();
-await picture(ada, "conflict");
-await ada.press("Take the other version");
-
-await ada.press("Select");
-await page.getByLabel("Select Renew the passport").click();
-await picture(ada, "selection");
-await ada.press("Select");
-await ada.press("Delete Water the lemon tree");
-await ada.hears("Deleted “Water the lemon tree”.");
-await picture(ada, "message");
-await page.goto(`${PAGE}/trash`);
-await picture(ada, "trash");
-await page.goto(`${PAGE}/?sort=position`);
-await ada.idle();
-await page.getByRole("button", { name: "Move Buy soy milk" }).press("Enter");
-await picture(ada, "by-hand");
-await page.goto(`${PAGE}/?q=nothing`);
-await page.getByText("No tasks contain").waitFor();
-await picture(ada, "nothing-found");
-await page.context().setOffline(true);
-await page.getByLabel("New task").fill("Not saved");
-await page.getByLabel("New task").press("Enter");
-await page.getByRole("alert").filter({ hasText: "Not added." }).waitFor();
-await picture(ada, "no-network");
-
-const polyglot = await withTasks("Ada Lovelace", OTHER_SCRIPTS);
-await picture(polyglot, "other-scripts");
+await takePictures(DESKTOP);
+await takePictures(PHONE);
 await browser.close();

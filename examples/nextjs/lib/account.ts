@@ -7,6 +7,7 @@ export type SignInProblem = { field?: "email" | "password"; text: string };
 type AuthError = { status: number; code?: string; message?: string };
 type Answer = { error: AuthError | null };
 
+export const DELETED = "#deleted"; // why the sign-in page is shown
 let otherTabs: BroadcastChannel | undefined;
 const UNREACHABLE: Answer = { error: { status: 0, message: "The app cannot be reached. Try again." } };
 
@@ -54,23 +55,23 @@ export async function deleteAccount(password: string): Promise<string | undefine
   const asked: Promise<Answer> = authClient.deleteUser({ password });
   const { error } = await asked.catch(() => UNREACHABLE);
   if (error) return sayWhy(error);
-  leave();
+  leave(DELETED);
 }
 
 /** Leave when another tab signs out or deletes the account. Return how to stop listening. */
 export function leaveWithOtherTabs(): () => void {
   const channel = (otherTabs = new BroadcastChannel("leave"));
-  channel.onmessage = leaveThisTab;
+  channel.onmessage = ({ data }) => leaveThisTab(data);
   return () => channel.close();
 }
 
-function leave(): void {
-  otherTabs?.postMessage(null);
-  leaveThisTab();
+function leave(reason = ""): void {
+  otherTabs?.postMessage(reason);
+  leaveThisTab(reason);
 }
 
 /** Load a new document without a history entry, so that no data of this user stays in memory. */
-function leaveThisTab(): void {
+function leaveThisTab(reason: string): void {
   forgetDrafts();
-  window.location.replace("/sign-in");
+  window.location.replace(`/sign-in${reason}`);
 }

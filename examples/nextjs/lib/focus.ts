@@ -18,6 +18,11 @@ export function focusSearch(): void {
   for (const place of [VIEW, SEARCH]) document.querySelector<HTMLElement>(place)?.focus();
 }
 
+/** Focus the link of the status that is shown. */
+export function focusStatus(): void {
+  document.querySelector<HTMLElement>('.tabs [aria-current="page"]')?.focus();
+}
+
 /** Focus the field that is wrong, or else the first one. */
 export function focusField(form: Element | null | undefined): void {
   const invalid = form?.querySelector<HTMLElement>("[aria-invalid=true]");
@@ -82,6 +87,13 @@ export function useFocusAfterLoading(
   return (tell?: (count: number) => void) => {
     asked.current = { last: keys.at(-1), tell };
   };
+}
+
+/** Focus the field that a page is for, if nothing has the focus and no keyboard covers the page. */
+export function useFirstFocus(isWanted: boolean, field = NEW_TASK): void {
+  useEffect(() => {
+    if (isWanted && matchMedia("(pointer: fine)").matches) placeFocus(document.querySelector(field));
+  }, [isWanted, field]);
 }
 
 /** When a form in place of an element closes, focus the element. */

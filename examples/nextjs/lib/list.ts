@@ -254,6 +254,15 @@ function showRefusal(rows: Map<number, Row>, operation: Operation): void {
   if (row) rows.set(operation.task.id, { ...row, refused: operation });
 }
 
+/** Return whether an outage refused an operation, so that the same request may work later. */
+export function isWaiting({ problem }: Operation): boolean {
+  return problem !== undefined && isOutage(problem);
+}
+
+export function isOutage({ status }: Problem): boolean {
+  return status === 0 || status >= 500;
+}
+
 /** Return the refused operations that no row shows. They are shown above the list. */
 export function otherRefusals({ operations }: State, rows: Row[]): Operation[] {
   const shown = new Set(rows.map(({ refused }) => refused?.key));

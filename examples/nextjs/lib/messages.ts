@@ -98,6 +98,16 @@ export function explain({ status, detail, fields, type, retryAfter = 0 }: Proble
 
 const UNEXPECTED = "Something went wrong. Try again in a moment.";
 
+const MAX_TITLE = 200;
+
+/** Say what is wrong with the length of a title, in characters as the service counts them. */
+export function describeLength(title: string): string | undefined {
+  const characters = [...title.trim()].length;
+  if (characters === 0) return "The title is empty. Write one.";
+  if (characters <= MAX_TITLE) return undefined;
+  return `The title is ${characters} characters long. The limit is ${MAX_TITLE}.`;
+}
+
 /** Return the id that finds an unexpected problem in the log of the service. */
 export function referenceOf(problem: Problem): string | undefined {
   return explain(problem) === UNEXPECTED ? problem.requestId : undefined;

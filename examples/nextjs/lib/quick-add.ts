@@ -1,4 +1,4 @@
-/** What a typed title says about its task: `tomorrow`, `!high`, `#home`. */
+/** What a typed title says about its task: `tomorrow`, `4 Dec`, `!high`, `#home`. */
 
 import type { Task } from "./api";
 import { addDays } from "./due";
@@ -16,7 +16,13 @@ const PLAIN: Details = { due_date: null, priority: "medium", tags: [] };
 export const EMPTY: Draft = { text: "", chosen: PLAIN, kept: [] };
 
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+const MONTHS = [
+  "january february march april may june",
+  "july august september october november december",
+].flatMap((half) => half.split(" "));
+const MOST_WORDS = 3; // of a date
 const OTHER_DAY = /^(every|last|next|this)$/i; // before a weekday
+const NO_DAY = /^(a|every|in|last|next|of|some|the|this)$/i; // before "sun"
 const DATE = /^\d{4}-\d\d-\d\d$/;
 const TAG = /^[#＃]([\p{N}_-]*\p{L}[\p{L}\p{M}\p{N}\p{Cf}_-]*)$/u; // not the number of an issue
 
@@ -25,16 +31,19 @@ export function readDraft({ text, chosen, kept }: Draft, today: string) {
   const words = text.trim().split(/\s+/);
   const found: Chip[] = [];
   let { due_date, priority } = chosen;
-  for (let index = words.length - 1; index >= 0; index -= 1) {
-    const [word = "", before = ""] = [words[index], words[index - 1]];
-    const details = kept.includes(word) ? undefined : readWord(word, before, today);
-    const isTaken = details?.due_date ? due_date : details?.priority && priority !== PLAIN.priority;
-    if (!details || isTaken) continue;
-    found.unshift({ details, without: { kept: [...kept, word] } });
+  let isLast = true; // no word of the title follows
+  for (let end = words.length; end > 0; end -= 1) {
+    const read = readEnd(words.slice(0, end), { kept, today, isLast });
+    const { details = {}, phrase = "", start = end } = read ?? {};
+    const isTaken = details.due_date ? due_date : details.priority && priority !== PLAIN.priority;
+    isLast &&= Boolean(read) && !isTaken;
+    if (!read || isTaken) continue;
+    found.unshift({ details, without: { kept: [...kept, phrase] } });
     ({ due_date, priority } = { due_date, priority, ...details });
-    const hasPreposition = details.due_date && isPreposition(before, word);
-    if (hasPreposition) index -= 1;
-    words.splice(index, hasPreposition ? 2 : 1);
+    const hasPreposition = details.due_date && isPreposition(words[start - 1] ?? "", phrase);
+    const first = hasPreposition ? start - 1 : start;
+    words.splice(first, end - first);
+    end = first + 1;
   }
   if (words.length === 0 || found.length === 0) return { task: { ...chosen, title: text }, found: [] };
   const tags = [...chosen.tags, ...found.flatMap(({ details }) => details.tags ?? [])];
@@ -54,6 +63,20 @@ export function toChips(chosen: Details): Chip[] {
   return chips;
 }
 
+type Context = { kept: string[]; today: string; isLast: boolean };
+
+/** Read the last words that say something, as many as belong together. */
+function readEnd(words: string[], { kept, today, isLast }: Context) {
+  for (let start = Math.max(words.length - MOST_WORDS, 0); start < words.length; start += 1) {
+    const [phrase, before = ""] = [words.slice(start).join(" "), words[start - 1]];
+    if (kept.includes(phrase)) continue;
+    const loose = isLast ? readLooseDate(phrase.toLowerCase(), before, today) : undefined;
+    const details = loose ? { due_date: loose } : readWord(phrase, before, today);
+    if (details) return { details, phrase, start };
+  }
+  return undefined;
+}
+
 function readWord(word: string, before: string, today: string): Partial<Details> | undefined {
   const text = word.toLowerCase();
   const [, tag] = TAG.exec(word) ?? [];
@@ -67,6 +90,34 @@ function readWord(word: string, before: string, today: string): Partial<Details>
   return isDate(word) ? { due_date: word } : undefined;
 }
 
+/** Read a date of words that may mean something else inside a title, such as `sun` or `4 may`. */
+function readLooseDate(text: string, before: string, today: string): string | undefined {
+  const [, next = ""] = /^next (\w+)$/.exec(text) ?? [];
+  const [, amount, unit] = /^in ([1-9]\d?) (day|week)s?$/.exec(text) ?? [];
+  const monday = nextWeekday(1, today); // of next week
+  if (next === "week") return monday;
+  if (indexOf(WEEKDAYS, next) >= 0) return addDays(monday, (indexOf(WEEKDAYS, next) + 6) % 7);
+  if (amount) return addDays(today, Number(amount) * (unit === "week" ? 7 : 1));
+  const weekday = NO_DAY.test(before) ? -1 : indexOf(WEEKDAYS, text);
+  return weekday >= 0 ? nextWeekday(weekday, today) : readDayAndMonth(text, today);
+}
+
+/** Read `4 Dec`, `Dec 4` or `4 Dec 2027`. Without a year, it is the next such day. */
+function readDayAndMonth(text: string, today: string): string | undefined {
+  const [, day = "", name = "", year] =
+    /^(\d\d?) ([a-z]+)(?: (\d{4}))?$/.exec(text.replace(/^([a-z]+) (\d\d?)(?= |$)/, "$2 $1")) ?? [];
+  const thisYear = Number(today.slice(0, 4));
+  const month = `${indexOf(MONTHS, name) + 1}`.padStart(2, "0");
+  return (year ? [year] : [thisYear, thisYear + 1])
+    .map((each) => `${each}-${month}-${day.padStart(2, "0")}`)
+    .find((date) => isDate(date) && (year || date >= today));
+}
+
+/** Return the index of a name, which may be short: `fri`, `thurs`, `dec`. */
+function indexOf(names: string[], text: string): number {
+  return text.length < 3 ? -1 : names.findIndex((name) => name.startsWith(text));
+}
+
 /** Return the next such day. On a Friday, that of `friday` is a week later. */
 function nextWeekday(weekday: number, today: string): string {
   const tomorrow = addDays(today, 1);
@@ -78,7 +129,7 @@ function isDate(word: string): boolean {
   return DATE.test(word) && !Number.isNaN(Date.parse(word)) && addDays(word, 0) === word;
 }
 
-/** Nobody says "on today", but "Turn it on today". */
+/** Nobody says "on today" or "on next week", but "Turn it on today". */
 function isPreposition(before: string, day: string): boolean {
-  return /^by$/i.test(before) || (/^on$/i.test(before) && !/^to/i.test(day));
+  return /^by$/i.test(before) || (/^on$/i.test(before) && !/^(to|next |in )/i.test(day));
 }

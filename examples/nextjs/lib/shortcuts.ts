@@ -1,19 +1,23 @@
-/** Keyboard shortcuts of one key. They can be turned off, because voice input may type letters. */
+/** Keyboard shortcuts. Those of one letter can be turned off, because voice input may type letters. */
 
 import { useEffect, useSyncExternalStore } from "react";
 
 const SETTING = "shortcuts-off";
 const CHANGED = "shortcuts-changed";
 
-/** Call a function when its key is pressed, unless the user types text or a dialog is open. */
+/**
+ * Call a function when its key is pressed, unless the user types text or a dialog is open. Cmd counts
+ * as Ctrl.
+ */
 export function useShortcuts(shortcuts: Record<string, () => void>): void {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       const { key, target } = event;
-      const shortcut = Object.hasOwn(shortcuts, key) ? shortcuts[key] : undefined;
-      if (!shortcut || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      const name = event.ctrlKey || event.metaKey ? `Ctrl ${key}` : key;
+      const shortcut = Object.hasOwn(shortcuts, name) ? shortcuts[name] : undefined;
+      if (!shortcut || event.defaultPrevented || event.altKey) return;
       if (isText(target) || document.querySelector("dialog[open]")) return;
-      if (key.length === 1 && areOff()) return;
+      if (name.length === 1 && areOff()) return;
       event.preventDefault();
       shortcut();
     };

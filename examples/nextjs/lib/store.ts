@@ -4,7 +4,7 @@ import { isProblem, nextCursor, settle } from "./api";
 import type { Api, Outcome, Problem, Task } from "./api";
 import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
-import { START, isReplaced, reduce, targets, toRows } from "./list";
+import { START, isOutage, isReplaced, isWaiting, reduce, targets, toRows } from "./list";
 import type { Action, Intent, Notice, Operation, State } from "./list";
 import { describeDone, describeGone, describeNeighbourGone, describeRefused } from "./messages";
 import { EVERYTHING, formatQuery, toParameters } from "./query";
@@ -81,7 +81,7 @@ export class TaskStore {
       return;
     }
     const { problem } = this.#state;
-    if (problem && (problem.status === 0 || problem.status >= 500)) this.reload();
+    if (problem && isOutage(problem)) this.reload();
     else if (result.changed || this.#isStale) void this.#refresh();
   }
 
@@ -122,6 +122,7 @@ export class TaskStore {
   /** Try again to load what could not be loaded. */
   reload(): void {
     const { read, more } = this.#visibleLoad;
+    void this.#count();
     void this.#load(read, more);
   }
 
@@ -238,9 +239,16 @@ export class TaskStore {
 
   /** Send again what was refused because nobody was signed in. */
   resume(): void {
-    for (const operation of this.#state.operations) {
-      if (operation.problem?.status === SIGNED_OUT) void this.retry(operation);
-    }
+    this.#retryThose(({ problem }) => problem?.status === SIGNED_OUT);
+  }
+
+  /** Send again all that an outage refused. */
+  retryAll(): void {
+    this.#retryThose(isWaiting);
+  }
+
+  #retryThose(isChosen: (operation: Operation) => boolean): void {
+    for (const operation of this.#state.operations.filter(isChosen)) void this.retry(operation);
     if (this.#state.problem) this.reload();
   }
 

@@ -23,11 +23,14 @@ export function useListShortcuts(page: Page) {
 
   function onRow(act: (row: Row) => void) {
     return () => {
-      const row = rows.find(({ key }) => key === focusedRow()?.dataset.key);
+      const focused = focusedRow();
+      if (focused?.querySelector("form")) return; // Backspace there is for a tag, not for the task
+      const row = rows.find(({ key }) => key === focused?.dataset.key);
       if (row && row.task.id > 0) act(row);
     };
   }
 
+  const remove = onRow(({ task }) => void store.run({ kind: "delete", task }));
   const complete = ({ task }: Row) =>
     void store.run({ kind: "change", task, changes: { completed: !task.completed } });
 
@@ -44,8 +47,10 @@ export function useListShortcuts(page: Page) {
     e: onRow(({ key }) => onEdit(key)),
     x: onRow(({ key }) => selection.toggle(key)),
     X: onRow(({ key }) => selection.toggle(key, true)),
-    Delete: onRow(({ task }) => void store.run({ kind: "delete", task })),
+    Delete: remove,
+    Backspace: remove, // the key with this name on a Mac
     z: onUndo,
+    "Ctrl z": onUndo,
     Escape: () => selection.turn(false),
     "?": onHelp,
   });

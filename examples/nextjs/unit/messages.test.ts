@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { explain, referenceOf } from "../lib/messages";
+import { describeLength, explain, referenceOf } from "../lib/messages";
 
 const PROBLEM = { detail: "Retry with its new ETag.", fields: {}, requestId: "abc" };
 
@@ -16,6 +16,13 @@ for (const [status, others, text] of [
     assert.deepEqual([explain(problem), referenceOf(problem)], [text, undefined]);
   });
 }
+
+test("a title of a wrong length is described in the page's words", () => {
+  assert.equal(describeLength(" "), "The title is empty. Write one.");
+  assert.equal(describeLength(` ${"😀".repeat(200)} `), undefined);
+  const text = "The title is 201 characters long. The limit is 200.";
+  assert.equal(describeLength("😀".repeat(201)), text);
+});
 
 test("what nobody expects shows an id that finds it in the log, but not its own words", () => {
   for (const status of [403, 422, 500, 502]) {

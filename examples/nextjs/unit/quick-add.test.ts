@@ -15,6 +15,20 @@ for (const [text, title, details] of [
   ["Turn it on today", "Turn it on", { due_date: FRIDAY }],
   ["Renew 2028-02-29", "Renew", { due_date: "2028-02-29" }],
   ["Move it from today to tomorrow", "Move it from today to", { due_date: "2026-12-26" }],
+  ["Call Ben fri", "Call Ben", { due_date: "2027-01-01" }],
+  ["Call Ben by Thurs #phone", "Call Ben", { due_date: "2026-12-31", tags: ["phone"] }],
+  ["Pay the rent on 4 Dec", "Pay the rent", { due_date: "2027-12-04" }],
+  ["Pay the rent Dec 31 !high", "Pay the rent", { due_date: "2026-12-31", priority: "high" }],
+  ["Pay the rent 25 december", "Pay the rent", { due_date: FRIDAY }],
+  ["Vote 1 Sept 2029", "Vote", { due_date: "2029-09-01" }],
+  ["Rest may 3 2028", "Rest", { due_date: "2028-05-03" }],
+  ["Plan it next  week", "Plan it", { due_date: "2026-12-28" }],
+  ["Turn it on next week", "Turn it on", { due_date: "2026-12-28" }],
+  ["Meet next  monday", "Meet", { due_date: "2026-12-28" }],
+  ["Meet next Sun", "Meet", { due_date: "2027-01-03" }],
+  ["Send it in 3 days", "Send it", { due_date: "2026-12-28" }],
+  ["Send it in 1 week", "Send it", { due_date: "2027-01-01" }],
+  ["Meet #work fri !low", "Meet", { due_date: "2027-01-01", priority: "low", tags: ["work"] }],
   ["!HIGH Write !low", "!HIGH Write", { priority: "low" }],
   ["#Home Paint #to-do #home", "Paint", { tags: ["home", "to-do"] }],
   ["לצבוע #בית", "לצבוע", { tags: ["בית"] }],
@@ -42,8 +56,20 @@ for (const title of [
   "This is !important",
   "Write highlights!high",
   "Stand up every friday",
-  "Meet next  monday",
+  "Meet next monday evening",
   "Sit in the sun",
+  "Sun the cushions",
+  "Buy a sat nav",
+  "Ask whether I may",
+  "Read 4 may poems",
+  "Call Ben 30 feb",
+  "Call Ben 4 de",
+  "Call Ben 31",
+  "Clean every fri",
+  "Write the agenda of next week's meeting",
+  "Walk in 3 day steps",
+  "fri",
+  "4 Dec",
   "Renew 2027-02-30",
   "Renew 2027-13-01",
   "tomorrow",
@@ -59,6 +85,17 @@ test("a word that the user takes off stays in the title", () => {
   const [tomorrow] = readDraft(draft, FRIDAY).found;
   const { task } = readDraft({ ...draft, ...tomorrow?.without }, FRIDAY);
   assert.deepEqual(task, { ...PLAIN, title: "Watch Tomorrow", tags: ["film"] });
+});
+
+test("a date of several words can be taken off", () => {
+  const draft = { ...EMPTY, text: "Read next week" };
+  const [next] = readDraft(draft, FRIDAY).found;
+  assert.equal(readDraft({ ...draft, ...next?.without }, FRIDAY).task.title, "Read next week");
+});
+
+test("a second date stays in the title, and so do the words before it", () => {
+  const { task } = readDraft({ ...EMPTY, text: "Move it from fri to 4 Dec" }, FRIDAY);
+  assert.deepEqual([task.title, task.due_date], ["Move it from fri to", "2027-12-04"]);
 });
 
 test("what was chosen counts, and tags add up", () => {

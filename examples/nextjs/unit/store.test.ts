@@ -84,6 +84,39 @@ test("fast moves are sent in order, without those that the next one replaces", a
   assert.deepEqual(store.state().operations, []);
 });
 
+test("after an outage, the counts come back, and all that it refused is sent at once", async () => {
+  let status = 503;
+  const answer = async (data: unknown) => ({
+    data: status < 300 ? data : undefined,
+    response: new Response(null, { status }),
+  });
+  const counted = { total: 2, active: 2, completed: 0, by_priority: {}, by_tag: {} };
+  const GET = (path: string) => answer(path.endsWith("stats") ? counted : []);
+  const sent: string[] = [];
+  const POST = (_: string, { body }: { body: { title: string } }) => {
+    sent.push(body.title);
+    return answer({ ...aTask(sent.length), ...body });
+  };
+  const store = new TaskStore({ GET, POST } as unknown as Api, UNSENT);
+  const add = (title: string) => store.run({ kind: "create", task: { title } });
+  const until = (isDone: () => boolean) =>
+    new Promise<void>((resolve) => store.subscribe(() => isDone() && resolve()));
+  store.reload();
+  await until(() => store.state().problem !== undefined);
+  status = 200;
+  store.reload();
+  await until(() => store.state().counts?.statuses.active === 2);
+  status = 503;
+  await Promise.all([add("One"), add("Two")]);
+  status = 400;
+  await add("Rejected");
+  status = 200;
+  sent.length = 0;
+  store.retryAll();
+  await until(() => store.state().operations.length === 1);
+  assert.deepEqual(sent, ["One", "Two"]);
+});
+
 test("Undo offers also what was deleted before Clear completed failed", async () => {
   const answers = [{ ids: [1, 2], has_more: true }, undefined, { ids: [3], has_more: false }];
   const DELETE = async () => {
