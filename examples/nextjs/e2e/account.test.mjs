@@ -108,7 +108,9 @@ test("an expired session asks for a sign-in and loses nothing", async () => {
   await ada.add("Typed meanwhile");
   await ada.page.getByText("Sign in to continue").waitFor();
   await ada.hears("“Typed meanwhile” was not added.");
-  await ada.focuses("E-mail");
+  await ada.focuses("Password");
+  assert.equal(await ada.page.getByLabel("E-mail").inputValue(), ada.email);
+  await ada.row("Typed meanwhile").getByText("Not saved yet.").waitFor();
   const saved = ada.answered("POST");
   await ada.signIn();
   assert.equal((await saved).status(), 201);

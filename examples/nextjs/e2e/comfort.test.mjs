@@ -156,7 +156,7 @@ test("each shortcut works, and a list of them opens under ?", async () => {
   await ada.focuses("Edit Two");
   await page.keyboard.press("k");
   await page.keyboard.press("c");
-  await ada.hears("“One” is completed.");
+  await ada.hears("Completed “One”.");
   assert.equal(await ada.tick("One").isChecked(), true);
   await page.keyboard.press("e");
   await page.getByLabel("Title").waitFor();
@@ -252,7 +252,7 @@ test("the focus stays in the list when another device deletes the focused task",
   await ada.ask("DELETE", `/api/tasks/${id}`);
   await ada.sync();
   await ada.tick("One").waitFor({ state: "detached" });
-  await ada.focuses("Completed: Two");
+  await ada.focuses("Edit Two");
   await ada.leave();
 });
 

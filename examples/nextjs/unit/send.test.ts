@@ -4,7 +4,7 @@ import type { Api } from "../lib/api";
 import type { Intent } from "../lib/list";
 import { describeDone } from "../lib/messages";
 import { send } from "../lib/send";
-import { aTask } from "./tasks";
+import { aTask, tasksOf } from "./tasks";
 
 type Moved = { ids: number[]; has_more?: boolean };
 
@@ -24,7 +24,7 @@ test("Undo of Clear completed restores what the service deleted, not what the pa
   const clear: Intent = { kind: "clear", tasks: [aTask(1), aTask(4)] };
   const { text, undo } = await say(clear, () => answers.shift() ?? { ids: [] });
   assert.equal(text, "Deleted 3 tasks.");
-  assert.deepEqual(undo?.map(({ id }) => id), [1, 2, 3]);
+  assert.deepEqual(tasksOf(undo), [1, 2, 3]);
 });
 
 for (const [ids, text] of [
