@@ -74,7 +74,7 @@ export function describeDiscarded(undo: Typed): Notice {
   const text =
     undo.kind === "create"
       ? `Discarded ${quote(undo.task)}.`
-      : `Discarded your changes to ${quote(undo.seen)}.`;
+      : `Edit discarded: ${quote(undo.seen)}.`;
   return { text, seen: true, undo };
 }
 

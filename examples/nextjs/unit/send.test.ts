@@ -48,3 +48,19 @@ test("more tasks than one request may have are restored, but for those that are 
   assert.deepEqual(sizes, [1000, 1]);
   assert.equal(text, "Restored 999 tasks.");
 });
+
+test("an edit of a task that is erased elsewhere is added as a new task", async () => {
+  const sent: unknown[] = [];
+  const POST = async (path: string, { body }: { body: object }) => {
+    sent.push([path, body]);
+    return { data: path.endsWith("restore") ? { ids: [] } : aTask(2), response: new Response() };
+  };
+  const PATCH = async () => ({ response: new Response(null, { status: 404 }) });
+  const [seen, changes] = [aTask(1, { tags: ["home"] }), { title: "Typed" }];
+  const edit = { kind: "change", task: seen, seen, changes, restore: true, key: "1" } as const;
+  const result = await send({ POST, PATCH } as unknown as Api, edit);
+  assert("stored" in result && result.stored[0]?.id === 2);
+  const typed = { title: "Typed", description: null, priority: "medium", due_date: null };
+  const added = ["/api/tasks", { ...typed, tags: ["home"] }];
+  assert.deepEqual(sent, [["/api/tasks/restore", { ids: [1] }], added]);
+});
