@@ -19,7 +19,7 @@ export function Refusal({ operation, store, wide = false }: Props) {
       <div className="refusal" dir="ltr">
         <p className="problem">Not saved yet. Sign in to save it.</p>
         <button type="button" onClick={focusSignIn}>
-          Sign in
+          Go to sign-in
         </button>
       </div>
     );

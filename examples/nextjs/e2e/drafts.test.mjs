@@ -47,10 +47,12 @@ test("what is typed into an edit is never lost", async () => {
   await ada.focuses("Title");
   await ada.row("Other things").getByText("Unsaved changes.").waitFor();
   await ada.isAccessible("unsaved changes");
+  await page.getByLabel("New task").fill("Half a title");
   await page.getByRole("link", { name: "Trash" }).click();
   await page.getByText("The trash is empty.").waitFor();
   await page.getByRole("link", { name: "Tasks" }).click();
   await ada.shows(["Call Ben about the boat", "Other things"]);
+  assert.equal(await page.getByLabel("New task").inputValue(), "Half a title");
   await ada.reload();
   await ada.shows(["Call Ben about the boat", "Other things"]);
   await ada.press("Edit Other things");

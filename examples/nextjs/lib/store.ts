@@ -16,6 +16,8 @@ import {
 import type { Typed } from "./messages";
 import { EVERYTHING, formatQuery, toParameters } from "./query";
 import type { Query } from "./query";
+import { EMPTY } from "./quick-add";
+import type { Draft as NewTask } from "./quick-add";
 import { randomId } from "./random-id";
 import { isGone, send, withIds } from "./send";
 import { startSync } from "./sync";
@@ -44,6 +46,7 @@ export class TaskStore {
   #sync?: ReturnType<typeof startSync>;
   #isSynced = false; // since the page began
   #isRestored = false;
+  newTask = EMPTY;
 
   constructor(
     readonly api: Api,
@@ -56,6 +59,11 @@ export class TaskStore {
   };
 
   readonly state = (): State => this.#state;
+
+  /** Keep the new task that the user has begun to type, for when they are back on the page. */
+  readonly begin = (newTask: NewTask): void => {
+    this.newTask = newTask;
+  };
 
   /** Listen for changes from elsewhere, while a page shows the list. Return how to stop. */
   start(): () => void {
