@@ -1,25 +1,30 @@
-import { useId, useRef, useState } from "react";
+import { useEffect, useEffectEvent, useId, useRef, useState } from "react";
 import type { KeyboardEvent as KeyPress } from "react";
-import type { Task, TaskChanges } from "@/lib/api";
+import type { Task } from "@/lib/api";
 import { useFocusInForm } from "@/lib/focus";
-import { changesOf } from "@/lib/list";
-import type { Change, Field } from "@/lib/list";
+import { changesOf, differences, isForEditing } from "@/lib/list";
+import type { Change, Draft, Field } from "@/lib/list";
 import { PRIORITY_NAMES, describeLength, explain } from "@/lib/messages";
 import { PRIORITIES } from "@/lib/query";
 import { TagField } from "./tag-field";
 
 type Props = {
   task: Task;
-  rejected?: Change;
+  waiting?: Change; // an edit that was refused
+  unsaved?: Draft;
+  isGone: boolean; // deleted elsewhere
   tags: string[];
-  onSave: (changes: TaskChanges, seen: Task) => void;
+  onType: (draft?: Draft) => void;
+  onSave: (draft: Draft) => void;
   onCancel: () => void;
 };
 
-export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Props) {
+export function EditForm(props: Props) {
+  const { task, waiting, unsaved, isGone, tags: known, onType, onSave, onCancel } = props;
   // The version that the user sees, even if a newer one arrives while they edit it.
-  const [seen] = useState(rejected?.seen ?? task);
-  const typed = { ...seen, ...rejected?.changes };
+  const [seen] = useState(unsaved?.seen ?? waiting?.seen ?? task);
+  const before = { ...seen, ...waiting?.changes };
+  const typed = { ...seen, ...(unsaved ?? waiting)?.changes };
   const [title, setTitle] = useState(typed.title);
   const [notes, setNotes] = useState(typed.description ?? "");
   const [priority, setPriority] = useState(typed.priority);
@@ -27,7 +32,7 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
   const [tags, setTags] = useState(typed.tags);
   const id = useId();
   const form = useRef<HTMLFormElement>(null);
-  const problems = describeProblems(rejected);
+  const problems = describeProblems(isForEditing(waiting) ? waiting : undefined);
   const field = (name: Field) => ({
     id: `${id}-${name}`,
     "aria-invalid": Boolean(problems[name]),
@@ -41,10 +46,16 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
 
   useFocusInForm(form);
 
-  function save() {
-    const optional = { description: notes || null, due_date: dueDate || null };
-    onSave(changesOf(seen, { ...seen, ...optional, title, priority, tags }), seen);
+  function read(): Task {
+    const description = notes || (seen.description && null);
+    return { ...seen, description, due_date: dueDate || null, title, priority, tags };
   }
+
+  const keep = useEffectEvent(() => {
+    const isChanged = differences(before, read()).length > 0;
+    onType(isChanged ? { seen, changes: changesOf(seen, read()) } : undefined);
+  });
+  useEffect(() => keep(), [title, notes, priority, dueDate, tags]);
 
   function onKeyDown(event: KeyPress) {
     if (event.key === "Escape") onCancel();
@@ -56,13 +67,16 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
       ref={form}
       className="edit"
       method="post"
-      aria-label={`Edit ${task.title}`}
+      aria-label={`Edit ${seen.title}`}
       onKeyDown={onKeyDown}
       onSubmit={(event) => {
         event.preventDefault();
-        save();
+        onSave({ seen, changes: changesOf(seen, read()) });
       }}
     >
+      <p className="gone" role="alert">
+        {isGone && "This task was deleted elsewhere. What you typed is still here."}
+      </p>
       <label htmlFor={`${id}-title`}>Title</label>
       <input
         {...field("title")}
@@ -116,10 +130,10 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
       {problem("tags")}
       <div className="actions">
         <button type="submit" className="primary">
-          Save
+          {isGone ? "Restore and save" : "Save"}
         </button>
         <button type="button" className="quiet" onClick={onCancel}>
-          Cancel
+          {isGone ? "Discard" : "Cancel"}
         </button>
       </div>
     </form>
@@ -128,7 +142,7 @@ export function EditForm({ task, rejected, tags: known, onSave, onCancel }: Prop
 
 /** Return the problem of each field. Only the notes can make a body too large. */
 function describeProblems(rejected: Change | undefined): Partial<Record<Field, string>> {
-  if (!rejected?.problem) return {};
+  if (!rejected?.problem || rejected.problem.status === 404) return {};
   const { fields } = rejected.problem;
   if (Object.keys(fields).length === 0) return { description: explain(rejected.problem) };
   const title = fields.title && (describeLength(rejected.changes.title ?? "") ?? fields.title);

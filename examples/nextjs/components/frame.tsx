@@ -54,7 +54,7 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
       </header>
       <main>
         <Outage store={store} state={state} />
-        {isSignedOut && <SignedOut onDone={() => store.resume()} />}
+        {isSignedOut && <SignedOut email={user.email} onDone={() => store.resume()} />}
         {children}
       </main>
       <div
@@ -66,7 +66,7 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
         <p role="status">
           <span>{notice && <Sentence text={notice.text} />}</span>
         </p>
-        {notice?.undo && (
+        {notice?.seen && notice.undo && (
           <button type="button" onClick={onUndo}>
             Undo
           </button>
@@ -101,13 +101,13 @@ function Waiting({ operations }: { operations: Operation[] }) {
   );
 }
 
-function SignedOut({ onDone }: { onDone: () => void }) {
+function SignedOut({ email, onDone }: { email: string; onDone: () => void }) {
   const panel = useRef<HTMLElement>(null);
   useInterruption(panel);
   return (
     <section ref={panel} className="signed-out" aria-label="Sign in">
       <p role="alert">You are signed out. Sign in to continue. Nothing you typed is lost.</p>
-      <SignInForm onDone={onDone} />
+      <SignInForm email={email} onDone={onDone} />
     </section>
   );
 }

@@ -13,12 +13,14 @@ const PAUSE_MS = 1000;
 
 type Props = {
   tags: string[]; // to suggest
+  begun: Draft; // before the user went to another page
+  onType: (draft: Draft) => void;
   onAdd: (task: Task) => Promise<Operation | undefined>;
   onDismiss: (key: string) => void;
 };
 
-export function NewTask({ tags, onAdd, onDismiss }: Props) {
-  const [draft, setDraft] = useState(EMPTY);
+export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
+  const [draft, setDraft] = useState(begun);
   const [isOpen, setOpen] = useState(false);
   const [problem, setProblem] = useState<string>();
   const field = useRef<HTMLInputElement>(null); // it has the text: a state loses early text
@@ -34,6 +36,8 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
   const change = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes });
   const readEarlyText = useEffectEvent(() => change({ text: field.current?.value }));
   useLayoutEffect(() => readEarlyText(), []);
+  const keep = useEffectEvent(onType);
+  useEffect(() => keep(draft), [draft]);
 
   /** A chosen date or priority counts. A word for another one stays in the title. */
   function choose(changes: Partial<Details>) {
@@ -53,7 +57,7 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
     write(EMPTY);
     const refused = await adding;
     // Put the text back for editing. If the user is typing the next title, the row keeps it.
-    if (refused?.problem?.status !== 400 || field.current?.value) return;
+    if (refused?.problem?.status !== 400 || field.current?.value !== "") return;
     onDismiss(refused.key);
     write(draft, describeLength(task.title) ?? explain(refused.problem));
     focusNewTask();
@@ -75,6 +79,7 @@ export function NewTask({ tags, onAdd, onDismiss }: Props) {
         id="new-task"
         ref={field}
         dir="auto"
+        defaultValue={begun.text}
         onChange={({ target: { value } }) => {
           change({ text: value, kept: value ? draft.kept : [] });
           setProblem(undefined);

@@ -1,5 +1,8 @@
+import { focusSignIn } from "@/lib/focus";
+import { isEdit } from "@/lib/list";
 import type { Operation } from "@/lib/list";
 import { describeRefused } from "@/lib/messages";
+import type { Typed } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
 import { Reason } from "./reason";
 import { Sentence } from "./sentence";
@@ -8,8 +11,19 @@ type Props = { operation: Operation; store: TaskStore; wide?: boolean };
 
 /** Why an operation was refused, and what to do. A wide one names the task. */
 export function Refusal({ operation, store, wide = false }: Props) {
-  const { key, kind, problem } = operation;
-  if (!problem || problem.status === 401) return null;
+  const { key, problem } = operation;
+  const typed = typedIn(operation);
+  if (!problem) return null;
+  if (problem.status === 401) {
+    return (
+      <div className="refusal" dir="ltr">
+        <p className="problem">Not saved yet. Sign in to save it.</p>
+        <button type="button" onClick={focusSignIn}>
+          Go to sign-in
+        </button>
+      </div>
+    );
+  }
   return (
     <div className={wide ? "failed" : "refusal"} dir="ltr">
       <p className="problem" role="alert">
@@ -19,10 +33,20 @@ export function Refusal({ operation, store, wide = false }: Props) {
         <button type="button" onClick={() => void store.retry(operation)}>
           Try again
         </button>
-        <button type="button" onClick={() => store.dismiss(key)}>
-          {kind === "create" ? "Discard" : "Dismiss"}
+        <button
+          type="button"
+          onClick={() => (typed ? store.discard(typed, key) : store.dismiss(key))}
+        >
+          {typed ? "Discard" : "Dismiss"}
         </button>
       </div>
     </div>
   );
+}
+
+/** Return the text of the user that would be lost with an operation. */
+function typedIn(operation: Operation): Typed | undefined {
+  if (operation.kind === "create") return { kind: "create", task: operation.task };
+  if (!isEdit(operation)) return undefined;
+  return { kind: "type", seen: operation.seen, changes: operation.changes };
 }

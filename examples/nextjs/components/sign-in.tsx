@@ -40,7 +40,9 @@ export function SignIn() {
   );
 }
 
-export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone: () => void }) {
+type FormProps = { isNew?: boolean; email?: string; onDone: () => void };
+
+export function SignInForm({ isNew = false, email, onDone }: FormProps) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<SignInProblem>();
   const hydrated = useHydrated();
@@ -76,6 +78,7 @@ export function SignInForm({ isNew = false, onDone }: { isNew?: boolean; onDone:
         name="email"
         type="email"
         autoComplete="username"
+        defaultValue={email}
         required
         aria-invalid={problem?.field === "email"}
         aria-describedby="email-problem"

@@ -1,9 +1,9 @@
 import { useRef } from "react";
-import type { Task, TaskChanges } from "@/lib/api";
+import type { Task } from "@/lib/api";
 import { describeDue, useToday } from "@/lib/due";
 import { useFocusWhenClosed } from "@/lib/focus";
-import { isForEditing } from "@/lib/list";
-import type { Row } from "@/lib/list";
+import { isEdit, isForEditing } from "@/lib/list";
+import type { Draft, Row } from "@/lib/list";
 import { PRIORITY_NAMES } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
 import type { Order } from "@/lib/use-order";
@@ -11,6 +11,7 @@ import { Conflict } from "./conflict";
 import { EditForm } from "./edit-form";
 import { MoveHandle } from "./move-handle";
 import { Refusal } from "./refusal";
+import { Unsaved } from "./unsaved";
 
 type Props = {
   row: Row;
@@ -27,21 +28,30 @@ type Props = {
 
 export function TaskRow(props: Props) {
   const { row, order, store, tags, isOpen, onOpen, selected, onSelect, ...tagged } = props;
-  const { task, saving, refused } = row;
+  const { task, saving, refused, unsaved } = row;
   const title = useRef<HTMLButtonElement>(null);
   const conflict = refused?.kind === "change" && refused.theirs ? refused : undefined;
   const rejected = isForEditing(refused) ? refused : undefined;
+  const waiting = refused && isEdit(refused) ? refused : undefined;
+  const isGone = task.deleted_at !== null;
   const isEditing = !conflict && (isOpen || rejected !== undefined);
   useFocusWhenClosed(isEditing || Boolean(conflict), title);
 
+  /** Discard what is typed. A change that only waits is kept. */
   function cancel() {
     onOpen(false);
-    if (refused) store.dismiss(refused.key);
+    const { seen = task, changes } = unsaved ?? rejected ?? {};
+    if (changes) store.discard({ kind: "type", seen, changes }, rejected?.key);
   }
 
-  function save(changes: TaskChanges, seen: Task) {
-    if (Object.keys(changes).length > 0) void store.run({ kind: "change", task, changes, seen });
-    else if (refused) store.dismiss(refused.key);
+  function save({ seen, changes }: Draft) {
+    if (Object.keys(changes).length > 0) {
+      void store.run({ kind: "change", task, changes, seen, restore: isGone });
+    } else {
+      if (refused) store.dismiss(refused.key);
+      if (isGone) void store.run({ kind: "restore", tasks: [task] });
+    }
+    store.type(task.id);
     onOpen(false);
   }
 
@@ -55,7 +65,16 @@ export function TaskRow(props: Props) {
   if (isEditing) {
     return (
       <li className="row" data-key={row.key}>
-        <EditForm task={task} rejected={rejected} tags={tags} onSave={save} onCancel={cancel} />
+        <EditForm
+          task={task}
+          waiting={waiting}
+          unsaved={unsaved}
+          isGone={isGone}
+          tags={tags}
+          onType={(draft) => store.type(task.id, draft)}
+          onSave={save}
+          onCancel={cancel}
+        />
       </li>
     );
   }
@@ -110,7 +129,8 @@ export function TaskRow(props: Props) {
         {notes && <p className="notes" dir="auto">{notes}</p>}
         <Details task={task} {...tagged} />
         {saving && <p className="later saving" dir="ltr">Saving…</p>}
-        {refused && <Refusal operation={refused} store={store} />}
+        {refused && !unsaved && <Refusal operation={refused} store={store} />}
+        {unsaved && <Unsaved isGone={isGone} onSave={() => save(unsaved)} onDiscard={cancel} />}
       </div>
       <button
         type="button"

@@ -40,7 +40,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
           </div>
         </div>
       )}
-      {others.map((operation) => (
+      {others.filter(({ kind }) => kind === "restore" || kind === "empty").map((operation) => (
         <Refusal key={operation.key} operation={operation} store={store} wide />
       ))}
       <ul

@@ -109,10 +109,16 @@ test("an expired session asks for a sign-in and loses nothing", async () => {
   await ada.page.context().clearCookies();
   await ada.page.clock.install();
   await ada.page.clock.fastForward("15:00");
+  await ada.page.setViewportSize({ width: 390, height: 500 });
   await ada.add("Typed meanwhile");
-  await ada.page.getByText("Sign in to continue").waitFor();
+  const explanation = ada.page.getByText("Sign in to continue");
+  await explanation.waitFor();
   await ada.hears("“Typed meanwhile” was not added.");
-  await ada.focuses("E-mail");
+  await ada.focuses("Password");
+  const { top = -1 } = await explanation.evaluate((it) => it.getBoundingClientRect());
+  assert(top >= 0, "the explanation is above the screen");
+  assert.equal(await ada.page.getByLabel("E-mail").inputValue(), ada.email);
+  await ada.row("Typed meanwhile").getByText("Not saved yet.").waitFor();
   const saved = ada.answered("POST");
   await ada.signIn();
   assert.equal((await saved).status(), 201);

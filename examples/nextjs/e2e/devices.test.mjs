@@ -15,7 +15,7 @@ test("a change on one device appears on the other within 15 seconds", async () =
   await phone.row("From the laptop").waitFor();
 
   await phone.tick("From the laptop").click();
-  await phone.hears("“From the laptop” is completed.");
+  await phone.hears("Completed “From the laptop”.");
   await ada.sync();
   await ada.page.locator("[data-completed=true]").waitFor();
 

@@ -1,8 +1,8 @@
-/** What must survive a reload: new tasks that are not acknowledged, and the last Undo. */
+/** What must survive a reload: what the user typed, until the service has it, and the last Undo. */
 
-import type { Notice, Operation } from "./list";
+import type { Draft, Notice, Operation } from "./list";
 
-type Kept = { creates: Operation[]; undo?: Notice };
+type Kept = { unsent: Operation[]; typed: Draft[]; undo?: Notice };
 
 export type Drafts = { read: () => Kept; write: (kept: Kept) => void };
 
@@ -12,10 +12,10 @@ export function keepDrafts(userId: string): Drafts {
   return {
     read: () => {
       const text = attempt(() => sessionStorage.getItem(slot));
-      return text ? (JSON.parse(text) as Kept) : { creates: [] };
+      return { unsent: [], typed: [], ...(text && (JSON.parse(text) as Kept)) };
     },
     write: (kept) => {
-      const isEmpty = kept.creates.length === 0 && !kept.undo;
+      const isEmpty = kept.unsent.length + kept.typed.length === 0 && !kept.undo;
       attempt(() => {
         if (isEmpty) sessionStorage.removeItem(slot);
         else sessionStorage.setItem(slot, JSON.stringify(kept));

@@ -56,7 +56,9 @@ export function useFocusInList(list: List): void {
   }, [list]);
   useLayoutEffect(() => {
     if (!last.current || last.current.element.isConnected) return;
-    const { control, index } = last.current;
+    const { index } = last.current;
+    // Not the next box, which a second Space would tick.
+    const control = last.current.control === "tick" ? "title" : last.current.control;
     last.current = undefined;
     const controls = list.current?.querySelectorAll<HTMLElement>(`[data-control="${control}"]`);
     const neighbour = controls?.item(Math.min(index, controls.length - 1));
@@ -100,7 +102,7 @@ export function useFirstFocus(isWanted: boolean, field = NEW_TASK): void {
 export function useFocusWhenClosed(isOpen: boolean, element: RefObject<HTMLElement | null>): void {
   const wasOpen = useRef(false);
   useLayoutEffect(() => {
-    if (wasOpen.current && !isOpen) focusInPlace(element.current);
+    if (wasOpen.current && !isOpen) placeFocus(element.current); // unless another one opened
     wasOpen.current = isOpen;
   }, [isOpen, element]);
 }
@@ -110,9 +112,22 @@ export function useInterruption(panel: RefObject<HTMLElement | null>): void {
   const before = useRef<Element>(null);
   useEffect(() => {
     before.current ??= document.activeElement;
-    if (!isTyping(before.current)) focusField(panel.current);
+    if (!isTyping(before.current)) enter(panel.current);
     return () => placeFocus(before.current, document.querySelector(NEW_TASK));
   }, [panel]);
+}
+
+/** Return to the panel that asks for a sign-in. */
+export function focusSignIn(): void {
+  enter(document.querySelector(".signed-out"));
+}
+
+/** Focus the first empty field of a panel, and show the whole panel, or else its beginning. */
+function enter(panel: HTMLElement | null): void {
+  const fields = [...(panel?.querySelectorAll("input") ?? [])];
+  (fields.find(({ value }) => !value) ?? fields[0])?.focus({ preventScroll: true });
+  const fits = panel && panel.offsetHeight <= window.innerHeight;
+  panel?.scrollIntoView({ block: fits ? "nearest" : "start" });
 }
 
 /** Move the focus by some rows. Start at the first row. */

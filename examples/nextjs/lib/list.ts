@@ -11,12 +11,12 @@ import type { Query } from "./query";
 
 /**
  * A change that the user asks for. `seen` is the task as the user saw it when the edit began. With
- * it, the service refuses to overwrite a newer version. `done` are the tasks that an earlier attempt
- * changed before it failed.
+ * it, the service refuses to overwrite a newer version. `restore` takes the task out of the trash
+ * first. `done` are the tasks that an earlier attempt changed before it failed.
  */
 export type Intent =
   | { kind: "create"; task: NewTask }
-  | { kind: "change"; task: Task; changes: TaskChanges; seen?: Task }
+  | { kind: "change"; task: Task; changes: TaskChanges; seen?: Task; restore?: boolean }
   | { kind: "delete"; task: Task }
   | { kind: "move"; task: Task; to: Place; place: number; of?: number }
   | { kind: "changeMany"; tasks: Task[]; changes: TaskChanges }
@@ -36,20 +36,40 @@ export type Named = { id: number; title?: string };
 export type Operation = Intent & { key: string; problem?: Problem; theirs?: Task };
 export type Change = Operation & { kind: "change" };
 
-/** A task as the user should see it now. `refused` is a change to it that the service refused. */
-export type Row = { key: string; task: Task; saving?: boolean; refused?: Operation };
+/** What the user typed for a task and did not save. `seen` is in the trash if this page deleted it. */
+export type Draft = { seen: Task; changes: TaskChanges };
+
+/**
+ * A task as the user should see it now, with what they typed. `refused` is a change to it that the
+ * service refused.
+ */
+export type Row = {
+  key: string;
+  task: Task;
+  saving?: boolean;
+  refused?: Operation;
+  unsaved?: Draft;
+};
+
+/** What takes something back: an operation, or typing a text again. */
+export type Undo = Intent | ({ kind: "type" } & Draft);
 
 /**
  * A message. `seen` makes it visible, if the list does not show it. It fades, unless it `stays` or
- * `undo` can be restored.
+ * has an `undo`.
  */
-export type Notice = { text: string; seen?: boolean; stays?: boolean; undo?: Named[] };
+export type Notice = { text: string; seen?: boolean; stays?: boolean; undo?: Undo };
 
-export type State = {
-  tasks: ReadonlyMap<number, Task>; // as the service returned them
+type List = {
   listed?: string; // the query of the last page that was loaded
   ids: number[]; // the order of that list
   cursor?: string;
+};
+
+export type State = List & {
+  tasks: ReadonlyMap<number, Task>; // as the service returned them
+  other?: List; // that of the other page: the trash, or the tasks
+  typed: ReadonlyMap<number, Draft>;
   loading: boolean;
   problem?: Problem; // of the last page that was requested
   operations: Operation[]; // oldest first
@@ -59,6 +79,7 @@ export type State = {
 };
 
 export type Action =
+  | { type: "turned" } // to the trash, or back
   | { type: "loading" }
   | { type: "loaded"; listed: string; tasks: Task[]; cursor?: string; more: boolean }
   | { type: "failed"; problem: Problem }
@@ -69,12 +90,14 @@ export type Action =
   | { type: "accepted"; operation: Operation; stored: Task[] }
   | { type: "refused"; operation: Operation; problem: Problem; theirs?: Task }
   | { type: "dismissed"; key: string }
+  | { type: "typed"; id: number; draft?: Draft }
   | { type: "connected"; offline: boolean }
   | { type: "said"; notice?: Notice };
 
 export const START: State = {
   tasks: new Map(),
   ids: [],
+  typed: new Map(),
   loading: true,
   operations: [],
   offline: false,
@@ -83,14 +106,19 @@ export const START: State = {
 export function reduce(state: State, action: Action): State {
   const without = (key: string) => state.operations.filter((other) => other.key !== key);
   switch (action.type) {
+    case "turned": {
+      const { listed, ids, cursor } = state;
+      const { other = { listed: undefined, ids: [], cursor: undefined } } = state;
+      return { ...state, ...other, other: { listed, ids, cursor }, loading: true };
+    }
     case "loading":
       return { ...state, loading: true, problem: undefined };
     case "loaded": {
       const { listed, cursor, more } = action;
       const ids = [...(more ? state.ids : []), ...action.tasks.map(({ id }) => id)];
       const tasks = put(state.tasks, action.tasks);
-      const page = { listed, cursor, ids: [...new Set(ids)], loading: false, problem: undefined };
-      return { ...state, tasks, ...page };
+      const page = { listed, cursor, ids: keepUnsaved(state, ids) };
+      return { ...state, tasks, ...page, loading: false, problem: undefined };
     }
     case "failed":
       return { ...state, loading: false, problem: action.problem };
@@ -102,10 +130,12 @@ export function reduce(state: State, action: Action): State {
       return { ...state, tasks: new Map([...state.tasks].map(([id, task]) => [id, expire(task)])) };
     case "began": {
       const { operation } = action;
-      const others = without(operation.key).filter(
-        (other) => !other.problem || !replaces(operation, other),
-      );
-      return { ...state, operations: [...others, operation] };
+      const others = without(operation.key);
+      const replaced = others.filter((other) => other.problem && replaces(operation, other));
+      const kept = others.filter((other) => !replaced.includes(other));
+      const tasks = isEdit(operation) ? meet(state.tasks, operation.seen) : state.tasks;
+      const typed = isEdit(operation) ? state.typed : keepTexts(state.typed, replaced);
+      return { ...state, tasks, typed, operations: [...kept, operation] };
     }
     case "accepted": {
       const { operation, stored } = action;
@@ -116,16 +146,27 @@ export function reduce(state: State, action: Action): State {
       const created = operation.kind === "create" ? [...kept] : [];
       const erased = new Set(operation.kind === "empty" ? others : []);
       const ids = [...new Set([...created, ...state.ids])].filter((id) => !erased.has(id));
-      return { ...state, tasks, ids, operations: without(operation.key) };
+      const typed = shelve(state.typed, operation, others);
+      return { ...state, tasks, ids, typed, operations: without(operation.key) };
     }
     case "refused": {
       const { operation, problem, theirs } = action;
-      const tasks = put(state.tasks, theirs ? [theirs] : []);
+      const known = put(state.tasks, theirs ? [theirs] : []);
+      const tasks = problem.status === 404 ? bury(known, targets(operation)) : known;
       const refused = { ...operation, problem, theirs };
       return { ...state, tasks, operations: [...without(refused.key), refused] };
     }
     case "dismissed":
       return { ...state, operations: without(action.key) };
+    case "typed": {
+      const { id, draft: text } = action;
+      if (!text && !state.typed.has(id)) return state;
+      const typed = new Map(state.typed);
+      if (!text) typed.delete(id);
+      else typed.set(id, text);
+      const tasks = text ? meet(state.tasks, text.seen) : state.tasks;
+      return { ...state, tasks, typed, ids: keepUnsaved({ ...state, typed }, state.ids) };
+    }
     case "connected":
       return action.offline === state.offline ? state : { ...state, offline: action.offline };
     case "said":
@@ -139,6 +180,41 @@ function put(known: State["tasks"], tasks: Task[]): State["tasks"] {
   for (const task of tasks) {
     const held = next.get(task.id);
     if (!held || task.version >= held.version) next.set(task.id, task);
+  }
+  return next;
+}
+
+/** Add a task that is not known. */
+function meet(known: State["tasks"], task: Task): State["tasks"] {
+  return known.has(task.id) ? known : put(known, [task]);
+}
+
+/** Keep the places of unsaved texts, also if the list does not have their tasks. */
+function keepUnsaved({ ids, typed, operations }: State, listed: number[]): number[] {
+  const kept = [...new Set(listed)];
+  const refused = operations.filter((operation) => operation.problem && isEdit(operation));
+  for (const id of [...typed.keys(), ...refused.flatMap(targets)]) {
+    if (!kept.includes(id)) kept.splice(Math.max(ids.indexOf(id), 0), 0, id);
+  }
+  return kept;
+}
+
+/** Turn refused edits into drafts, unless the user has typed more since. */
+function keepTexts(typed: State["typed"], refused: Operation[]): State["typed"] {
+  const edits = refused.filter(isEdit);
+  const drafts = edits.map(({ task, seen, changes }) => [task.id, { seen, changes }] as const);
+  return new Map([...drafts, ...typed]);
+}
+
+/** Let the drafts of tasks that this page deletes wait for a restore. */
+function shelve(typed: State["typed"], { kind }: Operation, ids: number[]): State["typed"] {
+  if (!["delete", "deleteMany", "clear", "empty"].includes(kind)) return typed;
+  const next = new Map(typed);
+  for (const id of ids) {
+    const text = next.get(id);
+    const deleted_at = new Date().toISOString();
+    if (kind === "empty") next.delete(id);
+    else if (text) next.set(id, { ...text, seen: { ...text.seen, deleted_at } });
   }
   return next;
 }
@@ -197,7 +273,10 @@ export function isReplaced({ operations }: State, operation: Operation): boolean
   return next !== undefined && targets(next).includes(operation.task.id);
 }
 
-/** Apply pending operations to the stored tasks. Skip refused ones, which rolls them back. */
+/**
+ * Apply pending operations to the stored tasks, and what the user typed. Skip other refused
+ * operations, which rolls them back.
+ */
 export function toRows(state: State, query: Query, listed: string, today?: string): Row[] {
   const tasks = state.ids.flatMap((id) => state.tasks.get(id) ?? []);
   if (query.sort === BY_HAND) tasks.sort((a, b) => (a.position < b.position ? -1 : 1));
@@ -205,11 +284,16 @@ export function toRows(state: State, query: Query, listed: string, today?: strin
   const drafts: Row[] = [];
   for (const operation of state.operations) {
     if (operation.kind === "create") drafts.unshift(draft(operation));
-    else if (operation.problem) showRefusal(rows, operation);
+    else if (operation.problem) showRefusal(rows, operation, state.typed);
     else apply(rows, operation, query);
   }
-  const isShown = ({ task, refused }: Row) => {
-    if (refused) return true;
+  for (const [id, unsaved] of state.typed) {
+    const row = rows.get(id);
+    const isShelved = row?.task.deleted_at && unsaved.seen.deleted_at;
+    if (row && !isShelved) rows.set(id, { ...row, task: write(row.task, unsaved.changes), unsaved });
+  }
+  const isShown = ({ task, refused, unsaved }: Row) => {
+    if ((refused || unsaved) && query.status !== "deleted") return true;
     // The service searches; until its answer is here, the page narrows down what it has.
     return matches(task, query, today) && (state.listed === listed || contains(task, query));
   };
@@ -222,9 +306,12 @@ function apply(rows: Map<number, Row>, operation: Operation, query: Query): void
     if (!row) continue;
     switch (operation.kind) {
       case "change":
-      case "changeMany":
-        rows.set(id, { ...row, task: { ...row.task, ...operation.changes }, saving: true });
+      case "changeMany": {
+        const { deleted_at } = "restore" in operation && operation.restore ? { deleted_at: null } : row.task;
+        const task = { ...row.task, ...operation.changes, deleted_at };
+        rows.set(id, { ...row, task, saving: true });
         break;
+      }
       case "move":
         if (query.sort === BY_HAND) reorder(rows, row, operation.to);
         break;
@@ -248,10 +335,18 @@ function reorder(rows: Map<number, Row>, row: Row, to: Place): void {
   for (const [id, other] of others) rows.set(id, other);
 }
 
-function showRefusal(rows: Map<number, Row>, operation: Operation): void {
+function showRefusal(rows: Map<number, Row>, operation: Operation, typed: State["typed"]): void {
   if (!("task" in operation) || operation.kind === "create") return;
   const row = rows.get(operation.task.id);
-  if (row) rows.set(operation.task.id, { ...row, refused: operation });
+  if (!row) return;
+  const isUnsaved = isEdit(operation) && !operation.theirs && !typed.has(operation.task.id);
+  const task = isUnsaved ? write(row.task, operation.changes) : row.task;
+  rows.set(operation.task.id, { ...row, task, refused: operation });
+}
+
+/** Return a task with a text that is not stored. A row always has a title. */
+function write(task: Task, changes: TaskChanges): Task {
+  return { ...task, ...changes, title: changes.title?.trim() ? changes.title : task.title };
 }
 
 /** Return whether an outage refused an operation, so that the same request may work later. */
@@ -291,10 +386,17 @@ export function changesOf(seen: Task, typed: Task): TaskChanges {
   return Object.fromEntries(differences(seen, typed).map((field) => [field, typed[field]]));
 }
 
-/** Return whether the user can fix a rejected change by editing it. */
+/** Return whether an operation has a text that the user typed into the form of a task. */
+export function isEdit<T extends Intent>(
+  operation: T,
+): operation is T & { kind: "change"; seen: Task } {
+  return operation.kind === "change" && operation.seen !== undefined;
+}
+
+/** Return whether the user can fix a rejected change by editing it, or its task was deleted. */
 export function isForEditing(refused: Operation | undefined): refused is Change {
   if (refused?.kind !== "change" || refused.changes.completed !== undefined) return false;
-  return refused.problem?.status === 400 || refused.problem?.status === 413;
+  return [400, 404, 413].includes(refused.problem?.status ?? 0);
 }
 
 /** Return whether `theirs` differs from what the user saw, so that the user must choose. */

@@ -1,7 +1,7 @@
 /** What the page says about an operation: a sentence to announce, and a sentence for a refusal. */
 
-import type { Problem, Task, TaskChanges } from "./api";
-import type { Field, Named, Notice, Operation } from "./list";
+import type { Problem, Task } from "./api";
+import type { Field, Intent, Named, Notice, Operation, Undo } from "./list";
 import type { Due, Status } from "./query";
 
 export const FIELD_NAMES: Record<Field, string> = {
@@ -16,6 +16,9 @@ export const PRIORITY_NAMES: Record<Task["priority"], string> = {
   medium: "Medium",
   low: "Low",
 };
+
+/** A text of the user, as an Undo brings it back. */
+export type Typed = Undo & { kind: "create" | "type" };
 
 export const DUE_NAMES: Record<Due, string> = { today: "Today", overdue: "Overdue" };
 
@@ -39,7 +42,7 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
       if (stored[0]?.deleted_at) return describeGone(operation.task);
       return { text: `Added ${quote(operation.task)}.` };
     case "change":
-      return { text: describeChange(operation.task, operation.changes) };
+      return describeChange(operation);
     case "delete":
       return describeDeleted([operation.task]);
     case "move": {
@@ -61,8 +64,18 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
 
 function describeDeleted(tasks: Named[]): Notice {
   if (tasks.length === 0) return { text: "There was nothing to delete.", seen: true };
-  const undo = tasks.map(({ id, title }) => ({ id, title }));
+  const named = tasks.map(({ id, title }) => ({ id, title }));
+  const undo: Undo = { kind: "restore", tasks: named };
   return { text: `Deleted ${nameOf(tasks)}.`, seen: true, undo };
+}
+
+/** Describe a text that the user throws away. */
+export function describeDiscarded(undo: Typed): Notice {
+  const text =
+    undo.kind === "create"
+      ? `Discarded ${quote(undo.task)}.`
+      : `Edit discarded: ${quote(undo.seen)}.`;
+  return { text, seen: true, undo };
 }
 
 /** Describe an operation that the service refused, beside its row or elsewhere. */
@@ -152,9 +165,14 @@ export function describeEnd(isTop: boolean, hasMore: boolean): Notice {
   return { text, seen: hasMore };
 }
 
-function describeChange(task: Task, changes: TaskChanges): string {
-  if (changes.completed === undefined) return `Saved ${quote({ ...task, ...changes })}.`;
-  return `${quote(task)} is ${changes.completed ? "completed" : "active again"}.`;
+function describeChange({ task, changes, restore }: Intent & { kind: "change" }): Notice {
+  const { completed } = changes;
+  if (completed === undefined) {
+    const done = restore ? "Restored and saved" : "Saved";
+    return { text: `${done} ${quote({ ...task, ...changes })}.`, seen: restore };
+  }
+  const text = completed ? `Completed ${quote(task)}.` : `${quote(task)} is active again.`;
+  return { text, undo: { kind: "change", task, changes: { completed: !completed } } };
 }
 
 export function count(tasks: unknown[], what = "task"): string {

@@ -1,7 +1,7 @@
 /** The requests of each operation. */
 
 import { isProblem, settle } from "./api";
-import type { Api, Outcome, Problem, Task } from "./api";
+import type { Api, NewTask, Outcome, Problem, Task } from "./api";
 import { isConflict } from "./list";
 import type { Change, Named, Operation } from "./list";
 
@@ -16,13 +16,10 @@ type Several = Extract<Operation, { done?: number[] }>;
 /** Send an operation. Return the stored tasks, or the problem. Everything here is safe to retry. */
 export async function send(api: Api, operation: Operation): Promise<Result> {
   switch (operation.kind) {
-    case "create": {
-      const header = { "Idempotency-Key": operation.key };
-      const body = operation.task;
-      return one(operation, await settle(api.POST("/api/tasks", { params: { header }, body })));
-    }
+    case "create":
+      return create(api, operation, operation.task);
     case "change":
-      return change(api, operation);
+      return operation.restore ? revive(api, operation) : change(api, operation);
     case "delete": {
       const params = { path: { task_id: operation.task.id } };
       const outcome = await settle(api.DELETE("/api/tasks/{task_id}", { params }));
@@ -43,6 +40,22 @@ export async function send(api: Api, operation: Operation): Promise<Result> {
     case "empty":
       return deleteAll(api, operation, "deleted");
   }
+}
+
+async function create(api: Api, operation: Operation, body: NewTask): Promise<Result> {
+  const header = { "Idempotency-Key": operation.key };
+  return one(operation, await settle(api.POST("/api/tasks", { params: { header }, body })));
+}
+
+/** Restore a task, and change it. If the trash does not have it any more, add it again. */
+async function revive(api: Api, operation: Change): Promise<Result> {
+  const ids = [operation.task.id];
+  const restored = await settle(api.POST("/api/tasks/restore", { body: { ids } }));
+  if (isProblem(restored)) return restored;
+  const result = await change(api, operation);
+  if (!isProblem(result) || !isGone(result)) return result;
+  const { title, description, priority, due_date, tags } = { ...operation.task, ...operation.changes };
+  return create(api, operation, { title, description, priority, due_date, tags });
 }
 
 /** Change a task. With `seen`, ask the user instead of overwriting a version they did not see. */

@@ -4,11 +4,20 @@ import { isProblem, nextCursor, settle } from "./api";
 import type { Api, Outcome, Problem, Task } from "./api";
 import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
-import { START, isOutage, isReplaced, isWaiting, reduce, targets, toRows } from "./list";
-import type { Action, Intent, Notice, Operation, State } from "./list";
-import { describeDone, describeGone, describeNeighbourGone, describeRefused } from "./messages";
+import { START, isEdit, isOutage, isReplaced, isWaiting, reduce, targets, toRows } from "./list";
+import type { Action, Draft, Intent, Notice, Operation, State } from "./list";
+import {
+  describeDiscarded,
+  describeDone,
+  describeGone,
+  describeNeighbourGone,
+  describeRefused,
+} from "./messages";
+import type { Typed } from "./messages";
 import { EVERYTHING, formatQuery, toParameters } from "./query";
 import type { Query } from "./query";
+import { EMPTY } from "./quick-add";
+import type { Draft as NewTask } from "./quick-add";
 import { randomId } from "./random-id";
 import { isGone, send, withIds } from "./send";
 import { startSync } from "./sync";
@@ -35,6 +44,9 @@ export class TaskStore {
   #running = 0;
   #settled = 0;
   #sync?: ReturnType<typeof startSync>;
+  #isSynced = false; // since the page began
+  #isRestored = false;
+  newTask = EMPTY;
 
   constructor(
     readonly api: Api,
@@ -48,11 +60,15 @@ export class TaskStore {
 
   readonly state = (): State => this.#state;
 
-  /** Listen for changes from elsewhere, and send what a reload interrupted. Return how to stop. */
+  /** Keep the new task that the user has begun to type, for when they are back on the page. */
+  readonly begin = (newTask: NewTask): void => {
+    this.newTask = newTask;
+  };
+
+  /** Listen for changes from elsewhere, while a page shows the list. Return how to stop. */
   start(): () => void {
-    const { creates, undo } = this.drafts.read();
-    for (const { key, ...draft } of creates) void this.run(draft, key);
-    if (undo) this.say(undo);
+    this.#restore();
+    this.#isSynced = false;
     const disconnect = () => this.#dispatch({ type: "connected", offline: true });
     window.addEventListener("offline", disconnect);
     const sync = startSync(this.api, {
@@ -66,6 +82,16 @@ export class TaskStore {
       sync.stop();
       this.cancel();
     };
+  }
+
+  /** Take up what a reload interrupted. */
+  #restore(): void {
+    if (this.#isRestored) return;
+    this.#isRestored = true;
+    const { unsent, typed, undo } = this.drafts.read();
+    for (const draft of typed) this.type(draft.seen.id, draft);
+    for (const { key, ...intent } of unsent) void this.run(intent, key);
+    if (undo) this.say(undo);
   }
 
   /** Forget what the service may no longer have. The rows stay until the list is loaded again. */
@@ -90,6 +116,7 @@ export class TaskStore {
   /** Show another list soon, after the last letter of a search. Return how to cancel. */
   want(query: Query): () => void {
     const isTyping = query.q !== this.#query.q && this.#state.listed !== undefined;
+    this.#turn(query);
     const timer = setTimeout(() => void this.#show(query), isTyping ? TYPING_MS : 0);
     return () => {
       clearTimeout(timer);
@@ -97,8 +124,16 @@ export class TaskStore {
     };
   }
 
+  /** Leave the list of one page for when the user is back from the other one, the trash. */
+  #turn(query: Query): void {
+    if ((query.status === "deleted") === (this.#query.status === "deleted")) return;
+    this.#query = query;
+    this.#dispatch({ type: "turned" });
+  }
+
   async #show(query: Query): Promise<void> {
-    const isFirst = this.#state.listed === undefined;
+    const isFirst = !this.#isSynced;
+    this.#isSynced = true;
     this.#query = query;
     this.#tag = undefined;
     this.#pages = 1;
@@ -225,8 +260,24 @@ export class TaskStore {
   }
 
   async undo(): Promise<void> {
-    const tasks = this.#state.notice?.undo;
-    if (tasks) await this.run({ kind: "restore", tasks });
+    const undo = this.#state.notice?.undo;
+    if (undo?.kind === "type") {
+      const { seen, changes } = undo;
+      this.say({ text: `Your changes to “${seen.title}” are back.` });
+      this.type(seen.id, { seen, changes });
+    } else if (undo) await this.run(undo);
+  }
+
+  /** Keep what the user typed for a task, or forget it. */
+  type(id: number, draft?: Draft): void {
+    this.#dispatch({ type: "typed", id, draft });
+  }
+
+  /** Throw away what the user typed, also a refused operation with it. Undo brings it back. */
+  discard(typed: Typed, key?: string): void {
+    if (typed.kind === "type") this.type(typed.seen.id);
+    if (key) this.dismiss(key);
+    this.say(describeDiscarded(typed));
   }
 
   retry({ key, ...operation }: Operation): Promise<Operation | undefined> {
@@ -277,7 +328,8 @@ export class TaskStore {
       }
       return undefined;
     }
-    if ((operation.kind === "change" || operation.kind === "move") && isGone(result)) {
+    const isLost = isGone(result) && !isEdit(operation); // no text would be lost
+    if (isLost && (operation.kind === "change" || operation.kind === "move")) {
       this.#dispatch({ type: "accepted", operation, stored: [] });
       this.say(describeGone(operation.task));
       return undefined;
@@ -310,9 +362,9 @@ export class TaskStore {
     return turn;
   }
 
-  /** Make a message about a new task visible if the list does not show the task. */
+  /** Make a message about a new or changed task visible if the list does not show the task. */
   #showUnlessListed(notice: Notice, { kind }: Operation, stored: Task[]): Notice {
-    if (kind !== "create") return notice;
+    if (notice.seen || (kind !== "create" && kind !== "change")) return notice;
     const rows = toRows(this.#state, this.#query, formatQuery(this.#query));
     return { ...notice, seen: !rows.some(({ task }) => task.id === stored[0]?.id) };
   }
@@ -323,15 +375,16 @@ export class TaskStore {
   }
 
   #dispatch(action: Action): void {
-    const { operations, notice } = this.#state;
-    this.#state = reduce(this.#state, action);
+    const before = this.#state;
+    const now = (this.#state = reduce(before, action));
     for (const listener of this.#listeners) listener();
-    if (operations !== this.#state.operations || notice !== this.#state.notice) this.#keep();
+    const isSame = before.operations === now.operations && before.typed === now.typed;
+    if (!isSame || before.notice !== now.notice) this.#keep();
   }
 
   #keep(): void {
-    const { operations, notice } = this.#state;
-    const creates = operations.filter(({ kind }) => kind === "create");
-    this.drafts.write({ creates, undo: notice?.undo && notice });
+    const { operations, typed, notice } = this.#state;
+    const unsent = operations.filter((each) => each.kind === "create" || isEdit(each));
+    this.drafts.write({ unsent, typed: [...typed.values()], undo: notice?.undo && notice });
   }
 }

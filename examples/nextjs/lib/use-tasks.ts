@@ -7,9 +7,19 @@ import { formatQuery } from "./query";
 import type { Query } from "./query";
 import { TaskStore } from "./store";
 
+let shared: { userId: string; store: TaskStore } | undefined;
+
+/** In the browser, the list and the trash have one store: what waits is there on both pages. */
+function storeOf(apiUrl: string, userId: string): TaskStore {
+  if (typeof window !== "undefined" && shared?.userId === userId) return shared.store;
+  const store = new TaskStore(createApi(apiUrl, userId), keepDrafts(userId));
+  if (typeof window !== "undefined") shared = { userId, store };
+  return store;
+}
+
 /** Show the tasks of a user that match a query, and keep them up to date. */
 export function useTasks(apiUrl: string, userId: string, query: Query) {
-  const [store] = useState(() => new TaskStore(createApi(apiUrl, userId), keepDrafts(userId)));
+  const [store] = useState(() => storeOf(apiUrl, userId));
   const state = useSyncExternalStore(store.subscribe, store.state, () => START);
   useEffect(() => store.start(), [store]);
   const today = useToday();

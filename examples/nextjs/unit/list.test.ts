@@ -100,6 +100,63 @@ test("a refused change is rolled back, and its row says why", () => {
   assert.deepEqual([row?.task.title, row?.refused?.problem], ["Task 1", UNREACHABLE]);
 });
 
+const TYPED = { seen: aTask(1), changes: { title: "Typed" } };
+const EDIT = { kind: "change", task: aTask(1), ...TYPED } as const;
+
+function afterRefusal(): State {
+  const edit = operation(EDIT);
+  return after(
+    loaded(aTask(2), aTask(1)),
+    { type: "began", operation: edit },
+    { type: "refused", operation: edit, problem: UNREACHABLE },
+  );
+}
+
+test("a refused edit shows what was typed, also where a later list lacks the task", () => {
+  const state = afterRefusal();
+  assert.deepEqual(titles(state), ["Task 2", "Typed"]);
+  assert.deepEqual(titles(reduce(state, loaded(aTask(3), aTask(2)))), ["Task 3", "Typed", "Task 2"]);
+});
+
+test("another change of the task turns a refused edit into a draft", () => {
+  const complete = operation({ kind: "change", task: aTask(1), changes: { completed: true } });
+  const state = reduce(afterRefusal(), { type: "began", operation: complete });
+  assert.deepEqual(state.operations, [complete]);
+  const [, row] = toRows(state, EVERYTHING, ALL);
+  assert.deepEqual([row?.task.title, row?.task.completed, row?.unsaved], ["Typed", true, TYPED]);
+});
+
+test("a draft goes to the trash with its task, and comes back with it", () => {
+  const remove = operation({ kind: "delete", task: aTask(1) });
+  const restore = operation({ kind: "restore", tasks: [aTask(1)] });
+  const draft: Action = { type: "typed", id: 1, draft: TYPED };
+  const deleted = after(loaded(aTask(1)), draft, { type: "accepted", operation: remove, stored: [] });
+  assert.deepEqual(titles(deleted), []);
+  const restored = reduce(deleted, { type: "accepted", operation: restore, stored: [] });
+  assert.deepEqual(titles(restored), ["Typed"]);
+  const empty = operation({ kind: "empty", tasks: [aTask(1)] });
+  const emptied = reduce(deleted, { type: "accepted", operation: empty, stored: [] });
+  assert.equal(emptied.typed.size, 0);
+});
+
+test("a draft is shown when its task is deleted elsewhere, but not in the trash", () => {
+  const draft: Action = { type: "typed", id: 1, draft: TYPED };
+  const state = after(loaded(aTask(1)), draft, { type: "synced", tasks: [], deleted: [1] }, loaded());
+  assert.deepEqual(titles(state), ["Typed"]);
+  assert.deepEqual(titles(after(loaded(), draft), TRASH), []);
+});
+
+test("a blank title that is typed does not empty its row", () => {
+  const draft = { seen: aTask(1), changes: { title: " " } };
+  const state = after(loaded(aTask(1)), { type: "typed", id: 1, draft });
+  assert.deepEqual(titles(state), ["Task 1"]);
+});
+
+test("the list is still there after a visit to the trash", () => {
+  const state = after(loaded(aTask(1)), { type: "turned" }, { type: "turned" });
+  assert.deepEqual([state.listed, titles(state)], [ALL, ["Task 1"]]);
+});
+
 test("a new change replaces the refused one of the same task", () => {
   const first = operation({ kind: "change", task: aTask(1), changes: { title: "First" } });
   const second = operation({ kind: "change", task: aTask(1), changes: { title: "Second" } });

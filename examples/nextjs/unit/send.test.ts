@@ -4,7 +4,7 @@ import type { Api } from "../lib/api";
 import type { Intent } from "../lib/list";
 import { describeDone } from "../lib/messages";
 import { send } from "../lib/send";
-import { aTask } from "./tasks";
+import { aTask, tasksOf } from "./tasks";
 
 type Moved = { ids: number[]; has_more?: boolean };
 
@@ -24,7 +24,7 @@ test("Undo of Clear completed restores what the service deleted, not what the pa
   const clear: Intent = { kind: "clear", tasks: [aTask(1), aTask(4)] };
   const { text, undo } = await say(clear, () => answers.shift() ?? { ids: [] });
   assert.equal(text, "Deleted 3 tasks.");
-  assert.deepEqual(undo?.map(({ id }) => id), [1, 2, 3]);
+  assert.deepEqual(tasksOf(undo), [1, 2, 3]);
 });
 
 for (const [ids, text] of [
@@ -47,4 +47,20 @@ test("more tasks than one request may have are restored, but for those that are 
   });
   assert.deepEqual(sizes, [1000, 1]);
   assert.equal(text, "Restored 999 tasks.");
+});
+
+test("an edit of a task that is erased elsewhere is added as a new task", async () => {
+  const sent: unknown[] = [];
+  const POST = async (path: string, { body }: { body: object }) => {
+    sent.push([path, body]);
+    return { data: path.endsWith("restore") ? { ids: [] } : aTask(2), response: new Response() };
+  };
+  const PATCH = async () => ({ response: new Response(null, { status: 404 }) });
+  const [seen, changes] = [aTask(1, { tags: ["home"] }), { title: "Typed" }];
+  const edit = { kind: "change", task: seen, seen, changes, restore: true, key: "1" } as const;
+  const result = await send({ POST, PATCH } as unknown as Api, edit);
+  assert("stored" in result && result.stored[0]?.id === 2);
+  const typed = { title: "Typed", description: null, priority: "medium", due_date: null };
+  const added = ["/api/tasks", { ...typed, tags: ["home"] }];
+  assert.deepEqual(sent, [["/api/tasks/restore", { ids: [1] }], added]);
 });

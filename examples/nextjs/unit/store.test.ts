@@ -7,9 +7,9 @@ import { toRows } from "../lib/list";
 import { describeRefused } from "../lib/messages";
 import { EVERYTHING } from "../lib/query";
 import { TaskStore } from "../lib/store";
-import { aTask } from "./tasks";
+import { aTask, tasksOf } from "./tasks";
 
-const UNSENT = { read: () => ({ creates: [] }), write: () => undefined };
+const UNSENT = { read: () => ({ unsent: [], typed: [] }), write: () => undefined };
 
 const unavailable = async () => ({ response: new Response(null, { status: 503 }) });
 const NOBODY_LISTENS = "http://127.0.0.1:9";
@@ -30,7 +30,7 @@ test("a session storage that is full or blocked does not stop a change", async (
   assert.equal(refused?.problem?.status, 0); // it was sent, and nobody listens
   assert.equal(drawn[0], "create");
   assert.deepEqual(store.state().operations, [refused]);
-  assert.deepEqual(drafts.read(), { creates: [] });
+  assert.deepEqual(drafts.read(), { unsent: [], typed: [] });
   assert(warned.mock.callCount() > 0);
 });
 
@@ -124,7 +124,7 @@ test("Undo offers also what was deleted before Clear completed failed", async ()
     return { data, response: new Response(null, { status: data ? 200 : 503 }) };
   };
   const store = new TaskStore({ GET: unavailable, DELETE } as unknown as Api, UNSENT);
-  const undo = () => store.state().notice?.undo?.map(({ id }) => id);
+  const undo = () => tasksOf(store.state().notice?.undo);
   const refused = await store.run({ kind: "clear", tasks: [aTask(1)] });
   assert(refused);
   assert.equal(describeRefused(refused), "The completed tasks were only partly deleted.");
