@@ -28,7 +28,7 @@ test("what is typed into an edit is never lost", async () => {
   await ben.getByText("Not saved.").waitFor();
   await page.getByRole("link", { name: "Trash" }).click();
   await page.getByRole("heading", { name: "Trash" }).waitFor();
-  await page.getByText("Your tasks could not be loaded.").waitFor();
+  await page.getByText("The trash could not be loaded.").waitFor();
   await page.getByRole("link", { name: "Tasks" }).click();
   await ada.row("Other").waitFor();
   await ben.getByText("Before noon").waitFor();

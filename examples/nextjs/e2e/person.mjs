@@ -155,8 +155,11 @@ export class Person {
    * @param {() => Promise<unknown>} go
    */
   async #open(go) {
-    const [synced] = await Promise.all([this.answered("GET", /changes$/), go()]);
-    await synced.finished();
+    // Not the response: one that a reload cuts off never finishes.
+    const synced = this.page.waitForEvent("requestfinished", (request) => {
+      return request.method() === "GET" && /changes$/.test(new URL(request.url()).pathname);
+    });
+    await Promise.all([synced, go()]);
     await this.idle();
   }
 

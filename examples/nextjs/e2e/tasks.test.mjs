@@ -220,7 +220,7 @@ test("a rejected title returns to its field with the reason", async () => {
   const { page } = ada;
   const long = "x".repeat(201);
   assert.equal((await ada.add(long)).status(), 400);
-  await page.getByText("Must have 1 to 200 characters.").waitFor();
+  await page.getByText("The title is 201 characters long. The limit is 200.").waitFor();
   assert.equal(await page.getByLabel("New task").inputValue(), long);
   await ada.shows([]);
   await ada.hears(`“${long}” was not added.`);
@@ -230,7 +230,7 @@ test("a rejected title returns to its field with the reason", async () => {
   await ada.press("Edit Short");
   await page.getByLabel("Title").fill("   ");
   await page.getByLabel("Title").press("Enter");
-  const description = "Must have 1 to 200 characters.";
+  const description = "The title is empty. Write one.";
   const field = page.getByRole("textbox", { name: "Title", description });
   await field.waitFor();
   await field.fill("Fixed");
