@@ -98,12 +98,18 @@ test("the page of the guide adds one task if the first response is lost", async 
   assert.equal((await add(page)).status(), 201);
 });
 
-test("the form of the guide waits for its script, and keeps the address if it fails", async () => {
-  const page = await signUp("edsger@example.com");
+/** Hold back the scripts of the next pages. Return what lets them load. @param {import("playwright-core").Page} page */
+async function holdScripts(page) {
   /** @type {(value?: unknown) => void} */
   let load = () => {};
   const loaded = new Promise((resolve) => (load = resolve));
   await page.route("**/*.js*", (route) => loaded.then(() => route.continue()));
+  return load;
+}
+
+test("the form of the guide waits for its script, and keeps the address if it fails", async () => {
+  const page = await signUp("edsger@example.com");
+  const load = await holdScripts(page);
   await page.goto(`${PAGE}/sign-in`, { waitUntil: "domcontentloaded" });
   await fillIn(page, "edsger@example.com", "a wrong password");
   await page.getByLabel("Password").press("Enter");
@@ -115,4 +121,17 @@ test("the form of the guide waits for its script, and keeps the address if it fa
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByLabel("Password").press("Enter");
   await page.waitForURL(`${PAGE}/tasks`);
+});
+
+test("the page of the guide waits for its script, and then adds the task", async () => {
+  const page = await signUp("frances@example.com");
+  const load = await holdScripts(page);
+  await page.goto(`${PAGE}/tasks`, { waitUntil: "domcontentloaded" });
+  assert.equal(await page.getByRole("button", { name: "Sign out" }).count(), 0);
+  await page.getByLabel("New task").fill("An early one");
+  await page.getByLabel("New task").press("Enter");
+  load();
+  await page.getByRole("listitem").filter({ hasText: "An early one" }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  assert.equal(page.url(), `${PAGE}/tasks`);
 });

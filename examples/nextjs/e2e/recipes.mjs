@@ -106,6 +106,46 @@ test("the page from the server asks a stranger to sign in", async () => {
   await page.waitForURL(`${PAGE}/sign-in`);
 });
 
+/** Open a page as a user whose session then ends. @param {string} path @param {string} title */
+async function openAndEnd(path, title) {
+  const context = await browser.newContext();
+  await context.addCookies(await user.cookies());
+  const page = await context.newPage();
+  await page.goto(PAGE + path);
+  await row(page, title).waitFor();
+  await context.clearCookies();
+  return page;
+}
+
+test("the page from the server asks to sign in when the session has ended", async () => {
+  await ask("POST", "/tasks", { title: "Of a session" });
+  const page = await openAndEnd("/server-tasks", "Of a session");
+  await add(page, "Too late");
+  await page.waitForURL(`${PAGE}/sign-in`);
+  await page.context().close();
+});
+
+for (const path of ["/edit-tasks", "/query-tasks"])
+  test(`${path} links to the form when the session has ended`, async () => {
+    const { id } = await ask("POST", "/tasks", { title: `Of a session on ${path}` });
+    const page = await openAndEnd(path, `Of a session on ${path}`);
+    await page.route(`**/todo/api/tasks/${id}/complete`, (route) => route.fulfill({ status: 401 }));
+    await page.getByRole("checkbox", { name: `Of a session on ${path}` }).click();
+    const alert = page.getByRole("alert").filter({ hasText: "You are signed out." });
+    await alert.getByRole("link", { name: "Sign in" }).waitFor();
+    await page.context().close();
+  });
+
+test("a change is no conflict if the task has its tags already", async () => {
+  const { change } = await import(`${GUIDE}/lib/edit-task.ts`);
+  const current = { id: 1, version: 2, tags: ["home"] };
+  const response = new Response(null, { status: 412 });
+  const api = { PATCH: async () => ({ error: { current }, response }) };
+  const seen = { id: 1, version: 1 };
+  assert.deepEqual(await change(api, seen, { tags: ["home"] }), { data: current });
+  await assert.rejects(change(api, seen, { tags: ["work"] }), { current });
+});
+
 test("the handler passes on bodies, queries and the headers that matter", async () => {
   /** @param {string} method @param {string} path @param {object} [headers] @param {object} [body] */
   const send = (method, path, headers, body) =>
@@ -220,12 +260,17 @@ test("a proxy may compress what the app passes on, and may fail", async (t) => {
 
 test("the page of part 3 changes a task, deletes it, and brings it back", async () => {
   const task = await ask("POST", "/tasks", { title: "Tea" });
+  await ask("POST", "/tasks", { title: "Cake" });
   const page = await openRow("Tea");
   await rename(page, "Tea", "Coffee");
   await page.getByRole("checkbox", { name: "Coffee" }).click();
   await page.getByRole("checkbox", { name: "Coffee", checked: true }).waitFor();
   assert.equal((await ask("GET", `/tasks/${task.id}`)).completed, true);
+  await row(page, "Coffee").getByRole("button", { name: "Rename" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
   await row(page, "Coffee").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("checkbox", { name: "Cake" }).click();
+  await page.getByRole("checkbox", { name: "Cake", checked: true }).waitFor();
   /** @type {(value?: unknown) => void} */
   let list = () => {};
   const listed = new Promise((resolve) => (list = resolve));
@@ -318,13 +363,15 @@ test("the page with TanStack Query shows a change at once, and takes it back if 
     await route.fulfill({ status: 400, json: { detail: "Refused." } });
   });
   await box.click();
-  await page.getByRole("alert").filter({ hasText: "Refused." }).waitFor();
+  const alert = page.getByRole("alert").filter({ hasText: "“Optimistic”: Refused." });
+  await alert.waitFor();
   await page.getByRole("checkbox", { name: "Optimistic", checked: false }).waitFor();
 
   await page.unrouteAll();
   const stored = page.waitForResponse(/complete$/);
   await box.click();
   assert.equal((await (await stored).json()).completed, true);
+  await alert.waitFor({ state: "detached" });
   await page.close();
 });
 
@@ -363,6 +410,8 @@ test("the page with TanStack Query sees no conflict with its own lost change", a
 test("the page with TanStack Query deletes a task, and brings it back", async () => {
   await ask("POST", "/tasks", { title: "Undone" });
   const page = await open();
+  await row(page, "Undone").getByRole("button", { name: "Rename" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
   await row(page, "Undone").getByRole("button", { name: "Delete" }).click();
   await row(page, "Undone").waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Undo" }).click();

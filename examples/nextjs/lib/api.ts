@@ -98,6 +98,7 @@ export async function settle<T>(
   }
 }
 
+export const SIGNED_OUT = "You are signed out.";
 const UNREACHABLE = "The service cannot be reached.";
 
 const NO_RESPONSE = new Map([
@@ -116,7 +117,7 @@ function describe({ status, headers }: Response, error: ApiError | undefined): P
   const reason = error?.detail ?? other;
   return {
     status,
-    detail: status === 401 ? "You are signed out." : reason,
+    detail: status === 401 ? SIGNED_OUT : reason,
     fields,
     type: error?.error_type,
     retryAfter: Number(headers.get("Retry-After")) || undefined,
