@@ -155,3 +155,14 @@ def test_existing_signal_handler_is_kept() -> None:
         assert signal.getsignal(signal.SIGHUP) is other
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_signals_are_ignored_while_the_server_stops() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        embedded.ignore_signals()
+        assert {signal.getsignal(number) for number in numbers} == {signal.SIG_IGN}
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
