@@ -15,17 +15,19 @@ export function Empty({ query, onChange }: { query: Query; onChange: (query: Que
     );
   }
   const { q, due, priority, tag, status } = query;
+  const search = q.trim() && `contain “${q.trim()}”`;
   const parts = [
-    q.trim() && `contain “${q.trim()}”`,
+    search,
     status !== "all" && `are ${status}`,
     due && `are ${due === "today" ? "due today" : due}`,
     priority.length > 0 && `have ${priority.join(" or ")} priority`,
     tag.length > 0 && `have the tag ${tag.join(" and ")}`,
   ];
+  const set = parts.filter(Boolean);
   return (
     <>
       <p>
-        <Sentence text={`No tasks ${parts.filter(Boolean).join(" and ")}.`} />
+        <Sentence text={`No tasks ${set.join(" and ")}.`} />
       </p>
       <button
         type="button"
@@ -35,7 +37,7 @@ export function Empty({ query, onChange }: { query: Query; onChange: (query: Que
           focusSearch();
         }}
       >
-        Clear the filters
+        {search && set.length === 1 ? "Clear the search" : "Clear the filters"}
       </button>
     </>
   );

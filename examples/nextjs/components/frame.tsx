@@ -60,7 +60,7 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
       <div
         className="notice"
         data-seen={notice?.seen ?? false}
-        data-fades={notice?.seen && !notice.stays && !notice.undo}
+        data-fades={notice?.seen && !notice.stays}
         onAnimationEnd={() => store.say(undefined)}
       >
         <p role="status">

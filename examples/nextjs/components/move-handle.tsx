@@ -56,7 +56,13 @@ export function MoveHandle({ row: { key, task }, order }: { row: Row; order: Ord
         </svg>
       </button>
       {isOpen && (
-        <div className="moves" role="group" aria-label={`Move ${task.title}`} onKeyDown={onKeyDown}>
+        <div
+          ref={reveal}
+          className="moves"
+          role="group"
+          aria-label={`Move ${task.title}`}
+          onKeyDown={onKeyDown}
+        >
           <button type="button" onClick={() => order.step(key, -1)}>
             Move up
           </button>
@@ -70,4 +76,9 @@ export function MoveHandle({ row: { key, task }, order }: { row: Row; order: Ord
       )}
     </>
   );
+}
+
+/** Scroll to what has just opened, as a message may cover the end of the page. */
+function reveal(element: HTMLElement | null) {
+  element?.scrollIntoView({ block: "nearest" });
 }

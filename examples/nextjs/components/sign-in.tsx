@@ -93,6 +93,7 @@ export function SignInForm({ isNew = false, email, onDone }: FormProps) {
         type="password"
         autoComplete={isNew ? "new-password" : "current-password"}
         minLength={isNew ? 8 : undefined}
+        placeholder={isNew ? "At least 8 characters" : undefined}
         required
         aria-invalid={problem?.field === "password"}
         aria-describedby="password-problem"

@@ -309,7 +309,7 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.page.getByLabel("Search").fill("nothing like it");
   await ada.page.getByText("No tasks contain").waitFor();
   await fits(ada, viewport.width);
-  await ada.press("Clear the filters");
+  await ada.press("Clear the search");
   await ada.row("With everything").waitFor();
   await ada.press("Select");
   await fits(ada, viewport.width);
@@ -334,10 +334,10 @@ test("the page fits a small phone in dark mode", async () => {
     const letter = document.createRange();
     letter.setStart(it.firstChild ?? it, 0);
     letter.setEnd(it.firstChild ?? it, 1);
-    const [text, box] = [letter.getBoundingClientRect(), it.getBoundingClientRect()];
-    return { isCut: it.scrollWidth > it.clientWidth, isSeen: text.right <= box.right };
+    const [{ x, y }, bar] = [letter.getBoundingClientRect(), it.closest("p")?.getBoundingClientRect()];
+    return bar && x >= bar.x && x <= bar.right && y >= bar.y && y <= bar.bottom;
   });
-  assert.deepEqual(beginning, { isCut: true, isSeen: true });
+  assert(beginning, "a title from right to left is cut at its end");
   await ada.press("Undo");
   await message.getByText("Restored").waitFor();
   await ada.page.context().setOffline(true);
