@@ -11,6 +11,7 @@ const SHORTCUTS = [
   ["Shift k", "Move the task up, if sorted by hand"],
   ["c", "Complete the task or the selected ones, or make them active again"],
   ["e", "Edit the task"],
+  ["Ctrl Enter or ⌘ Enter", "Save the edit"],
   ["x", "Select the task"],
   ["Shift x", "Select all tasks up to this one"],
   ["Delete or ⌫", "Delete the task or the selected ones"],
