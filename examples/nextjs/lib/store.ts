@@ -10,11 +10,12 @@ import {
   describeDiscarded,
   describeDone,
   describeGone,
+  describeHidden,
   describeNeighbourGone,
   describeRefused,
 } from "./messages";
 import type { Typed } from "./messages";
-import { EVERYTHING, formatQuery, toParameters } from "./query";
+import { EVERYTHING, contains, formatQuery, isNarrowed, toParameters } from "./query";
 import type { Query } from "./query";
 import { EMPTY } from "./quick-add";
 import type { Draft as NewTask } from "./quick-add";
@@ -365,8 +366,11 @@ export class TaskStore {
   /** Make a message about a new or changed task visible if the list does not show the task. */
   #showUnlessListed(notice: Notice, { kind }: Operation, stored: Task[]): Notice {
     if (notice.seen || (kind !== "create" && kind !== "change")) return notice;
-    const rows = toRows(this.#state, this.#query, formatQuery(this.#query));
-    return { ...notice, seen: !rows.some(({ task }) => task.id === stored[0]?.id) };
+    const query = this.#query;
+    const row = toRows(this.#state, query, formatQuery(query)).find(({ task }) => task.id === stored[0]?.id);
+    const isFound = row && contains(row.task, query); // the service searches later
+    const mayHide = kind === "create" && query.status !== "deleted" && isNarrowed(query);
+    return mayHide && !isFound ? describeHidden(notice) : { ...notice, seen: !row };
   }
 
   #noteConnection(outcome: object | { problem: Problem }): void {
