@@ -13,14 +13,14 @@ const PAUSE_MS = 1000;
 
 type Props = {
   tags: string[]; // to suggest
-  begun: Draft; // before the user went to another page
+  begun: () => Draft; // before a reload, or before the user went to another page
   onType: (draft: Draft) => void;
   onAdd: (task: Task) => Promise<Operation | undefined>;
   onDismiss: (key: string) => void;
 };
 
 export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
-  const [draft, setDraft] = useState(begun);
+  const [draft, setDraft] = useState(EMPTY);
   const [isOpen, setOpen] = useState(false);
   const [problem, setProblem] = useState<string>();
   const field = useRef<HTMLInputElement>(null); // it has the text: a state loses early text
@@ -33,11 +33,12 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
   const wrongLength = (task.title.trim() && describeLength(task.title)) ?? "";
   const tooLong = useAfterPause(wrongLength) && wrongLength;
 
-  const change = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes });
-  const readEarlyText = useEffectEvent(() => change({ text: field.current?.value }));
-  useLayoutEffect(() => readEarlyText(), []);
-  const keep = useEffectEvent(onType);
-  useEffect(() => keep(draft), [draft]);
+  const change = (changes: Partial<Draft>) => keep({ ...draft, ...changes });
+
+  function keep(next: Draft) {
+    setDraft(next);
+    onType(next);
+  }
 
   /** A chosen date or priority counts. A word for another one stays in the title. */
   function choose(changes: Partial<Details>) {
@@ -48,9 +49,15 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
 
   function write(next: Draft, reason?: string) {
     if (field.current) field.current.value = next.text;
-    setDraft(next);
+    keep(next);
     setProblem(reason);
   }
+
+  const takeUp = useEffectEvent(() => {
+    const before = begun();
+    write({ ...before, text: field.current?.value || before.text }); // early text wins
+  });
+  useLayoutEffect(() => takeUp(), []);
 
   async function submit() {
     const adding = onAdd(task); // if it throws, the text stays
@@ -79,7 +86,6 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
         id="new-task"
         ref={field}
         dir="auto"
-        defaultValue={begun.text}
         onChange={({ target: { value } }) => {
           change({ text: value, kept: value ? draft.kept : [] });
           setProblem(undefined);

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import type { KeyboardEvent as KeyPress } from "react";
+import { flushSync } from "react-dom";
 import { focusField } from "@/lib/focus";
 import { toTag } from "@/lib/query";
 
@@ -22,9 +23,9 @@ export function TagField({ field, tags, known, onChange }: Props) {
   }
 
   function onKeyDown(event: KeyPress) {
-    if (event.key === "Enter" && text.trim() && !event.ctrlKey && !event.metaKey) {
-      event.preventDefault(); // which would save the form
-      add(text);
+    if (event.key === "Enter" && text.trim()) {
+      if (!event.ctrlKey && !event.metaKey) event.preventDefault(); // which would save the form
+      flushSync(() => add(text)); // before the form saves
     }
     if (event.key === "Backspace" && !text) onChange(tags.slice(0, -1));
   }

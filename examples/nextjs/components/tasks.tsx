@@ -49,7 +49,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
     <Frame user={user} link={["/trash", "Trash"]} title="Tasks" store={store} state={state} onUndo={undo}>
       <NewTask
         tags={state.counts?.knownTags ?? []}
-        begun={store.newTask}
+        begun={store.begun}
         onType={store.begin}
         onAdd={(task) => store.run({ kind: "create", task })}
         onDismiss={(key) => store.dismiss(key)}

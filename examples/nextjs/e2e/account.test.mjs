@@ -243,6 +243,7 @@ test("the account and all its tasks are erased, also those in the trash", async 
   await ada.add("Nor this");
   await ada.press("Delete Nor this");
   await ada.hears("Deleted “Nor this”.");
+  await page.getByLabel("New task").fill("Nor half a title");
   await ada.press("Delete my account");
   await page.getByLabel("Your password").fill("a wrong password");
   await page.getByRole("dialog").getByRole("button", { name: "Delete my account" }).click();

@@ -98,7 +98,7 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
   await ada.press("Done");
   await page.getByRole("group", { name: "Selected tasks" }).waitFor({ state: "detached" });
   await ada.add("Read a book");
-  await ada.hears("Added “Read a book”.");
+  await ada.hears("Added “Read a book”. The filter hides it.");
   await ada.shows([`Due ${TODAY}`]);
   await ada.press("View 1 set");
   await page.getByLabel("Search").waitFor({ state: "hidden" });

@@ -52,9 +52,14 @@ test("what is typed into an edit is never lost", async () => {
   await page.getByText("The trash is empty.").waitFor();
   await page.getByRole("link", { name: "Tasks" }).click();
   await ada.shows(["Call Ben about the boat", "Other things"]);
-  assert.equal(await page.getByLabel("New task").inputValue(), "Half a title");
+  const newTask = page.getByLabel("New task");
+  assert.equal(await newTask.inputValue(), "Half a title");
+  await ada.press("Details");
+  await page.getByRole("combobox", { name: "Priority" }).selectOption("Low");
   await ada.reload();
   await ada.shows(["Call Ben about the boat", "Other things"]);
+  assert.equal(await newTask.inputValue(), "Half a title");
+  await page.getByRole("button", { name: "Take off: Low priority" }).waitFor();
   await ada.press("Edit Other things");
   await isOpenWith("Other things");
   await title.press("Escape");

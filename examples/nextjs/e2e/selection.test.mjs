@@ -54,6 +54,17 @@ test("the keyboard selects tasks, and Undo brings deleted ones back to their pla
   await page.keyboard.press("Escape");
   await page.keyboard.press("z");
   await ada.shows(FIVE);
+  await page.getByRole("heading", { name: "Tasks" }).click();
+  for (const key of ["j", "x", "j", "x"]) await page.keyboard.press(key);
+  await page.getByText("2 selected").waitFor();
+  await page.keyboard.press("c");
+  await page.getByRole("link", { name: "Completed 2", exact: true }).waitFor();
+  await page.keyboard.press("c");
+  await page.getByRole("link", { name: "Active 5", exact: true }).waitFor();
+  await page.keyboard.press("Backspace");
+  await ada.hears("Deleted 2 tasks.");
+  await page.keyboard.press("z");
+  await ada.shows(FIVE);
   const stored = await (await ada.ask("GET", "/api/tasks?sort=created_at")).json();
   assert.deepEqual(stored.map((/** @type {{ id: number }} */ task) => task.id), ids);
   await ada.leave();

@@ -1,8 +1,9 @@
 /** What must survive a reload: what the user typed, until the service has it, and the last Undo. */
 
 import type { Draft, Notice, Operation } from "./list";
+import type { Draft as NewTask } from "./quick-add";
 
-type Kept = { unsent: Operation[]; typed: Draft[]; undo?: Notice };
+type Kept = { unsent: Operation[]; typed: Draft[]; begun?: NewTask; undo?: Notice };
 
 export type Drafts = { read: () => Kept; write: (kept: Kept) => void };
 
@@ -15,7 +16,7 @@ export function keepDrafts(userId: string): Drafts {
       return { unsent: [], typed: [], ...(text && (JSON.parse(text) as Kept)) };
     },
     write: (kept) => {
-      const isEmpty = kept.unsent.length + kept.typed.length === 0 && !kept.undo;
+      const isEmpty = kept.unsent.length + kept.typed.length === 0 && !kept.begun && !kept.undo;
       attempt(() => {
         if (isEmpty) sessionStorage.removeItem(slot);
         else sessionStorage.setItem(slot, JSON.stringify(kept));

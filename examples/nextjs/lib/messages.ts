@@ -62,6 +62,11 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
   }
 }
 
+/** Describe a new task that the list does not show. */
+export function describeHidden({ text }: Notice): Notice {
+  return { text: `${text} The filter hides it.`, seen: true };
+}
+
 function describeDeleted(tasks: Named[]): Notice {
   if (tasks.length === 0) return { text: "There was nothing to delete.", seen: true };
   const named = tasks.map(({ id, title }) => ({ id, title }));

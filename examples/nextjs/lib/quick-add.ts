@@ -15,6 +15,11 @@ export type Chip = { details: Partial<Details>; without: Partial<Draft> };
 const PLAIN: Details = { due_date: null, priority: "medium", tags: [] };
 export const EMPTY: Draft = { text: "", chosen: PLAIN, kept: [] };
 
+/** Return whether the user would lose something with this draft. */
+export function isBegun({ text, chosen }: Draft): boolean {
+  return text !== "" || toChips(chosen).length > 0;
+}
+
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 const MONTHS = [
   "january february march april may june",

@@ -10,13 +10,14 @@ import {
   describeDiscarded,
   describeDone,
   describeGone,
+  describeHidden,
   describeNeighbourGone,
   describeRefused,
 } from "./messages";
 import type { Typed } from "./messages";
-import { EVERYTHING, formatQuery, toParameters } from "./query";
+import { EVERYTHING, contains, formatQuery, isNarrowed, toParameters } from "./query";
 import type { Query } from "./query";
-import { EMPTY } from "./quick-add";
+import { EMPTY, isBegun } from "./quick-add";
 import type { Draft as NewTask } from "./quick-add";
 import { randomId } from "./random-id";
 import { isGone, send, withIds } from "./send";
@@ -46,7 +47,7 @@ export class TaskStore {
   #sync?: ReturnType<typeof startSync>;
   #isSynced = false; // since the page began
   #isRestored = false;
-  newTask = EMPTY;
+  #begun?: NewTask;
 
   constructor(
     readonly api: Api,
@@ -60,9 +61,13 @@ export class TaskStore {
 
   readonly state = (): State => this.#state;
 
+  /** Return the new task that the user has begun to type, also before a reload. */
+  readonly begun = (): NewTask => (this.#begun ??= this.drafts.read().begun ?? EMPTY);
+
   /** Keep the new task that the user has begun to type, for when they are back on the page. */
   readonly begin = (newTask: NewTask): void => {
-    this.newTask = newTask;
+    this.#begun = newTask;
+    if (this.#isRestored) this.#keep();
   };
 
   /** Listen for changes from elsewhere, while a page shows the list. Return how to stop. */
@@ -92,6 +97,7 @@ export class TaskStore {
     for (const draft of typed) this.type(draft.seen.id, draft);
     for (const { key, ...intent } of unsent) void this.run(intent, key);
     if (undo) this.say(undo);
+    this.#keep(); // text that was typed before the scripts ran
   }
 
   /** Forget what the service may no longer have. The rows stay until the list is loaded again. */
@@ -365,8 +371,11 @@ export class TaskStore {
   /** Make a message about a new or changed task visible if the list does not show the task. */
   #showUnlessListed(notice: Notice, { kind }: Operation, stored: Task[]): Notice {
     if (notice.seen || (kind !== "create" && kind !== "change")) return notice;
-    const rows = toRows(this.#state, this.#query, formatQuery(this.#query));
-    return { ...notice, seen: !rows.some(({ task }) => task.id === stored[0]?.id) };
+    const query = this.#query;
+    const row = toRows(this.#state, query, formatQuery(query)).find(({ task }) => task.id === stored[0]?.id);
+    const isFound = row && contains(row.task, query); // the service searches later
+    const mayHide = kind === "create" && query.status !== "deleted" && isNarrowed(query);
+    return mayHide && !isFound ? describeHidden(notice) : { ...notice, seen: !row };
   }
 
   #noteConnection(outcome: object | { problem: Problem }): void {
@@ -385,6 +394,7 @@ export class TaskStore {
   #keep(): void {
     const { operations, typed, notice } = this.#state;
     const unsent = operations.filter((each) => each.kind === "create" || isEdit(each));
-    this.drafts.write({ unsent, typed: [...typed.values()], undo: notice?.undo && notice });
+    const begun = isBegun(this.begun()) ? this.begun() : undefined;
+    this.drafts.write({ unsent, typed: [...typed.values()], begun, undo: notice?.undo && notice });
   }
 }

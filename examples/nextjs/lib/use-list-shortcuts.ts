@@ -1,4 +1,5 @@
 import type { RefObject } from "react";
+import type { Task } from "./api";
 import { focusNewTask, focusSearch, focusedRow, moveFocus } from "./focus";
 import type { Row } from "./list";
 import { useShortcuts } from "./shortcuts";
@@ -17,7 +18,7 @@ type Page = {
   onHelp: () => void;
 };
 
-/** The shortcuts of the list. Some act on the row that has the focus. */
+/** The shortcuts of the list. Some act on the selected rows, or else on the row that has the focus. */
 export function useListShortcuts(page: Page) {
   const { list, rows, store, selection, order, onEdit, onUndo, onHelp } = page;
 
@@ -30,7 +31,22 @@ export function useListShortcuts(page: Page) {
     };
   }
 
-  const remove = onRow(({ task }) => void store.run({ kind: "delete", task }));
+  function onSelected(actOnAll: (tasks: Task[]) => void, act: (row: Row) => void) {
+    const tasks = rows.filter(({ key }) => selection.selected.has(key)).map(({ task }) => task);
+    if (tasks.length === 0) return onRow(act);
+    return () => {
+      if (!document.activeElement?.closest("form")) actOnAll(tasks);
+    };
+  }
+
+  const remove = onSelected(
+    (tasks) => void store.run({ kind: "deleteMany", tasks }),
+    ({ task }) => void store.run({ kind: "delete", task }),
+  );
+  const completeAll = (tasks: Task[]) => {
+    const completed = !tasks.every((task) => task.completed);
+    void store.run({ kind: "changeMany", tasks, changes: { completed } });
+  };
   const complete = ({ task }: Row) =>
     void store.run({ kind: "change", task, changes: { completed: !task.completed } });
 
@@ -43,7 +59,7 @@ export function useListShortcuts(page: Page) {
     K: onRow(({ key }) => order?.step(key, -1)),
     ArrowDown: () => moveFocus(list.current, 1),
     ArrowUp: () => moveFocus(list.current, -1),
-    c: onRow(complete),
+    c: onSelected(completeAll, complete),
     e: onRow(({ key }) => onEdit(key)),
     x: onRow(({ key }) => selection.toggle(key)),
     X: onRow(({ key }) => selection.toggle(key, true)),
