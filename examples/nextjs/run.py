@@ -111,7 +111,7 @@ def e2e(*files: str) -> None:
 def guide() -> None:
     """Test only the app of docs/nextjs.md and docs/nextjs-recipes.md."""
     write_guide()
-    drive((TEST_GUIDE, GUIDE_APP))
+    drive((TEST_GUIDE, GUIDE_APP), first=["npm", "run", "lint"])
 
 
 def write_guide() -> None:
