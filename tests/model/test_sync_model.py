@@ -29,7 +29,8 @@ from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 
 ROUNDS = int(os.environ.get("MODEL_ROUNDS", "10"))
-PARTS = -(-ROUNDS // 75)  # each may run beside the others
+ROUNDS_OF_A_PART = 75
+PARTS = -(-ROUNDS // ROUNDS_OF_A_PART)  # each may run beside the others
 ROUNDS_OF_AN_ACCOUNT = 5
 WRITERS = 4
 WRITES = 12
@@ -127,11 +128,12 @@ class Life:
         self.account.done["purge"] += 1
 
     def expire_tokens(self) -> None:
-        """Purge a task that was deleted after every client had asked: each must start over."""
-        person = self.writers[0].person
-        task = person.send("POST", "/api/tasks", {"title": "x"}).json["id"]
-        assert person.send("DELETE", f"/api/tasks/{task}").status == 204
-        self.purge()
+        """Erase tasks that were deleted after every client had asked: each must start over."""
+        writer = self.writers[0]
+        for erase in (writer.empty_trash, self.purge):
+            task = writer.person.send("POST", "/api/tasks", {"title": "x"}).json["id"]
+            assert writer.person.send("DELETE", f"/api/tasks/{task}").status == 204
+            erase()
 
     def assert_cached_lists_are_current(self) -> None:
         for cached in self.lists:
@@ -168,13 +170,7 @@ def test_no_client_misses_a_change(
         assert_replicas_equal_the_truth(life.replicas, chance)
         life.close()
     print(dict(done))  # noqa: T201 shown if the next line fails
-    assert {
-        "purge",
-        "emptied",
-        "restart",
-        "not modified",
-        "replay",
-        "stale",
-        "restore",
-    } <= done.keys()
+    assert {"purge", "emptied", "restart", "not modified"} <= done.keys()
+    if ROUNDS >= ROUNDS_OF_A_PART:  # with fewer, it is chance
+        assert {"replay", "stale", "restore"} <= done.keys()
     assert '"status": 500' not in Path(own_server.log).read_text()
