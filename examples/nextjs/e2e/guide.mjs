@@ -48,9 +48,13 @@ function answered(page, method) {
 
 test("the page of the guide lists tasks, adds one, and shows a refusal", async () => {
   const page = await signUp("ada@example.com");
+  await page.getByRole("heading", { name: "Tasks" }).waitFor();
+  const empty = page.getByText("No tasks yet.");
+  await empty.waitFor();
   await page.getByLabel("New task").fill("Buy milk");
   assert.equal((await add(page)).status(), 201);
   await page.getByRole("listitem").filter({ hasText: "Buy milk" }).waitFor();
+  assert.equal(await empty.count(), 0);
 
   await page.reload();
   await page.getByRole("listitem").filter({ hasText: "Buy milk" }).waitFor();

@@ -218,6 +218,14 @@ test("the handler does not call a body compressed that fetch has decompressed", 
     assert.deepEqual([passed.get("Content-Encoding"), passed.get("Content-Length")], [null, null]);
 });
 
+test("the handler waits for 20 seconds at most", async (t) => {
+  const timeout = t.mock.method(AbortSignal, "timeout", () => AbortSignal.abort());
+  const { GET } = await import(`${GUIDE}/app/handler/api/[...path]/route.ts`);
+  const answer = await GET(new NextRequest(`${PAGE}/handler/api/tasks`));
+  assert.equal(answer.status, 502);
+  assert.deepEqual(timeout.mock.calls[0]?.arguments, [20_000]);
+});
+
 test("a proxy may compress what the app passes on, and may fail", async (t) => {
   const { id } = await ask("POST", "/tasks", { title: "Squeezed" });
   const proxy = await startProxy(t);
@@ -407,15 +415,18 @@ test("the page with TanStack Query sees no conflict with its own lost change", a
   await page.close();
 });
 
-test("the page with TanStack Query deletes a task, and brings it back", async () => {
-  await ask("POST", "/tasks", { title: "Undone" });
+test("the page with TanStack Query deletes two tasks, and brings both back", async () => {
+  const titles = ["First undone", "Second undone"];
+  for (const title of titles) await ask("POST", "/tasks", { title });
   const page = await open();
-  await row(page, "Undone").getByRole("button", { name: "Rename" }).click();
+  await row(page, "First undone").getByRole("button", { name: "Rename" }).click();
   await page.getByRole("button", { name: "Cancel" }).click();
-  await row(page, "Undone").getByRole("button", { name: "Delete" }).click();
-  await row(page, "Undone").waitFor({ state: "detached" });
-  await page.getByRole("button", { name: "Undo" }).click();
-  await row(page, "Undone").waitFor();
+  for (const title of titles) await row(page, title).getByRole("button", { name: "Delete" }).click();
+  for (const title of titles) {
+    await page.getByRole("button", { name: `Undo “${title}”` }).click();
+    await row(page, title).waitFor();
+  }
+  await page.getByRole("button", { name: "Undo" }).waitFor({ state: "detached" });
   await page.close();
 });
 
