@@ -430,6 +430,23 @@ test("the page with TanStack Query deletes two tasks, and brings both back", asy
   await page.close();
 });
 
+test("the page with TanStack Query does not loop while each sync token is refused", async () => {
+  const page = await user.newPage();
+  await page.addInitScript(() => Object.assign(window, { setInterval: () => 0 })); // not every 15 s
+  let refused = 0;
+  await page.route("**/tasks/changes*", (route) => {
+    refused += 1;
+    return route.fulfill({ status: 400, json: { detail: "Invalid sync token." } });
+  });
+  await page.goto(`${PAGE}/query-tasks`);
+  for (const title of ["One of three", "Two of three", "Three of three"]) {
+    await add(page, title);
+    await row(page, title).waitFor();
+  }
+  assert(refused <= 2, `${refused} requests`);
+  await page.close();
+});
+
 test("the page with TanStack Query starts again when its sync token has expired", async () => {
   await ask("POST", "/tasks", { title: "Before the erasure" });
   const page = await open();
