@@ -31,6 +31,7 @@ SYNC_TOKEN = response_header(
     "Sync-Token",
     "What changes after this list is in `/api/tasks/changes?since=` this token. Only on the first "
     "page. Absent if you never created a task, or were erased: then send no `since`.",
+    example=SYNC["next"],
 )
 
 
