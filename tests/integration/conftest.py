@@ -59,6 +59,12 @@ def migrated(migrated_database: NewDatabase) -> Iterator[Flask]:
         yield from service(url)
 
 
+@pytest.fixture
+def shared(own_database: str) -> Iterator[Flask]:
+    """The service with a migrated database that the tests of a module share."""
+    yield from service(own_database)
+
+
 def service(url: str) -> Iterator[Flask]:
     app = support_migrations(create_app(Config(SECRET, url)))
     with app.app_context():

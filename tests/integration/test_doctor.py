@@ -47,8 +47,8 @@ def examine(app: Flask) -> tuple[int, dict[str, str]]:
     return ran.exit_code, {found[2]: f"{found[1].strip()} {found[3]}" for found in lines if found}
 
 
-def test_sound_service_is_healthy_and_no_secret_is_printed(migrated: Flask) -> None:
-    with role_with(migrated, ALL_RIGHTS) as app:
+def test_sound_service_is_healthy_and_no_secret_is_printed(shared: Flask) -> None:
+    with role_with(shared, ALL_RIGHTS) as app:
         output = run_doctor(app).output
         code, lines = examine(app)
         password = sa.make_url(app.extensions["settings"].database_url).password
@@ -94,18 +94,18 @@ def test_database_without_a_free_connection_fails_with_what_to_do(
     assert line.endswith("or raise the limit, such as max_connections.")
 
 
-def test_read_only_database_fails(migrated: Flask) -> None:
-    with role_with(migrated, ALL_RIGHTS) as app:
+def test_read_only_database_fails(shared: Flask) -> None:
+    with role_with(shared, ALL_RIGHTS) as app:
         role = sa.make_url(app.extensions["settings"].database_url).username
-        with migrated.extensions["engine"].connect() as connection:
+        with shared.extensions["engine"].connect() as connection:
             connection.exec_driver_sql(f"ALTER ROLE {role} SET default_transaction_read_only = on")
         code, lines = examine(app)
     assert code == 1
     assert lines["writes"].startswith("fail the database is read-only.")
 
 
-def test_missing_rights_fail_with_the_statement_that_grants_them(migrated: Flask) -> None:
-    with role_with(migrated, "SELECT, INSERT, UPDATE ON tasks, accounts") as app:
+def test_missing_rights_fail_with_the_statement_that_grants_them(shared: Flask) -> None:
+    with role_with(shared, "SELECT, INSERT, UPDATE ON tasks, accounts") as app:
         code, lines = examine(app)
         role = sa.make_url(app.extensions["settings"].database_url).username
     assert code == 1
@@ -115,8 +115,8 @@ def test_missing_rights_fail_with_the_statement_that_grants_them(migrated: Flask
     )
 
 
-def test_right_to_change_the_revision_is_a_warning(migrated: Flask) -> None:
-    with role_with(migrated, f"{ALL_RIGHTS}, alembic_version") as app:
+def test_right_to_change_the_revision_is_a_warning(shared: Flask) -> None:
+    with role_with(shared, f"{ALL_RIGHTS}, alembic_version") as app:
         code, lines = examine(app)
         role = sa.make_url(app.extensions["settings"].database_url).username
     assert (code, lines["rights"]) == (
@@ -127,8 +127,8 @@ def test_right_to_change_the_revision_is_a_warning(migrated: Flask) -> None:
 
 
 @pytest.mark.parametrize("option", ["CREATEDB", "CREATEROLE", "BYPASSRLS"])
-def test_powerful_role_is_a_warning(migrated: Flask, option: str) -> None:
-    with role_with(migrated, ALL_RIGHTS, option) as app:
+def test_powerful_role_is_a_warning(shared: Flask, option: str) -> None:
+    with role_with(shared, ALL_RIGHTS, option) as app:
         code, lines = examine(app)
     assert (code, lines["rights"].partition(".")[0]) == (
         0,
@@ -136,15 +136,15 @@ def test_powerful_role_is_a_warning(migrated: Flask, option: str) -> None:
     )
 
 
-def test_owner_of_the_tables_is_a_warning(migrated: Flask) -> None:
-    code, lines = examine(migrated)
+def test_owner_of_the_tables_is_a_warning(shared: Flask) -> None:
+    code, lines = examine(shared)
     assert (code, lines["rights"].partition(".")[0]) == (0, "warn the role owns the tables")
 
 
 def test_rights_of_the_embedded_database_are_fine(
-    migrated: Flask, monkeypatch: pytest.MonkeyPatch
+    shared: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = sa.make_url(migrated.extensions["settings"].database_url).set(drivername="postgresql")
+    url = sa.make_url(shared.extensions["settings"].database_url).set(drivername="postgresql")
     monkeypatch.setattr(embedded, "start", lambda _: url.render_as_string(hide_password=False))
     app = create_app(Config(SECRET, EMBEDDED))
     assert examine(app)[1]["rights"] == "ok all, because this PostgreSQL is for development"
@@ -173,8 +173,8 @@ def test_old_revision_fails_and_names_the_command(migrated: Flask) -> None:
     assert (code, lines["schema"]) == (1, f"{line} Run: flask db upgrade")
 
 
-def test_newest_revision_is_fine(migrated: Flask) -> None:
-    assert examine(migrated)[1]["schema"] == f"ok revision {NEWEST}"
+def test_newest_revision_is_fine(shared: Flask) -> None:
+    assert examine(shared)[1]["schema"] == f"ok revision {NEWEST}"
 
 
 def test_newer_schema_is_fine(migrated: Flask) -> None:
@@ -185,9 +185,9 @@ def test_newer_schema_is_fine(migrated: Flask) -> None:
 
 
 @pytest.fixture
-def database(empty: Flask, request: pytest.FixtureRequest) -> Iterator[Flask]:
+def database(server: str, request: pytest.FixtureRequest) -> Iterator[Flask]:
     """The service with a database that is created with the options of the test."""
-    url = sa.make_url(empty.extensions["settings"].database_url)
+    url = sa.make_url(server)
     admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     name = f"test_{uuid.uuid4().hex}"
     with admin.connect() as connection:
@@ -212,10 +212,10 @@ def test_encoding_and_locale_are_checked(database: Flask, line: str) -> None:
     assert examine(database)[1]["encoding"].startswith(line)
 
 
-def test_old_server_is_a_warning(empty: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_server_is_a_warning(shared: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "OLDEST_TESTED", 99)
     assert re.fullmatch(
-        r"warn PostgreSQL [\d.]+\. .* Upgrade the server\.", examine(empty)[1]["server"]
+        r"warn PostgreSQL [\d.]+\. .* Upgrade the server\.", examine(shared)[1]["server"]
     )
 
 
@@ -227,11 +227,11 @@ def test_old_server_is_a_warning(empty: Flask, monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_wrong_clock_fails(
-    empty: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, line: str
+    shared: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, line: str
 ) -> None:
     for module in (doctor, clock):
         monkeypatch.setattr(module, "time", lambda: time() + seconds)
-    code, lines = examine(empty)
+    code, lines = examine(shared)
     assert code == 1
     assert re.fullmatch(rf"fail this machine is (1\d|20)\.\d s {line}", lines["clock"])
 
@@ -245,9 +245,9 @@ def test_wrong_clock_fails(
     ],
 )
 def test_pooler_is_found(
-    server: str, folder: Path, empty: Flask, direct: str | None, line: str
+    server: str, folder: Path, shared: Flask, direct: str | None, line: str
 ) -> None:
-    url = empty.extensions["settings"].database_url
+    url = shared.extensions["settings"].database_url
     with Pooler(server, folder) as pooler:
         app = create_app(
             Config(SECRET, pooler.url(url), database_url_unpooled=url if direct else None)
@@ -257,13 +257,13 @@ def test_pooler_is_found(
 
 
 @pytest.fixture
-def behind_tls(server: str, folder: Path, empty: Flask) -> Iterator[BehindTLS]:
+def behind_tls(server: str, folder: Path, shared: Flask) -> Iterator[BehindTLS]:
     """Make the service with a database behind a pooler that has a certificate."""
     make_certificate(folder, "db.example.com")
     more = f"client_tls_sslmode = allow\nclient_tls_key_file = {folder}/key.pem\n"
     more += f"client_tls_cert_file = {folder}/certificate.pem"
     with Pooler(server, folder, more=more) as pooler, ExitStack() as stack:
-        url = sa.make_url(pooler.url(empty.extensions["settings"].database_url))
+        url = sa.make_url(pooler.url(shared.extensions["settings"].database_url))
 
         def make(host: str, sslmode: str) -> Flask:
             query = {"hostaddr": "127.0.0.1", "sslmode": sslmode}
@@ -324,35 +324,35 @@ def with_direct(app: Flask, direct: str) -> tuple[int, str]:
     return code, lines["migrations"]
 
 
-def test_direct_url_of_the_owner_is_fine(migrated: Flask) -> None:
-    code, line = with_direct(migrated, migrated.extensions["settings"].database_url)
+def test_direct_url_of_the_owner_is_fine(shared: Flask) -> None:
+    code, line = with_direct(shared, shared.extensions["settings"].database_url)
     assert code == 0
     assert line.startswith("ok role ")
 
 
-def test_absent_direct_host_fails(migrated: Flask) -> None:
-    code, line = with_direct(migrated, "postgresql://u:hunter2@127.0.0.1:1/db")
+def test_absent_direct_host_fails(shared: Flask) -> None:
+    code, line = with_direct(shared, "postgresql://u:hunter2@127.0.0.1:1/db")
     assert code == 1
     assert line.startswith("fail connection to server at")
     assert line.endswith("Check DATABASE_URL_UNPOOLED.")
 
 
-def test_direct_url_of_a_role_that_owns_nothing_fails(migrated: Flask) -> None:
-    with role_with(migrated, ALL_RIGHTS) as limited:
-        code, line = with_direct(migrated, limited.extensions["settings"].database_url)
+def test_direct_url_of_a_role_that_owns_nothing_fails(shared: Flask) -> None:
+    with role_with(shared, ALL_RIGHTS) as limited:
+        code, line = with_direct(shared, limited.extensions["settings"].database_url)
     assert code == 1
     assert line.endswith("Set DATABASE_URL_UNPOOLED to the URL of their owner.")
 
 
 @needs_pgbouncer
 def test_direct_url_that_names_a_pooler_is_a_warning(
-    server: str, folder: Path, migrated: Flask
+    server: str, folder: Path, shared: Flask
 ) -> None:
     with Pooler(server, folder) as pooler:
-        url = sa.make_url(pooler.url(migrated.extensions["settings"].database_url))
+        url = sa.make_url(pooler.url(shared.extensions["settings"].database_url))
         query = {"hostaddr": "127.0.0.1", "sslmode": "disable"}
         url = url.set(drivername="postgresql", host="ep-x-pooler.invalid", query=query)
-        code, line = with_direct(migrated, url.render_as_string(hide_password=False))
+        code, line = with_direct(shared, url.render_as_string(hide_password=False))
     assert (code, line) == (
         0,
         "warn ep-x-pooler.invalid is a pooler. Set DATABASE_URL_UNPOOLED to the direct URL.",

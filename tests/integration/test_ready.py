@@ -53,24 +53,24 @@ def test_newer_schema_is_ready_while_it_has_the_columns(migrated: Flask, lines: 
     ]
 
 
-def test_role_that_may_not_read_is_not_ready(migrated: Flask, lines: Lines) -> None:
-    with role_with(migrated, "SELECT ON accounts") as app:
+def test_role_that_may_not_read_is_not_ready(shared: Flask, lines: Lines) -> None:
+    with role_with(shared, "SELECT ON accounts") as app:
         assert ask(app).status_code == 503
     assert lines.events("ERROR") == [
         "not ready: the role of DATABASE_URL may not read tasks.id. Run: flask doctor"
     ]
 
 
-def test_role_needs_no_right_on_the_revision(migrated: Flask) -> None:
-    with role_with(migrated, "SELECT ON tasks, accounts") as app:
+def test_role_needs_no_right_on_the_revision(shared: Flask) -> None:
+    with role_with(shared, "SELECT ON tasks, accounts") as app:
         assert ask(app).status_code == 200
 
 
-def test_locked_table_is_ready(migrated: Flask) -> None:
-    engine = sa.create_engine(migrated.extensions["settings"].database_url, poolclass=sa.NullPool)
+def test_locked_table_is_ready(shared: Flask) -> None:
+    engine = sa.create_engine(shared.extensions["settings"].database_url, poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE tasks, accounts")
-        assert ask(migrated).status_code == 200
+        assert ask(shared).status_code == 200
 
 
 @pytest.mark.parametrize(("ahead", "warnings"), [(-3600, 1), (-2, 0), (0, 0), (3600, 1)])

@@ -14,8 +14,8 @@ from tests.support.complete import assert_complete
 from todo_api.database.models import metadata, tasks
 
 
-def test_constraints_and_indexes_have_their_names(migrated: Flask) -> None:
-    url = migrated.extensions["settings"].database_url
+def test_constraints_and_indexes_have_their_names(shared: Flask) -> None:
+    url = shared.extensions["settings"].database_url
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         inspector = sa.inspect(connection)
         checks = {str(check["name"]) for check in inspector.get_check_constraints("tasks")}
