@@ -236,11 +236,11 @@ def test_upgrade_that_waits_for_a_lock_says_what_to_end(
 
 
 @pytest.fixture
-def newer(migrated: Flask) -> str:
+def newer(shared: Flask) -> str:
     """The URL of a database that a newer version has migrated."""
-    with migrated.extensions["engine"].connect() as connection:
+    with shared.extensions["engine"].connect() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    return plain(migrated.extensions["settings"].database_url)
+    return plain(shared.extensions["settings"].database_url)
 
 
 def test_upgrade_of_a_newer_database_only_warns(flask: RunFlask, newer: str) -> None:
