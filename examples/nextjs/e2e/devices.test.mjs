@@ -90,7 +90,8 @@ for (const { choice, title } of [
     const refused = phone.answered("PATCH");
     await phone.press("Save");
     assert.equal((await refused).status(), 412);
-    const conflict = phone.page.getByRole("region", { name: "was changed elsewhere" });
+    const name = "“Original” was changed elsewhere while you edited it";
+    const conflict = phone.page.getByRole("region", { name });
     await conflict.waitFor();
     assert(await conflict.evaluate((panel) => panel === document.activeElement));
     const titles = await conflict.getByRole("row", { name: "Title" }).getByRole("cell").allInnerTexts();
