@@ -232,7 +232,7 @@ test("the keyboard is enough, and the focus is never lost", async () => {
   await ada.focuses("Edit One");
   const { y = 0, height = 0 } = (await ada.row("One").boundingBox()) ?? {};
   // The form will push the next row out of the page.
-  await page.setViewportSize({ width: 1280, height: Math.ceil(y + height) + 60 });
+  await page.setViewportSize({ width: 1280, height: Math.ceil(y + height) + 120 });
   await page.keyboard.press("Enter");
   await ada.focuses("Title");
   assert.equal(await page.evaluate(() => window.scrollY), 0);
@@ -280,9 +280,10 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.press("Edit With everything");
   await fits(ada, viewport.width);
   await ada.page.setViewportSize({ ...viewport, height: 320 }); // above the keyboard of the phone
-  for (const label of ["Title", "Notes", "Due date", "Tags"]) {
-    await ada.page.getByLabel(label).focus();
-    await showsAbove(ada, ada.page.getByLabel(label), ada.page.getByRole("button", { name: "Save" }));
+  for (const label of ["Notes", "Due date", "Tags", "Title"]) {
+    const field = ada.page.getByLabel(label, { exact: true });
+    await field.focus();
+    await showsAbove(ada, field, ada.page.getByRole("button", { name: "Save" }));
   }
   await ada.page.setViewportSize(viewport);
   await ada.page.getByLabel("Title").fill("Another title, just as long as a phone makes it");
@@ -292,6 +293,7 @@ test("the page fits a small phone in dark mode", async () => {
   await conflict.waitFor();
   await fits(ada, viewport.width);
   const versions = conflict.locator("tbody tr").first().locator("td");
+  await conflict.evaluate((panel) => panel.scrollIntoView());
   await showsAbove(ada, versions.first(), versions.last());
   await ada.press("Take the other version");
   assert(!(await ada.page.getByText("Keyboard shortcuts").first().isVisible()));
