@@ -52,7 +52,11 @@ export function Conflict({ operation, store }: Props) {
         >
           Keep your version
         </button>
-        <button type="button" className="quiet" onClick={() => store.dismiss(operation.key)}>
+        <button
+          type="button"
+          className="quiet"
+          onClick={() => store.discard({ kind: "type", seen: theirs, changes }, operation.key)}
+        >
           Take the other version
         </button>
       </div>

@@ -299,7 +299,7 @@ test("the page fits a small phone in dark mode", async () => {
   assert(!(await ada.page.getByText("Keyboard shortcuts").first().isVisible()));
   await ada.page.keyboard.press("?");
   await fits(ada, viewport.width);
-  await ada.press("Close");
+  await ada.page.keyboard.press("Escape");
   await ada.press("Details");
   await ada.press("View");
   await ada.page.getByLabel("Search").fill("nothing like it");

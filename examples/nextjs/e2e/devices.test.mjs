@@ -104,6 +104,10 @@ for (const { choice, title } of [
     await phone.row(title).getByText("Saving…").waitFor({ state: "detached" });
     const stored = await (await ada.ask("GET", `/api/tasks/${id}`)).json();
     assert.deepEqual([stored.title, stored.description], [title, "Also from the laptop"]);
+    if (choice === "Take the other version") {
+      await phone.press("Undo"); // their own text is not lost
+      await phone.row("From the phone").getByText("Unsaved changes.").waitFor();
+    }
     await ada.leave();
     await phone.leave(412);
   });

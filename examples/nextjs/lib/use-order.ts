@@ -56,7 +56,8 @@ export function useMoveAttempt(onAttempt: () => void) {
     },
     onPointerUp: (event: Press) => {
       const isSelection = getSelection()?.isCollapsed === false;
-      if (rowOf(event) !== pressed.current && !isSelection) onAttempt();
+      if (pressed.current && rowOf(event) !== pressed.current && !isSelection) onAttempt();
+      pressed.current = null;
     },
     onContextMenu: ({ nativeEvent }: Click) => {
       if ("pointerType" in nativeEvent && nativeEvent.pointerType === "touch") onAttempt();
