@@ -6,6 +6,7 @@ import "./globals.css";
 export const metadata: Metadata = { title: "Tasks", description: "Your task list." };
 
 export const viewport: Viewport = {
+  interactiveWidget: "resizes-content", // what is at the bottom stays above a phone's keyboard
   themeColor: [
     { media: "(prefers-color-scheme: light)", color: "#f7f5f0" },
     { media: "(prefers-color-scheme: dark)", color: "#171614" },

@@ -7,11 +7,13 @@ import type { Task } from "@/lib/api";
 import { FIELD_NAMES, PRIORITY_NAMES } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
 
+const [YOURS, OTHER] = ["Your version", "Other version"];
+
 type Props = { operation: Change; store: TaskStore };
 
 /** Both versions of a task that was changed elsewhere during an edit. The user chooses one. */
 export function Conflict({ operation, store }: Props) {
-  const { changes, theirs } = operation;
+  const { changes, seen, theirs } = operation;
   const today = useToday();
   const id = useId();
   const panel = useRef<HTMLElement>(null); // not a button, which the next Enter would press
@@ -21,23 +23,23 @@ export function Conflict({ operation, store }: Props) {
   return (
     <section ref={panel} className="conflict" tabIndex={-1} aria-labelledby={id}>
       <div role="alert">
-        <h2 id={id}>“<bdi>{theirs.title}</bdi>” was changed elsewhere while you edited it</h2>
+        <h2 id={id}>“<bdi>{(seen ?? theirs).title}</bdi>” was changed elsewhere while you edited it</h2>
         <p>Choose which version to keep. Everything else is the same in both.</p>
       </div>
       <table>
         <thead>
           <tr>
             <td />
-            <th scope="col">Your version</th>
-            <th scope="col">Other version</th>
+            <th scope="col">{YOURS}</th>
+            <th scope="col">{OTHER}</th>
           </tr>
         </thead>
         <tbody>
           {differences(mine, theirs).map((field) => (
             <tr key={field}>
               <th scope="row">{FIELD_NAMES[field]}</th>
-              <td dir="auto">{describe(mine, field, today)}</td>
-              <td dir="auto">{describe(theirs, field, today)}</td>
+              <td dir="auto" data-version={YOURS}>{describe(mine, field, today)}</td>
+              <td dir="auto" data-version={OTHER}>{describe(theirs, field, today)}</td>
             </tr>
           ))}
         </tbody>
@@ -50,7 +52,11 @@ export function Conflict({ operation, store }: Props) {
         >
           Keep your version
         </button>
-        <button type="button" className="quiet" onClick={() => store.dismiss(operation.key)}>
+        <button
+          type="button"
+          className="quiet"
+          onClick={() => store.discard({ kind: "type", seen: theirs, changes }, operation.key)}
+        >
           Take the other version
         </button>
       </div>

@@ -17,11 +17,13 @@ type Props = {
   store: TaskStore;
   state: State;
   onUndo: () => void;
+  onSort?: () => void; // by hand
   children: ReactNode;
 };
 
 /** What every page of a user has: the header, the banners and the messages. */
-export function Frame({ user, title, link: [href, text], store, state, onUndo, children }: Props) {
+export function Frame(props: Props) {
+  const { user, title, link: [href, text], store, state, onUndo, onSort, children } = props;
   const { notice, operations } = state;
   const isSignedOut = [state, ...operations].some(({ problem }) => problem?.status === 401);
 
@@ -69,6 +71,11 @@ export function Frame({ user, title, link: [href, text], store, state, onUndo, c
         {notice?.seen && notice.undo && (
           <button type="button" onClick={onUndo}>
             Undo
+          </button>
+        )}
+        {notice?.seen && notice.offersOrder && onSort && (
+          <button type="button" onClick={onSort}>
+            Sort
           </button>
         )}
         {notice?.seen && (

@@ -90,6 +90,7 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
           change({ text: value, kept: value ? draft.kept : [] });
           setProblem(undefined);
         }}
+        onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()}
         placeholder="What needs to be done?"
         autoComplete="off"
         enterKeyHint="done"

@@ -12,7 +12,8 @@ type Props = {
 
 /** What can be done with the selected tasks. */
 export function SelectionBar({ count, onSelectAll, onChange, onDelete, onDone }: Props) {
-  const disabled = count === 0;
+  // Not `disabled`, which would drop the focus when the last selected task leaves the list.
+  const actsOn = (act: () => void) => ({ "aria-disabled": count === 0, onClick: () => count > 0 && act() });
   return (
     <div className="selection" role="group" aria-label="Selected tasks">
       <span role="status">{count} selected</span>
@@ -22,24 +23,19 @@ export function SelectionBar({ count, onSelectAll, onChange, onDelete, onDone }:
       <button type="button" className="done" onClick={onDone}>
         Done
       </button>
-      <button type="button" disabled={disabled} onClick={() => onChange({ completed: true })}>
+      <button type="button" {...actsOn(() => onChange({ completed: true }))}>
         Complete
       </button>
       <div className="levels">
         <span aria-hidden="true">Priority</span>
         {PRIORITIES.map((priority) => (
-          <button
-            key={priority}
-            type="button"
-            disabled={disabled}
-            onClick={() => onChange({ priority })}
-          >
+          <button key={priority} type="button" {...actsOn(() => onChange({ priority }))}>
             {PRIORITY_NAMES[priority]}
             <span className="hidden"> priority</span>
           </button>
         ))}
       </div>
-      <button type="button" className="danger" disabled={disabled} onClick={onDelete}>
+      <button type="button" className="danger" {...actsOn(onDelete)}>
         Delete
       </button>
     </div>

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useEffectEvent, useState } from "react";
 import type { KeyboardEvent as KeyPress } from "react";
 import { flushSync } from "react-dom";
 import { focusField } from "@/lib/focus";
@@ -21,6 +21,12 @@ export function TagField({ field, tags, known, onChange }: Props) {
     onChange([...new Set([...tags, ...added.filter(Boolean)])]);
     setText("");
   }
+
+  const keep = useEffectEvent(() => text.trim() && flushSync(() => add(text)));
+  useEffect(() => {
+    window.addEventListener("pagehide", keep); // a reload does not blur the field
+    return () => window.removeEventListener("pagehide", keep);
+  }, []);
 
   function onKeyDown(event: KeyPress) {
     if (event.key === "Enter" && text.trim()) {

@@ -161,7 +161,8 @@ function Details({ task, filtered, onFilter }: DetailsProps) {
       {!isOrdinary && <Priority priority={priority} />}
       {due && (
         <span className="due" dir="ltr" data-state={due.state}>
-          <span className="hidden">{due.state === "overdue" ? "Overdue: " : "Due: "}</span>
+          {due.state === "overdue" ? <strong>Overdue </strong> : <span className="hidden">Due: </span>}
+          {due.state === "overdue" && <span aria-hidden="true">· </span>}
           {due.text}
         </span>
       )}

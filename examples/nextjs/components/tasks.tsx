@@ -2,11 +2,11 @@
 
 import { useRef, useState } from "react";
 import { focusedRow, leaveControl, useFirstFocus, useFocusInList } from "@/lib/focus";
-import { describeFound } from "@/lib/messages";
+import { ORDER_OFFER, describeFound } from "@/lib/messages";
 import { BY_HAND, isNarrowed, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useListShortcuts } from "@/lib/use-list-shortcuts";
-import { useOrder } from "@/lib/use-order";
+import { useMoveAttempt, useOrder } from "@/lib/use-order";
 import { useQuery } from "@/lib/use-query";
 import { useSelection } from "@/lib/use-selection";
 import { useTasks } from "@/lib/use-tasks";
@@ -30,6 +30,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const selection = useSelection(rows.filter(({ task }) => task.id > 0).map(({ key }) => key));
   const moves = useOrder(rows, store, state.cursor !== undefined);
   const order = query.sort === BY_HAND ? moves : undefined;
+  const attempts = useMoveAttempt(() => store.say(ORDER_OFFER));
   const busy = !isLoaded && !state.problem;
   const isIdle = isLoaded && rows.length === 0 && !isNarrowed(query);
   const showHelp = () => help.current?.showModal();
@@ -40,13 +41,28 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
     void store.undo();
   }
 
+  function sortByHand() {
+    if (order) return;
+    if (!focusedRow()) leaveControl(list.current); // the button of the message disappears
+    store.say(undefined);
+    change({ ...query, sort: BY_HAND });
+  }
+
   useFocusInList(list);
   useFirstFocus(isIdle);
-  const actions = { onEdit: setEditing, onUndo: undo, onHelp: showHelp };
+  const actions = { onEdit: setEditing, onUndo: undo, onSort: sortByHand, onHelp: showHelp };
   useListShortcuts({ list, rows, store, selection, order, ...actions });
 
   return (
-    <Frame user={user} link={["/trash", "Trash"]} title="Tasks" store={store} state={state} onUndo={undo}>
+    <Frame
+      user={user}
+      link={["/trash", "Trash"]}
+      title="Tasks"
+      store={store}
+      state={state}
+      onUndo={undo}
+      onSort={sortByHand}
+    >
       <NewTask
         tags={state.counts?.knownTags ?? []}
         begun={store.begun}
@@ -68,7 +84,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
       {others.map((operation) => (
         <Refusal key={operation.key} operation={operation} store={store} wide />
       ))}
-      <ul ref={list} className="list" tabIndex={-1} aria-label="Tasks" aria-busy={busy}>
+      <ul ref={list} className="list" tabIndex={-1} aria-label="Tasks" aria-busy={busy} {...(order ? {} : attempts)}>
         {rows.map((row) => (
           <TaskRow
             key={row.key}

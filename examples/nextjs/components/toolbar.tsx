@@ -1,5 +1,5 @@
 import { useId, useLayoutEffect, useRef, useState } from "react";
-import { leaveGone } from "@/lib/focus";
+import { leaveGone, useFocusWhenClosed } from "@/lib/focus";
 import type { Row, State } from "@/lib/list";
 import { countFilters } from "@/lib/query";
 import type { TaskStore } from "@/lib/store";
@@ -21,6 +21,7 @@ export function Toolbar({ store, state, rows, selection, isIdle, ...search }: Pr
   const { query, onChange } = search;
   const { counts } = state;
   const tools = useRef<HTMLDivElement>(null);
+  const select = useRef<HTMLButtonElement>(null);
   const isHidden = isIdle && !selection.selecting;
   const [isOpen, setOpen] = useState(false);
   const id = useId();
@@ -33,6 +34,7 @@ export function Toolbar({ store, state, rows, selection, isIdle, ...search }: Pr
   useLayoutEffect(() => {
     if (isHidden && tools.current?.contains(document.activeElement)) leaveGone(tools.current);
   }, [isHidden]);
+  useFocusWhenClosed(selection.selecting, select);
 
   return (
     <>
@@ -40,6 +42,7 @@ export function Toolbar({ store, state, rows, selection, isIdle, ...search }: Pr
         <Tabs query={query} counts={counts} onChange={onChange} />
         <div className="several">
           <button
+            ref={select}
             type="button"
             className="quiet select"
             disabled={rows.length === 0 && !selection.selecting}

@@ -90,7 +90,8 @@ for (const { choice, title } of [
     const refused = phone.answered("PATCH");
     await phone.press("Save");
     assert.equal((await refused).status(), 412);
-    const conflict = phone.page.getByRole("region", { name: "was changed elsewhere" });
+    const name = "“Original” was changed elsewhere while you edited it";
+    const conflict = phone.page.getByRole("region", { name });
     await conflict.waitFor();
     assert(await conflict.evaluate((panel) => panel === document.activeElement));
     const titles = await conflict.getByRole("row", { name: "Title" }).getByRole("cell").allInnerTexts();
@@ -103,6 +104,10 @@ for (const { choice, title } of [
     await phone.row(title).getByText("Saving…").waitFor({ state: "detached" });
     const stored = await (await ada.ask("GET", `/api/tasks/${id}`)).json();
     assert.deepEqual([stored.title, stored.description], [title, "Also from the laptop"]);
+    if (choice === "Take the other version") {
+      await phone.press("Undo"); // their own text is not lost
+      await phone.row("From the phone").getByText("Unsaved changes.").waitFor();
+    }
     await ada.leave();
     await phone.leave(412);
   });

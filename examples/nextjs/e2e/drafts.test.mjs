@@ -56,12 +56,15 @@ test("what is typed into an edit is never lost", async () => {
   assert.equal(await newTask.inputValue(), "Half a title");
   await ada.press("Details");
   await page.getByRole("combobox", { name: "Priority" }).selectOption("Low");
+  await ada.press("Edit Other things");
+  await page.getByRole("form", { name: "Edit Other" }).getByLabel("Tags").fill("Half a tag");
   await ada.reload();
   await ada.shows(["Call Ben about the boat", "Other things"]);
   assert.equal(await newTask.inputValue(), "Half a title");
   await page.getByRole("button", { name: "Take off: Low priority" }).waitFor();
   await ada.press("Edit Other things");
   await isOpenWith("Other things");
+  await page.getByRole("button", { name: "Remove the tag half a tag" }).waitFor();
   await title.press("Escape");
   await ada.shows(["Call Ben about the boat", "Other"]);
   await page.keyboard.press("z");

@@ -137,7 +137,7 @@ test("the list is sorted in each order", async () => {
   const orders = {
     "Newest first": ["apply for leave", "Call Ben", "Buy milk"],
     "Oldest first": ["Buy milk", "Call Ben", "apply for leave"],
-    "By hand": ["apply for leave", "Call Ben", "Buy milk"],
+    "My order": ["apply for leave", "Call Ben", "Buy milk"],
     "Due first": ["Call Ben", "Buy milk", "apply for leave"],
     "Due last": ["Buy milk", "Call Ben", "apply for leave"],
     "High priority first": ["Call Ben", "Buy milk", "apply for leave"],

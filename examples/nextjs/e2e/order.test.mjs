@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { PAGE, Person, browser } from "./person.mjs";
+import { Person, browser } from "./person.mjs";
 
 after(() => browser.close());
 
 test("tasks are ordered by mouse, keyboard and touch, and another device follows", async () => {
   const { ada, paths } = await withTasks("One", "Two", "Three", "Four");
   const { page } = ada;
-  await ada.isAccessible("By hand");
+  await ada.isAccessible("My order");
 
   await drag(ada, "Four", "Two");
   await ada.shows(["One", "Two", "Three", "Four"]); // the service has not heard of it
@@ -57,8 +57,9 @@ test("tasks are ordered by mouse, keyboard and touch, and another device follows
     isMobile: true,
     viewport: { width: 390, height: 844 },
   });
-  await phone.press("View");
-  await phone.page.getByLabel("Sort").selectOption("By hand");
+  const pressedLong = { pointerType: "touch", bubbles: true };
+  await phone.row("Four").evaluate((row, press) => row.dispatchEvent(new PointerEvent("contextmenu", press)), pressedLong);
+  await phone.press("Sort");
   await phone.shows(["Two", "Four", "Three", "One"]);
   const touched = phone.answered("PATCH", /position$/);
   await swipe(phone, "Two", "Three");
@@ -101,7 +102,8 @@ test("a task that cannot be moved goes back, and the page says why", async () =>
 });
 
 /**
- * Sign up, with these tasks from top to bottom, and sort them by hand. Return also their paths.
+ * Sign up, with these tasks from top to bottom. Sort them by hand, as the page offers to somebody
+ * who drags one. Return also their paths.
  * @param {string[]} titles
  */
 async function withTasks(...titles) {
@@ -112,8 +114,18 @@ async function withTasks(...titles) {
     const stored = await (await ada.ask("POST", "/api/tasks", { title })).json();
     paths[title] = `/api/tasks/${stored.id}`;
   }
-  await ada.page.goto(`${PAGE}/?sort=position`);
+  await ada.reload();
   await ada.shows(titles);
+  const [first, second] = titles.map((title) => ada.row(title).locator(".title"));
+  await first?.hover();
+  await ada.page.mouse.down();
+  await second?.hover();
+  await ada.page.mouse.up();
+  await ada.hears("Sort by “My order” to move tasks.");
+  await ada.press("Sort");
+  await ada.page.waitForURL("**/?sort=position");
+  await ada.focuses("Tasks");
+  await ada.idle();
   return { ada, paths };
 }
 

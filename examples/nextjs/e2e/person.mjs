@@ -259,6 +259,9 @@ export class Person {
     const { page } = this;
     for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      const color = "getComputedStyle(document.documentElement).backgroundColor";
+      const brightness = Number(/\d+/.exec(await page.evaluate(color)));
+      assert(colorScheme === "light" ? brightness > 200 : brightness < 50, `${state}, ${colorScheme}`);
       await page.evaluate(axe.source);
       const violations = await page.evaluate(async () => {
         // @ts-expect-error axe is global in the page, because its source ran there

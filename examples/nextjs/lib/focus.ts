@@ -98,11 +98,11 @@ export function useFirstFocus(isWanted: boolean, field = NEW_TASK): void {
   }, [isWanted, field]);
 }
 
-/** When a form in place of an element closes, focus the element. */
+/** When what took the place of an element closes, focus the element, unless another one opened. */
 export function useFocusWhenClosed(isOpen: boolean, element: RefObject<HTMLElement | null>): void {
   const wasOpen = useRef(false);
   useLayoutEffect(() => {
-    if (wasOpen.current && !isOpen) placeFocus(element.current); // unless another one opened
+    if (wasOpen.current && !isOpen) placeFocus(element.current, document.querySelector("h1"));
     wasOpen.current = isOpen;
   }, [isOpen, element]);
 }

@@ -56,9 +56,15 @@ export type Undo = Intent | ({ kind: "type" } & Draft);
 
 /**
  * A message. `seen` makes it visible, if the list does not show it. It fades, unless it `stays` or
- * has an `undo`.
+ * has an `undo`. One that `offersOrder` has a button that sorts the list by hand.
  */
-export type Notice = { text: string; seen?: boolean; stays?: boolean; undo?: Undo };
+export type Notice = {
+  text: string;
+  seen?: boolean;
+  stays?: boolean;
+  undo?: Undo;
+  offersOrder?: boolean;
+};
 
 type List = {
   listed?: string; // the query of the last page that was loaded

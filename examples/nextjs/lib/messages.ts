@@ -50,7 +50,7 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
       return { text: `Moved to place ${of ? `${place} of ${of}` : place}: ${quote(task)}.` };
     }
     case "changeMany":
-      return { text: `Changed ${count(stored)}.`, seen: true };
+      return describeChanged(operation, stored);
     case "deleteMany":
     case "clear":
       return describeDeleted(operation.tasks);
@@ -170,6 +170,13 @@ export function describeEnd(isTop: boolean, hasMore: boolean): Notice {
   return { text, seen: hasMore };
 }
 
+/** Describe how to move a row of a list that is sorted in another way. */
+export const ORDER_OFFER: Notice = {
+  text: "Sort by “My order” to move tasks.",
+  seen: true,
+  offersOrder: true,
+};
+
 function describeChange({ task, changes, restore }: Intent & { kind: "change" }): Notice {
   const { completed } = changes;
   if (completed === undefined) {
@@ -178,6 +185,16 @@ function describeChange({ task, changes, restore }: Intent & { kind: "change" })
   }
   const text = completed ? `Completed ${quote(task)}.` : `${quote(task)} is active again.`;
   return { text, undo: { kind: "change", task, changes: { completed: !completed } } };
+}
+
+function describeChanged({ tasks, changes }: Intent & { kind: "changeMany" }, stored: Task[]): Notice {
+  const { completed } = changes;
+  if (completed === undefined) return { text: `Changed ${nameOf(stored)}.`, seen: true };
+  const text = `${completed ? "Completed" : "Active again:"} ${nameOf(stored)}.`;
+  const ids = new Set(stored.map(({ id }) => id));
+  const turned = tasks.filter((task) => ids.has(task.id) && task.completed !== completed);
+  if (turned.length === 0) return { text, seen: true };
+  return { text, seen: true, undo: { kind: "changeMany", tasks: turned, changes: { completed: !completed } } };
 }
 
 export function count(tasks: unknown[], what = "task"): string {

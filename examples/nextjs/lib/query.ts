@@ -24,7 +24,7 @@ export const PRIORITIES = ["high", "medium", "low"] as const;
 export const SORTS: Partial<Record<Sort, string>> = {
   "-created_at": "Newest first",
   created_at: "Oldest first",
-  position: "By hand",
+  position: "My order",
   due_date: "Due first",
   "-due_date": "Due last",
   "-priority": "High priority first",

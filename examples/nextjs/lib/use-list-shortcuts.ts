@@ -2,6 +2,7 @@ import type { RefObject } from "react";
 import type { Task } from "./api";
 import { focusNewTask, focusSearch, focusedRow, moveFocus } from "./focus";
 import type { Row } from "./list";
+import { ORDER_OFFER } from "./messages";
 import { useShortcuts } from "./shortcuts";
 import type { TaskStore } from "./store";
 import type { Order } from "./use-order";
@@ -15,12 +16,13 @@ type Page = {
   order?: Order;
   onEdit: (key: string) => void;
   onUndo: () => void;
+  onSort: () => void;
   onHelp: () => void;
 };
 
 /** The shortcuts of the list. Some act on the selected rows, or else on the row that has the focus. */
 export function useListShortcuts(page: Page) {
-  const { list, rows, store, selection, order, onEdit, onUndo, onHelp } = page;
+  const { list, rows, store, selection, order, onEdit, onUndo, onSort, onHelp } = page;
 
   function onRow(act: (row: Row) => void) {
     return () => {
@@ -50,13 +52,17 @@ export function useListShortcuts(page: Page) {
   const complete = ({ task }: Row) =>
     void store.run({ kind: "change", task, changes: { completed: !task.completed } });
 
+  const move = (step: 1 | -1) =>
+    onRow(({ key }) => (order ? order.step(key, step) : store.say(ORDER_OFFER)));
+
   useShortcuts({
     n: focusNewTask,
     "/": focusSearch,
     j: () => moveFocus(list.current, 1),
     k: () => moveFocus(list.current, -1),
-    J: onRow(({ key }) => order?.step(key, 1)),
-    K: onRow(({ key }) => order?.step(key, -1)),
+    J: move(1),
+    K: move(-1),
+    m: onSort,
     ArrowDown: () => moveFocus(list.current, 1),
     ArrowUp: () => moveFocus(list.current, -1),
     c: onSelected(completeAll, complete),

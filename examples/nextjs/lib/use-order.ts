@@ -1,4 +1,5 @@
-import { useState } from "react";
+import { useRef, useState } from "react";
+import type { MouseEvent as Click, PointerEvent as Press } from "react";
 import { flushSync } from "react-dom";
 import { focusedRow } from "./focus";
 import type { Row } from "./list";
@@ -38,6 +39,28 @@ export function useOrder(rows: Row[], store: TaskStore, hasMore: boolean) {
     /** Give a row the place of another one. */
     replace: (key: string, other: string | undefined) => {
       if (indexOf(other) >= 0) move(indexOf(key), indexOf(other));
+    },
+  };
+}
+
+/**
+ * Listen on a list that is not sorted by hand. Call a function when the user tries to move a row: by
+ * a mouse that goes from one row to another, or a long press of a finger.
+ */
+export function useMoveAttempt(onAttempt: () => void) {
+  const pressed = useRef<Element>(null);
+  const rowOf = ({ target }: { target: EventTarget }) => (target as Element).closest("li");
+  return {
+    onPointerDown: (event: Press) => {
+      pressed.current = rowOf(event);
+    },
+    onPointerUp: (event: Press) => {
+      const isSelection = getSelection()?.isCollapsed === false;
+      if (pressed.current && rowOf(event) !== pressed.current && !isSelection) onAttempt();
+      pressed.current = null;
+    },
+    onContextMenu: ({ nativeEvent }: Click) => {
+      if ("pointerType" in nativeEvent && nativeEvent.pointerType === "touch") onAttempt();
     },
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describeLength, explain, referenceOf } from "../lib/messages";
+import { describeDone, describeLength, explain, referenceOf } from "../lib/messages";
+import { aTask } from "./tasks";
 
 const PROBLEM = { detail: "Retry with its new ETag.", fields: {}, requestId: "abc" };
 
@@ -30,4 +31,13 @@ test("what nobody expects shows an id that finds it in the log, but not its own 
     assert.equal(explain(problem), "Something went wrong. Try again in a moment.");
     assert.equal(referenceOf(problem), "abc");
   }
+});
+
+test("Undo of a completion names the tasks that it completed, and that still exist", () => {
+  const tasks = [aTask(1), aTask(2, { completed: true }), aTask(3)];
+  const operation = { kind: "changeMany", tasks, changes: { completed: true }, key: "" } as const;
+  const undo = { kind: "changeMany", tasks: [aTask(1)], changes: { completed: false } };
+  const { text, ...notice } = describeDone({ ...operation, tasks }, [aTask(1), aTask(2)]);
+  assert.deepEqual([text, notice.undo], ["Completed 2 tasks.", undo]);
+  assert.equal(describeDone({ ...operation, tasks: [aTask(2, { completed: true })] }, [aTask(2)]).undo, undefined);
 });
