@@ -21,6 +21,7 @@ from flask import Flask, Response, g, has_request_context, request
 from tests import ROOT, SECRET
 from tests.pytest_hooks import (  # noqa: F401 -- pytest finds its hooks here
     pytest_addoption,
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_runtest_makereport,
     pytest_terminal_summary,

@@ -1,5 +1,6 @@
 """How pytest runs and reports: order, workers, time limits, short failures, what it skipped."""
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Generator
@@ -48,6 +49,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ends = [len(others) * number // workers for number in range(workers + 1)]
     shares = [long[n::workers] + others[ends[n] : ends[n + 1]] for n in range(workers)]
     items[:] = chain.from_iterable(shares)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what lasts as long as the tests out of each garbage collection: a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
