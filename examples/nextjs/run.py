@@ -46,7 +46,6 @@ ENDED = "One of the processes stopped. The lines above say why."
 
 # The guide tells readers to copy lib/api.ts. instrumentation.ts runs the migration.
 COPIED = ("package.json", "tsconfig.json", "instrumentation.ts", "lib/api.ts", "lib/api-types.ts")
-# Next.js keeps the state of pages that one leaves by a link, if `cacheComponents` is set.
 LAYOUT = """import Link from "next/link";
 
 const paths = ["/tasks", "/server-tasks", "/edit-tasks", "/query-tasks"];
@@ -56,7 +55,10 @@ export default function Layout({ children }: { children: React.ReactNode }) {
   return <html lang="en"><body><nav>{links}</nav>{children}</body></html>;
 }
 """
-CONFIG = "const config = { cacheComponents: true };\nexport default config;\n"  # as in a new app
+# As in a new app. Next.js then keeps the state of a page that one leaves by a link.
+CONFIG = """const config = { cacheComponents: true, partialPrefetching: true };
+export default config;
+"""
 
 Environment = dict[str, str]
 Command = Sequence[str | Path]
