@@ -59,6 +59,33 @@ async function rename(page, old, title) {
 }
 
 /**
+ * Hold back the requests to a URL. Return what lets them go.
+ * @param {import("playwright-core").Page} page @param {string} url
+ */
+async function hold(page, url) {
+  /** @type {(value?: unknown) => void} */
+  let release = () => {};
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(url, (route) => released.then(() => route.continue()));
+  return release;
+}
+
+/** Tick. See that the row waits. @param {import("playwright-core").Page} page @param {string} title */
+async function tickSlowly(page, title) {
+  const store = await hold(page, "**/complete");
+  await row(page, title).getByRole("checkbox").click();
+  await row(page, title).getByRole("button", { name: "Rename", disabled: true }).waitFor();
+  store();
+  await isStored(page, title);
+  await page.unroute("**/complete");
+}
+
+/** Wait until a row's call has ended well. @param {import("playwright-core").Page} page @param {string} title */
+function isStored(page, title) {
+  return row(page, title).getByRole("button", { name: "Rename", disabled: false }).waitFor();
+}
+
+/**
  * Delete the first of two rows with a double click that ends on the second one.
  * @param {import("playwright-core").Page} page @param {string} title @param {string} next
  */
@@ -354,7 +381,7 @@ test("the page of part 3 changes a task, deletes it, and brings it back", async 
   await ask("POST", "/tasks", { title: "Cake" });
   const page = await openRow("Tea");
   await rename(page, "Tea", "Coffee");
-  await page.getByRole("checkbox", { name: "Coffee" }).click();
+  await tickSlowly(page, "Coffee");
   await page.getByRole("checkbox", { name: "Coffee", checked: true }).waitFor();
   assert.equal((await ask("GET", `/tasks/${task.id}`)).completed, true);
   await row(page, "Coffee").getByRole("button", { name: "Rename" }).click();
@@ -362,10 +389,7 @@ test("the page of part 3 changes a task, deletes it, and brings it back", async 
   await row(page, "Coffee").getByRole("button", { name: "Delete" }).click();
   await page.getByRole("checkbox", { name: "Cake" }).click();
   await page.getByRole("checkbox", { name: "Cake", checked: true }).waitFor();
-  /** @type {(value?: unknown) => void} */
-  let list = () => {};
-  const listed = new Promise((resolve) => (list = resolve));
-  await page.route("**/todo/api/tasks?*", (route) => listed.then(() => route.continue()));
+  const list = await hold(page, "**/todo/api/tasks?*");
   const asked = page.waitForRequest("**/todo/api/tasks?*");
   await page.getByRole("button", { name: "Undo “Coffee”" }).click();
   await asked;
@@ -462,14 +486,7 @@ test("the page with TanStack Query shows a change at once, and takes it back if 
   await page.getByRole("checkbox", { name: "Optimistic", checked: false }).waitFor();
 
   await page.unrouteAll();
-  /** @type {(value?: unknown) => void} */
-  let store = () => {};
-  const held = new Promise((resolve) => (store = resolve));
-  await page.route(/complete$/, (route) => held.then(() => route.continue()));
-  await box.click();
-  await page.getByRole("checkbox", { name: "Optimistic", checked: true }).waitFor();
-  assert(await row(page, "Optimistic").getByRole("button", { name: "Rename" }).isDisabled());
-  store();
+  await tickSlowly(page, "Optimistic");
   await rename(page, "Optimistic", "Renamed at once");
   await isStored(page, "Renamed at once");
   const { title, completed } = await ask("GET", `/tasks/${task.id}`);
@@ -477,11 +494,6 @@ test("the page with TanStack Query shows a change at once, and takes it back if 
   await alert.waitFor({ state: "detached" });
   await page.close();
 });
-
-/** Wait until a row's call has ended well. @param {import("playwright-core").Page} page @param {string} title */
-function isStored(page, title) {
-  return row(page, title).getByRole("button", { name: "Rename", disabled: false }).waitFor();
-}
 
 test("the page with TanStack Query lets the user choose after a conflict", async () => {
   const first = await ask("POST", "/tasks", { title: "Before one" });
