@@ -437,8 +437,12 @@ test("the page with TanStack Query follows Link, and finds what others changed",
     await ask("POST", "/tasks", { title: `Task ${number}` });
   const page = await open();
   assert.equal(await page.getByRole("listitem").count(), 20);
+  const more = await hold(page, "**/todo/api/tasks?*cursor*");
   await page.getByRole("button", { name: "More" }).click();
+  await tickSlowly(page, "Task 25");
+  more();
   await row(page, "Buy milk").waitFor();
+  await page.getByRole("checkbox", { name: "Task 25", checked: true }).waitFor();
 
   await ask("POST", "/tasks", { title: "From the phone" });
   await sync(page);
