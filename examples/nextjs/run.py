@@ -46,9 +46,18 @@ ENDED = "One of the processes stopped. The lines above say why."
 
 # The guide tells readers to copy lib/api.ts. instrumentation.ts runs the migration.
 COPIED = ("package.json", "tsconfig.json", "instrumentation.ts", "lib/api.ts", "lib/api-types.ts")
-LAYOUT = """export default function Layout({ children }: { children: React.ReactNode }) {
-  return <html lang="en"><body>{children}</body></html>;
+LAYOUT = """import Link from "next/link";
+
+const paths = ["/tasks", "/server-tasks", "/edit-tasks", "/query-tasks"];
+
+export default function Layout({ children }: { children: React.ReactNode }) {
+  const links = paths.map((path) => <Link key={path} href={path} prefetch={false}>{path}</Link>);
+  return <html lang="en"><body><nav>{links}</nav>{children}</body></html>;
 }
+"""
+# As in a new app. Next.js then keeps the state of a page that one leaves by a link.
+CONFIG = """const config = { cacheComponents: true, partialPrefetching: true };
+export default config;
 """
 
 Environment = dict[str, str]
@@ -123,7 +132,7 @@ def write_guide() -> None:
     files = dict(re.findall(r"<!-- file: (\S+) -->\n```tsx?\n(.*?)```", pages, re.DOTALL))
     for name in COPIED:
         files[name] = (HERE / name).read_text()
-    files["app/layout.tsx"] = LAYOUT
+    files |= {"app/layout.tsx": LAYOUT, "next.config.ts": CONFIG}
     for name, text in files.items():
         (GUIDE_APP / name).parent.mkdir(parents=True, exist_ok=True)
         (GUIDE_APP / name).write_text(text)

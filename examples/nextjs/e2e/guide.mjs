@@ -78,17 +78,32 @@ test("the page of the guide signs out, and links to the form", async () => {
   await fillIn(page, "barbara@example.com", PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await task.waitFor();
+
+  await page.context().clearCookies(); // the session ends
+  await page.getByLabel("New task").fill("Too late");
+  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByRole("alert").filter({ hasText: "Sign in first." }).waitFor();
+  assert.equal(await page.getByText("Only hers").count(), 0);
 });
 
 test("the page of the guide adds one task if the first response is lost", async () => {
   const page = await signUp("grace@example.com");
+  const field = page.getByLabel("New task");
+  /** @type {(value?: unknown) => void} */
+  let lose = () => {};
+  const typed = new Promise((resolve) => (lose = resolve));
   await page.route(`${API}/api/tasks`, async (route) => {
     if (route.request().method() !== "POST") return route.continue();
     await route.fetch();
+    await typed;
     return route.abort();
   });
-  await page.getByLabel("New task").fill("Only once");
+  await field.fill("Only once");
   await page.getByRole("button", { name: "Add" }).click();
+  await page.getByRole("button", { name: "Add", disabled: true }).waitFor();
+  await field.press("!");
+  assert.equal(await field.inputValue(), "Only once");
+  lose();
   const problem = page.getByRole("alert").filter({ hasText: "Failed to fetch" });
   await problem.waitFor();
 

@@ -58,6 +58,48 @@ async function rename(page, old, title) {
   await page.getByRole("button", { name: "Save" }).click();
 }
 
+/**
+ * Hold back the requests to a URL. Return what lets them go.
+ * @param {import("playwright-core").Page} page @param {string} url
+ */
+async function hold(page, url) {
+  /** @type {(value?: unknown) => void} */
+  let release = () => {};
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(url, (route) => released.then(() => route.continue()));
+  return release;
+}
+
+/** Tick. See that the row waits. @param {import("playwright-core").Page} page @param {string} title */
+async function tickSlowly(page, title) {
+  const store = await hold(page, "**/complete");
+  await row(page, title).getByRole("checkbox").click();
+  await row(page, title).getByRole("button", { name: "Rename", disabled: true }).waitFor();
+  store();
+  await isStored(page, title);
+  await page.unroute("**/complete");
+}
+
+/** Wait until a row's call has ended well. @param {import("playwright-core").Page} page @param {string} title */
+function isStored(page, title) {
+  return row(page, title).getByRole("button", { name: "Rename", disabled: false }).waitFor();
+}
+
+/**
+ * Delete the first of two rows with a double click that ends on the second one.
+ * @param {import("playwright-core").Page} page @param {string} title @param {string} next
+ */
+async function deleteOne(page, title, next) {
+  await row(page, title).getByRole("button", { name: "Delete" }).dblclick();
+  await page.getByRole("button", { name: `Undo “${title}”` }).waitFor();
+  await row(page, next).getByRole("button", { name: "Delete" }).hover();
+  await page.mouse.down({ clickCount: 2 });
+  await page.mouse.up({ clickCount: 2 });
+  await row(page, next).getByRole("button", { name: "Rename" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  assert.equal(await page.getByRole("button", { name: "Undo" }).count(), 1);
+}
+
 /** Open the page with TanStack Query. Wait until it has asked for changes. */
 async function open() {
   const page = await user.newPage();
@@ -98,6 +140,74 @@ test("the page from the server lists tasks, adds one, and shows a refusal", asyn
   await add(page, "Buy bread");
   await page.getByRole("listitem").filter({ hasText: "Buy bread" }).waitFor();
   assert.deepEqual(asked.filter((url) => url.startsWith(API)), []);
+
+  const answer = await holdAndLose(page, "**/server-tasks");
+  await add(page, "Not twice");
+  await typeMore(page, "Not twice");
+  answer();
+  await page.getByRole("alert").filter({ hasText: "The app cannot be reached." }).waitFor();
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Add" }).click();
+  await row(page, "Not twice").waitFor();
+  assert.equal(await row(page, "Not twice").count(), 1);
+  await page.close();
+});
+
+/**
+ * Store what the page posts, and lose the responses, but not yet. Return what loses them.
+ * @param {import("playwright-core").Page} page @param {string} url
+ */
+async function holdAndLose(page, url) {
+  /** @type {(value?: unknown) => void} */
+  let lose = () => {};
+  const held = new Promise((resolve) => (lose = resolve));
+  await page.route(url, async (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    await route.fetch();
+    await held;
+    return route.abort();
+  });
+  return lose;
+}
+
+/** Type into the form that is sent. @param {import("playwright-core").Page} page @param {string} title */
+async function typeMore(page, title) {
+  await page.getByRole("button", { name: "Add", disabled: true }).waitFor();
+  await page.getByLabel("New task").press("!");
+  assert.equal(await page.getByLabel("New task").inputValue(), title);
+}
+
+test("the next user of the browser sees no task of the last one", async () => {
+  const context = await signUp("ann@example.com");
+  const page = await context.newPage();
+  const field = page.getByRole("textbox", { name: "New task" }); // that of the page on the screen
+  const button = page.getByRole("button", { name: "Add" });
+  /** @param {string} path */
+  async function follow(path) {
+    await page.getByRole("link", { name: path, exact: true }).click();
+    await page.waitForURL(PAGE + path);
+  }
+  await page.goto(`${PAGE}/query-tasks`);
+  await field.fill("Of Ann");
+  await button.click();
+  await row(page, "Of Ann").waitFor();
+  await follow("/tasks");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("link", { name: "Sign in" }).click();
+  await page.getByLabel("E-mail").fill("bob@example.com");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Create an account" }).click();
+  await page.waitForURL(`${PAGE}/tasks`);
+  await page.getByText("No tasks yet.").waitFor();
+  await follow("/query-tasks");
+  await field.fill("Of Bob");
+  await button.click();
+  for (const path of ["/edit-tasks", "/server-tasks", "/tasks", "/query-tasks"]) {
+    await row(page, "Of Bob").waitFor();
+    assert.equal(await page.getByRole("listitem").filter({ hasText: "Of Ann" }).count(), 0);
+    await follow(path);
+  }
+  await context.close();
 });
 
 test("the page from the server asks a stranger to sign in", async () => {
@@ -271,7 +381,7 @@ test("the page of part 3 changes a task, deletes it, and brings it back", async 
   await ask("POST", "/tasks", { title: "Cake" });
   const page = await openRow("Tea");
   await rename(page, "Tea", "Coffee");
-  await page.getByRole("checkbox", { name: "Coffee" }).click();
+  await tickSlowly(page, "Coffee");
   await page.getByRole("checkbox", { name: "Coffee", checked: true }).waitFor();
   assert.equal((await ask("GET", `/tasks/${task.id}`)).completed, true);
   await row(page, "Coffee").getByRole("button", { name: "Rename" }).click();
@@ -279,10 +389,7 @@ test("the page of part 3 changes a task, deletes it, and brings it back", async 
   await row(page, "Coffee").getByRole("button", { name: "Delete" }).click();
   await page.getByRole("checkbox", { name: "Cake" }).click();
   await page.getByRole("checkbox", { name: "Cake", checked: true }).waitFor();
-  /** @type {(value?: unknown) => void} */
-  let list = () => {};
-  const listed = new Promise((resolve) => (list = resolve));
-  await page.route("**/todo/api/tasks?*", (route) => listed.then(() => route.continue()));
+  const list = await hold(page, "**/todo/api/tasks?*");
   const asked = page.waitForRequest("**/todo/api/tasks?*");
   await page.getByRole("button", { name: "Undo “Coffee”" }).click();
   await asked;
@@ -290,6 +397,8 @@ test("the page of part 3 changes a task, deletes it, and brings it back", async 
   list();
   await rename(page, "Coffee", "Water"); // with the version after Undo
   await page.getByRole("checkbox", { name: "Water" }).waitFor();
+  await page.unrouteAll();
+  await deleteOne(page, "Water", "Cake");
   await page.close();
 });
 
@@ -328,8 +437,12 @@ test("the page with TanStack Query follows Link, and finds what others changed",
     await ask("POST", "/tasks", { title: `Task ${number}` });
   const page = await open();
   assert.equal(await page.getByRole("listitem").count(), 20);
+  const more = await hold(page, "**/todo/api/tasks?*cursor*");
   await page.getByRole("button", { name: "More" }).click();
+  await tickSlowly(page, "Task 25");
+  more();
   await row(page, "Buy milk").waitFor();
+  assert(await page.getByRole("checkbox", { name: "Task 25" }).isChecked());
 
   await ask("POST", "/tasks", { title: "From the phone" });
   await sync(page);
@@ -356,6 +469,7 @@ test("the page with TanStack Query adds one task if the first response is lost",
   await lose(page, "POST");
   const replayed = page.waitForResponse((response) => "idempotency-replayed" in response.headers());
   await add(page, "Only once");
+  await typeMore(page, "Only once");
   await replayed;
   await row(page, "Only once").waitFor();
   assert.equal(await row(page, "Only once").count(), 1);
@@ -371,31 +485,37 @@ test("the page with TanStack Query shows a change at once, and takes it back if 
     await route.fulfill({ status: 400, json: { detail: "Refused." } });
   });
   await box.click();
-  const alert = page.getByRole("alert").filter({ hasText: "“Optimistic”: Refused." });
+  const alert = row(page, "Optimistic").getByRole("alert").filter({ hasText: "Refused." });
   await alert.waitFor();
   await page.getByRole("checkbox", { name: "Optimistic", checked: false }).waitFor();
 
   await page.unrouteAll();
-  const stored = page.waitForResponse(/complete$/);
-  await box.click();
-  assert.equal((await (await stored).json()).completed, true);
+  await tickSlowly(page, "Optimistic");
+  await rename(page, "Optimistic", "Renamed at once");
+  await isStored(page, "Renamed at once");
+  const { title, completed } = await ask("GET", `/tasks/${task.id}`);
+  assert.deepEqual([title, completed], ["Renamed at once", true]);
   await alert.waitFor({ state: "detached" });
   await page.close();
 });
 
 test("the page with TanStack Query lets the user choose after a conflict", async () => {
-  const task = await ask("POST", "/tasks", { title: "Before" });
+  const first = await ask("POST", "/tasks", { title: "Before one" });
+  const second = await ask("POST", "/tasks", { title: "Before two" });
   const page = await open();
-  await row(page, "Before").getByRole("button", { name: "Rename" }).click();
-  await ask("PATCH", `/tasks/${task.id}`, { title: "Theirs" });
-  await page.getByLabel("Title").fill("Mine");
-  await page.getByRole("button", { name: "Save" }).click();
-  await page.getByRole("alert").filter({ hasText: "Theirs" }).waitFor();
-  await row(page, "Theirs").waitFor();
-  const stored = page.waitForResponse((response) => response.request().method() === "PATCH");
-  await page.getByRole("button", { name: "Use mine" }).click();
-  assert.equal((await (await stored).json()).title, "Mine");
-  await row(page, "Mine").waitFor();
+  for (const { title } of [first, second])
+    await row(page, title).getByRole("button", { name: "Rename" }).click();
+  await ask("PATCH", `/tasks/${first.id}`, { title: "Theirs one" });
+  await ask("PATCH", `/tasks/${second.id}`, { title: "Theirs two" });
+  for (const title of ["Mine two", "Mine one"]) {
+    await page.getByLabel("Title").first().fill(title);
+    await page.getByRole("button", { name: "Save" }).first().click();
+  }
+  await row(page, "Theirs two").getByRole("button", { name: "Keep theirs" }).click();
+  await isStored(page, "Theirs two");
+  await row(page, "Theirs one").getByRole("button", { name: "Use mine" }).click();
+  await isStored(page, "Mine one");
+  assert.equal((await ask("GET", `/tasks/${first.id}`)).title, "Mine one");
   await page.close();
 });
 
@@ -427,6 +547,7 @@ test("the page with TanStack Query deletes two tasks, and brings both back", asy
     await row(page, title).waitFor();
   }
   await page.getByRole("button", { name: "Undo" }).waitFor({ state: "detached" });
+  await deleteOne(page, "First undone", "Second undone");
   await page.close();
 });
 
