@@ -360,6 +360,19 @@ export function isWaiting({ problem }: Operation): boolean {
   return problem !== undefined && isOutage(problem);
 }
 
+/**
+ * Return whether a waiting operation is sent by itself when the service responds again. The user
+ * decides about one that a bug refuses (500), and about one that would reach tasks of a later time.
+ */
+export function isDue(operation: Operation): boolean {
+  return isWaiting(operation) && operation.problem?.status !== 500 && !isForAll(operation);
+}
+
+/** Return whether an operation deletes all tasks of a kind, also those that the page does not know. */
+export function isForAll({ kind }: Intent): boolean {
+  return kind === "clear" || kind === "empty";
+}
+
 export function isOutage({ status }: Problem): boolean {
   return status === 0 || status >= 500;
 }

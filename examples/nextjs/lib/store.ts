@@ -4,7 +4,18 @@ import { isProblem, nextCursor, settle } from "./api";
 import type { Api, Outcome, Problem, Task } from "./api";
 import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
-import { START, isEdit, isOutage, isReplaced, isWaiting, reduce, targets, toRows } from "./list";
+import {
+  START,
+  isDue,
+  isEdit,
+  isForAll,
+  isOutage,
+  isReplaced,
+  isWaiting,
+  reduce,
+  targets,
+  toRows,
+} from "./list";
 import type { Action, Draft, Intent, Notice, Operation, State } from "./list";
 import {
   describeDiscarded,
@@ -95,7 +106,11 @@ export class TaskStore {
     this.#isRestored = true;
     const { unsent, typed, undo } = this.drafts.read();
     for (const draft of typed) this.type(draft.seen.id, draft);
-    for (const { key, ...intent } of unsent) void this.run(intent, key);
+    for (const operation of unsent) {
+      const { problem } = operation;
+      if (problem && isForAll(operation)) this.#dispatch({ type: "refused", operation, problem });
+      else void this.retry(operation);
+    }
     if (undo) this.say(undo);
     this.#keep(); // text that was typed before the scripts ran
   }
@@ -112,6 +127,7 @@ export class TaskStore {
       if (result.problem.status === SIGNED_OUT) this.#dispatch({ type: "failed", ...result });
       return;
     }
+    this.#retryThose(isDue);
     const { problem } = this.#state;
     if (problem && isOutage(problem)) this.reload();
     else if (result.changed || this.#isStale) void this.#refresh();
@@ -174,7 +190,10 @@ export class TaskStore {
     const outcome = await this.#read(read);
     if (!outcome) return;
     if (isProblem(outcome)) this.#dispatch({ type: "failed", problem: outcome.problem });
-    else this.#accept(outcome.data, more);
+    else {
+      this.#accept(outcome.data, more);
+      this.#retryThose(isDue);
+    }
     if (this.#isStale) await this.#refresh();
   }
 
@@ -297,16 +316,17 @@ export class TaskStore {
   /** Send again what was refused because nobody was signed in. */
   resume(): void {
     this.#retryThose(({ problem }) => problem?.status === SIGNED_OUT);
+    if (this.#state.problem) this.reload();
   }
 
-  /** Send again all that an outage refused. */
+  /** Send again all that an outage refused, at the user's wish. */
   retryAll(): void {
     this.#retryThose(isWaiting);
+    if (this.#state.problem) this.reload();
   }
 
   #retryThose(isChosen: (operation: Operation) => boolean): void {
     for (const operation of this.#state.operations.filter(isChosen)) void this.retry(operation);
-    if (this.#state.problem) this.reload();
   }
 
   say(notice: Notice | undefined): void {
@@ -332,6 +352,7 @@ export class TaskStore {
       if (done.kind !== "move") {
         this.say(this.#showUnlessListed(describeDone(done, stored), done, stored));
       }
+      this.#retryThose(isDue);
       return undefined;
     }
     const isLost = isGone(result) && !isEdit(operation); // no text would be lost
@@ -362,8 +383,7 @@ export class TaskStore {
   #inTurn<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
     const ids = targets(operation).concat(operation.kind === "move" ? MOVES : []);
     const before = ids.map((id) => this.#turns.get(id));
-    const isForAll = operation.kind === "clear" || operation.kind === "empty";
-    const turn = Promise.all(isForAll ? this.#turns.values() : before).then(work);
+    const turn = Promise.all(isForAll(operation) ? this.#turns.values() : before).then(work);
     for (const id of ids) this.#turns.set(id, turn);
     return turn;
   }
@@ -393,7 +413,7 @@ export class TaskStore {
 
   #keep(): void {
     const { operations, typed, notice } = this.#state;
-    const unsent = operations.filter((each) => each.kind === "create" || isEdit(each));
+    const unsent = operations.filter((each) => each.problem || !isForAll(each));
     const begun = isBegun(this.begun()) ? this.begun() : undefined;
     this.drafts.write({ unsent, typed: [...typed.values()], begun, undo: notice?.undo && notice });
   }

@@ -3,7 +3,9 @@ import { test } from "node:test";
 import { createApi } from "../lib/api";
 import type { Api } from "../lib/api";
 import { keepDrafts } from "../lib/drafts";
+import type { Kept } from "../lib/drafts";
 import { toRows } from "../lib/list";
+import type { Intent } from "../lib/list";
 import { describeRefused } from "../lib/messages";
 import { EVERYTHING } from "../lib/query";
 import { TaskStore } from "../lib/store";
@@ -115,6 +117,63 @@ test("after an outage, the counts come back, and all that it refused is sent at 
   store.retryAll();
   await until(() => store.state().operations.length === 1);
   assert.deepEqual(sent, ["One", "Two"]);
+});
+
+test("what waits survives a reload, and is sent by itself when the service responds", async () => {
+  let status = 503;
+  const sent: string[] = [];
+  const answer = async (name: string) => {
+    sent.push(name);
+    const data = name.includes("ids") ? [aTask(3)] : aTask(1);
+    return { data, response: new Response(null, { status }) };
+  };
+  const GET = async (path: string) =>
+    path.endsWith("stats") ? unavailable() : { data: [], response: new Response(null, { status }) };
+  const PATCH = (path: string, { body }: { body: object }) => answer(`${path} ${JSON.stringify(body)}`);
+  const DELETE = (path: string) => answer(`DELETE ${path}`);
+  let kept: Kept = { unsent: [], typed: [] };
+  const drafts = { read: () => kept, write: (now: Kept) => (kept = structuredClone(now)) };
+  const open = () => new TaskStore({ GET, PATCH, DELETE } as unknown as Api, drafts);
+  const waiting: Intent[] = [
+    { kind: "change", task: aTask(1), changes: { completed: true } },
+    { kind: "delete", task: aTask(2) },
+    { kind: "changeMany", tasks: [aTask(3)], changes: { priority: "low" } },
+    { kind: "clear", tasks: [aTask(4)] },
+  ];
+  const first = open();
+  for (const intent of waiting) await first.run(intent);
+  const kinds = (store: TaskStore) => store.state().operations.map(({ kind }) => kind);
+  assert.deepEqual(kinds(first), ["change", "delete", "changeMany", "clear"]);
+
+  const reloaded = open();
+  for (const [name, value] of Object.entries({ window: new EventTarget(), document: new EventTarget() })) {
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+  }
+  sent.length = 0;
+  reloaded.start()();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(sent.length, 3); // they were sent again, and refused again
+  [status, sent.length] = [200, 0];
+  reloaded.reload();
+  await new Promise<void>((resolve) => {
+    reloaded.subscribe(() => kinds(reloaded).length === 1 && resolve());
+  });
+  assert.deepEqual([...sent].sort(), [
+    '/api/tasks {"ids":[3],"changes":{"priority":"low"}}',
+    '/api/tasks/{task_id} {"completed":true}',
+    "DELETE /api/tasks/{task_id}",
+  ]);
+  assert.deepEqual(kinds(reloaded), ["clear"]); // it would delete what was completed since
+});
+
+test("a change that a bug refuses is not sent again by itself", async () => {
+  let sent = 0;
+  const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 500 }) });
+  const POST = async () => ({ data: aTask(2), response: new Response() });
+  const store = new TaskStore({ GET: unavailable, PATCH, POST } as unknown as Api, UNSENT);
+  await store.run({ kind: "change", task: aTask(1), changes: { completed: true } });
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  assert.equal(sent, 1);
 });
 
 test("Undo offers also what was deleted before Clear completed failed", async () => {
