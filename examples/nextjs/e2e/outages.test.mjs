@@ -123,6 +123,11 @@ test("after a database outage every change is sent, also after a reload, and not
     await ada.press("Try all again");
     await ada.focuses("Tasks");
     await page.getByText("2 changes could not be saved.").waitFor();
+    await ada.press("Sign out");
+    await page.getByText("2 changes are not saved yet.").waitFor();
+    await ada.isAccessible("a question before the sign-out");
+    await ada.press("Cancel");
+    await ada.focuses("Sign out");
   } finally {
     await database("restart");
   }
