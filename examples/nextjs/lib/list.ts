@@ -62,7 +62,7 @@ export type Notice = {
   text: string;
   seen?: boolean;
   stays?: boolean;
-  undo?: Undo;
+  undo?: Undo[];
   offersOrder?: boolean;
 };
 

@@ -1,7 +1,8 @@
 /** What the page says about an operation: a sentence to announce, and a sentence for a refusal. */
 
-import type { Problem, Task } from "./api";
+import type { Problem, Task, TaskChanges } from "./api";
 import type { Field, Intent, Named, Notice, Operation, Undo } from "./list";
+import { PRIORITIES } from "./query";
 import type { Due, Status } from "./query";
 
 export const FIELD_NAMES: Record<Field, string> = {
@@ -70,8 +71,7 @@ export function describeHidden({ text }: Notice): Notice {
 function describeDeleted(tasks: Named[]): Notice {
   if (tasks.length === 0) return { text: "There was nothing to delete.", seen: true };
   const named = tasks.map(({ id, title }) => ({ id, title }));
-  const undo: Undo = { kind: "restore", tasks: named };
-  return { text: `Deleted ${nameOf(tasks)}.`, seen: true, undo };
+  return { text: `Deleted ${nameOf(tasks)}.`, seen: true, undo: [{ kind: "restore", tasks: named }] };
 }
 
 /** Describe a text that the user throws away. */
@@ -80,7 +80,7 @@ export function describeDiscarded(undo: Typed): Notice {
     undo.kind === "create"
       ? `Discarded ${quote(undo.task)}.`
       : `Edit discarded: ${quote(undo.seen)}.`;
-  return { text, seen: true, undo };
+  return { text, seen: true, undo: [undo] };
 }
 
 /** Describe an operation that the service refused, beside its row or elsewhere. */
@@ -184,17 +184,30 @@ function describeChange({ task, changes, restore }: Intent & { kind: "change" })
     return { text: `${done} ${quote({ ...task, ...changes })}.`, seen: restore };
   }
   const text = completed ? `Completed ${quote(task)}.` : `${quote(task)} is active again.`;
-  return { text, undo: { kind: "change", task, changes: { completed: !completed } } };
+  return { text, undo: [{ kind: "change", task, changes: { completed: !completed } }] };
 }
 
 function describeChanged({ tasks, changes }: Intent & { kind: "changeMany" }, stored: Task[]): Notice {
-  const { completed } = changes;
-  if (completed === undefined) return { text: `Changed ${nameOf(stored)}.`, seen: true };
-  const text = `${completed ? "Completed" : "Active again:"} ${nameOf(stored)}.`;
+  const { completed, priority } = changes;
+  const name = nameOf(stored);
+  const text = priority
+    ? `Set ${name} to ${priority} priority.`
+    : `${completed ? "Completed" : "Active again:"} ${name}.`;
   const ids = new Set(stored.map(({ id }) => id));
-  const turned = tasks.filter((task) => ids.has(task.id) && task.completed !== completed);
-  if (turned.length === 0) return { text, seen: true };
-  return { text, seen: true, undo: { kind: "changeMany", tasks: turned, changes: { completed: !completed } } };
+  const undo = revert(tasks.filter(({ id }) => ids.has(id)), changes);
+  return { text, seen: true, undo: undo.length > 0 ? undo : undefined };
+}
+
+/** Return the operations that give tasks their old values back, one for each value. */
+function revert(tasks: Task[], { completed, priority }: TaskChanges): Undo[] {
+  const before = (changes: TaskChanges, had: Task[]): Undo[] =>
+    had.length > 0 ? [{ kind: "changeMany", tasks: had, changes }] : [];
+  if (!priority) {
+    return before({ completed: !completed }, tasks.filter((task) => task.completed !== completed));
+  }
+  return PRIORITIES.filter((other) => other !== priority).flatMap((other) =>
+    before({ priority: other }, tasks.filter((task) => task.priority === other)),
+  );
 }
 
 export function count(tasks: unknown[], what = "task"): string {

@@ -16,7 +16,7 @@ import {
   targets,
   toRows,
 } from "./list";
-import type { Action, Draft, Intent, Notice, Operation, State } from "./list";
+import type { Action, Draft, Intent, Notice, Operation, State, Undo } from "./list";
 import {
   describeDiscarded,
   describeDone,
@@ -285,12 +285,18 @@ export class TaskStore {
   }
 
   async undo(): Promise<void> {
-    const undo = this.#state.notice?.undo;
-    if (undo?.kind === "type") {
-      const { seen, changes } = undo;
-      this.say({ text: `Your changes to “${seen.title}” are back.` });
-      this.type(seen.id, { seen, changes });
-    } else if (undo) await this.run(undo);
+    const undos = this.#state.notice?.undo ?? [];
+    const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
+    if (undos.length > 1 && !refused.some(Boolean)) {
+      this.say({ text: "All of them are as before.", seen: true });
+    }
+  }
+
+  #takeBack(undo: Undo): Promise<Operation | undefined> | undefined {
+    if (undo.kind !== "type") return this.run(undo);
+    const { seen, changes } = undo;
+    this.say({ text: `Your changes to “${seen.title}” are back.` });
+    this.type(seen.id, { seen, changes });
   }
 
   /** Keep what the user typed for a task, or forget it. */
