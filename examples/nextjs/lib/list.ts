@@ -12,16 +12,18 @@ import type { Query } from "./query";
 /**
  * A change that the user asks for. `seen` is the task as the user saw it when the edit began. With
  * it, the service refuses to overwrite a newer version. `restore` takes the task out of the trash
- * first. `done` are the tasks that an earlier attempt changed before it failed.
+ * first. `done` are the tasks that an earlier attempt changed before it failed. `back` is where a task
+ * was before a move. What `undoes` something cannot be undone itself.
  */
-export type Intent =
+export type Intent = { undoes?: boolean } & (
   | { kind: "create"; task: NewTask }
   | { kind: "change"; task: Task; changes: TaskChanges; seen?: Task; restore?: boolean }
   | { kind: "delete"; task: Task }
-  | { kind: "move"; task: Task; to: Place; place: number; of?: number }
+  | { kind: "move"; task: Task; to: Place; place: number; of?: number; back?: { to: Place; place: number } }
   | { kind: "changeMany"; tasks: Task[]; changes: TaskChanges }
   | { kind: "deleteMany" | "restore"; tasks: Named[]; done?: number[] }
-  | { kind: "clear" | "empty"; tasks: Named[]; done?: number[] }; // all completed, or the trash
+  | { kind: "clear" | "empty"; tasks: Named[]; done?: number[] } // all completed, or the trash
+);
 
 /** Where a task goes: beside the task with this id. */
 export type Place = { after: number } | { before: number };

@@ -1,6 +1,7 @@
 /** What the page says about an operation: a sentence to announce, and a sentence for a refusal. */
 
 import type { Problem, Task, TaskChanges } from "./api";
+import { changesOf } from "./list";
 import type { Field, Intent, Named, Notice, Operation, Undo } from "./list";
 import { PRIORITIES } from "./query";
 import type { Due, Status } from "./query";
@@ -41,14 +42,15 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
     case "create":
       // A retry may find that its first attempt was stored, and the task deleted since.
       if (stored[0]?.deleted_at) return describeGone(operation.task);
-      return { text: `Added ${quote(operation.task)}.` };
+      return { text: `Added ${quote(operation.task)}.`, undo: stored.map((task) => ({ kind: "delete", task })) };
     case "change":
-      return describeChange(operation);
+      return describeChange(operation, stored);
     case "delete":
       return describeDeleted([operation.task]);
     case "move": {
-      const { place, of, task } = operation;
-      return { text: `Moved to place ${of ? `${place} of ${of}` : place}: ${quote(task)}.` };
+      const { place, of, task, back } = operation;
+      const text = `Moved to place ${of ? `${place} of ${of}` : place}: ${quote(task)}.`;
+      return { text, undo: back && [{ kind: "move", task, ...back, of }] };
     }
     case "changeMany":
       return describeChanged(operation, stored);
@@ -64,8 +66,8 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
 }
 
 /** Describe a new task that the list does not show. */
-export function describeHidden({ text }: Notice): Notice {
-  return { text: `${text} The filter hides it.`, seen: true };
+export function describeHidden(notice: Notice): Notice {
+  return { ...notice, text: `${notice.text} The filter hides it.`, seen: true };
 }
 
 function describeDeleted(tasks: Named[]): Notice {
@@ -170,6 +172,8 @@ export function describeEnd(isTop: boolean, hasMore: boolean): Notice {
   return { text, seen: hasMore };
 }
 
+export const NOTHING_TO_UNDO: Notice = { text: "Nothing to undo.", seen: true };
+
 /** Describe how to move a row of a list that is sorted in another way. */
 export const ORDER_OFFER: Notice = {
   text: "Sort by “My order” to move tasks.",
@@ -177,11 +181,18 @@ export const ORDER_OFFER: Notice = {
   offersOrder: true,
 };
 
-function describeChange({ task, changes, restore }: Intent & { kind: "change" }): Notice {
+function describeChange(
+  { task, changes, seen = task, restore }: Intent & { kind: "change" },
+  stored: Task[],
+): Notice {
   const { completed } = changes;
   if (completed === undefined) {
-    const done = restore ? "Restored and saved" : "Saved";
-    return { text: `${done} ${quote({ ...task, ...changes })}.`, seen: restore };
+    const text = `${quote({ ...task, ...changes })}.`;
+    if (restore) return { text: `Restored and saved ${text}`, seen: true };
+    const undo = stored.map((now): Undo => {
+      return { kind: "change", task: now, seen: now, changes: changesOf(now, seen) };
+    });
+    return { text: `Saved ${text}`, undo };
   }
   const text = completed ? `Completed ${quote(task)}.` : `${quote(task)} is active again.`;
   return { text, undo: [{ kind: "change", task, changes: { completed: !completed } }] };

@@ -18,6 +18,7 @@ import {
 } from "./list";
 import type { Action, Draft, Intent, Notice, Operation, State, Undo } from "./list";
 import {
+  NOTHING_TO_UNDO,
   describeDiscarded,
   describeDone,
   describeGone,
@@ -41,6 +42,7 @@ export const TYPING_MS = 250;
 const UNCHANGED = 304;
 const SIGNED_OUT = 401;
 const MOVES = 0; // no task has this id
+const MANY_UNDOS = 20;
 
 export class TaskStore {
   #state = START;
@@ -59,6 +61,8 @@ export class TaskStore {
   #isSynced = false; // since the page began
   #isRestored = false;
   #begun?: NewTask;
+  #ended: Promise<unknown> = Promise.resolve(); // all operations until now
+  #undos: Undo[][] = []; // the last one takes back the last change
 
   constructor(
     readonly api: Api,
@@ -279,13 +283,18 @@ export class TaskStore {
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
     // A move is announced at once, and only then: the next one may come before the response.
-    this.say(operation.kind === "move" ? describeDone(operation, []) : undefined);
+    this.say(operation.kind === "move" ? describe(operation, []) : undefined);
     this.#dispatch({ type: "began", operation });
-    return this.#perform(operation);
+    const performed = this.#perform(operation);
+    this.#ended = Promise.all([this.#ended, performed]);
+    return performed;
   }
 
+  /** Take back the last change that is not taken back yet, also one that is under way. */
   async undo(): Promise<void> {
-    const undos = this.#state.notice?.undo ?? [];
+    await this.#ended;
+    const undos = this.#undos.pop();
+    if (!undos) return this.say(NOTHING_TO_UNDO);
     const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
     if (undos.length > 1 && !refused.some(Boolean)) {
       this.say({ text: "All of them are as before.", seen: true });
@@ -293,7 +302,7 @@ export class TaskStore {
   }
 
   #takeBack(undo: Undo): Promise<Operation | undefined> | undefined {
-    if (undo.kind !== "type") return this.run(undo);
+    if (undo.kind !== "type") return this.run({ ...undo, undoes: true });
     const { seen, changes } = undo;
     this.say({ text: `Your changes to “${seen.title}” are back.` });
     this.type(seen.id, { seen, changes });
@@ -336,6 +345,7 @@ export class TaskStore {
   }
 
   say(notice: Notice | undefined): void {
+    if (notice?.undo) this.#undos = [...this.#undos, notice.undo].slice(-MANY_UNDOS);
     this.#dispatch({ type: "said", notice });
   }
 
@@ -356,7 +366,7 @@ export class TaskStore {
       const { operation: done, stored } = result;
       this.#dispatch({ type: "accepted", operation: done, stored });
       if (done.kind !== "move") {
-        this.say(this.#showUnlessListed(describeDone(done, stored), done, stored));
+        this.say(this.#showUnlessListed(describe(done, stored), done, stored));
       }
       this.#retryThose(isDue);
       return undefined;
@@ -377,7 +387,7 @@ export class TaskStore {
     const done = partial?.done?.length ? withIds(partial, partial.done) : undefined;
     if (done) this.#dispatch({ type: "accepted", operation: done, stored: [] });
     this.#dispatch({ type: "refused", operation: refused, problem, theirs });
-    const notice = done && describeDone(done, []);
+    const notice = done && describe(done, []);
     this.say(notice?.undo ? notice : { text: describeRefused(refused) });
     return { ...refused, problem, theirs };
   }
@@ -421,6 +431,13 @@ export class TaskStore {
     const { operations, typed, notice } = this.#state;
     const unsent = operations.filter((each) => each.problem || !isForAll(each));
     const begun = isBegun(this.begun()) ? this.begun() : undefined;
-    this.drafts.write({ unsent, typed: [...typed.values()], begun, undo: notice?.undo && notice });
+    const undo = notice?.seen && notice.undo ? notice : undefined;
+    this.drafts.write({ unsent, typed: [...typed.values()], begun, undo });
   }
+}
+
+/** Describe what was done. An Undo cannot be undone, so that one more Undo takes back what was before. */
+function describe(operation: Operation, stored: Task[]): Notice {
+  const { undo, ...notice } = describeDone(operation, stored);
+  return operation.undoes ? notice : { ...notice, undo };
 }

@@ -176,6 +176,40 @@ test("a change that a bug refuses is not sent again by itself", async () => {
   assert.equal(sent, 1);
 });
 
+test("Undo takes back one change after the other, the last one first", async () => {
+  const sent: string[] = [];
+  let task = aTask(1, { priority: "high" });
+  const answer = async (method: string, path: string, { body = {} }: { body?: object }) => {
+    sent.push(`${method} ${path.replace("/api/tasks", "")} ${JSON.stringify(body)}`);
+    const isMany = "ids" in body && method === "PATCH";
+    task = { ...task, ...("changes" in body ? (body.changes as object) : body), version: task.version + 1 };
+    return { data: "ids" in body ? (isMany ? [task] : body) : task, response: new Response() };
+  };
+  const as = (method: string) => (path: string, options: object) => answer(method, path, options);
+  const [PATCH, POST, DELETE] = ["PATCH", "POST", "DELETE"].map(as);
+  const store = new TaskStore({ GET: unavailable, PATCH, POST, DELETE } as unknown as Api, UNSENT);
+  await store.run({ kind: "create", task: { title: task.title } });
+  await store.run({ kind: "changeMany", tasks: [task], changes: { priority: "low" } });
+  await store.run({ kind: "change", task, seen: task, changes: { title: "New" } });
+  const [to, back] = [{ after: 2 }, { to: { before: 3 }, place: 1 }];
+  await store.run({ kind: "move", task, to, place: 2, back });
+  await store.run({ kind: "change", task, changes: { completed: true } });
+  void store.run({ kind: "delete", task }); // it is under way
+  const done = 6;
+  for (let times = 0; times < done; times += 1) await store.undo();
+  assert.deepEqual(sent.slice(done), [
+    'POST /restore {"ids":[1]}',
+    'PATCH /{task_id} {"completed":false}',
+    'PATCH /{task_id}/position {"before":3}',
+    'PATCH /{task_id} {"title":"Task 1"}',
+    'PATCH  {"ids":[1],"changes":{"priority":"high"}}',
+    "DELETE /{task_id} {}",
+  ]);
+  await store.undo();
+  assert.equal(store.state().notice?.text, "Nothing to undo.");
+  assert.equal(sent.length, 2 * done);
+});
+
 test("Undo offers also what was deleted before Clear completed failed", async () => {
   const answers = [{ ids: [1, 2], has_more: true }, undefined, { ids: [3], has_more: false }];
   const DELETE = async () => {
