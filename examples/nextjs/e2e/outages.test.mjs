@@ -80,8 +80,11 @@ test("without a network the list stays readable, and changes wait until it is ba
   const { page } = ada;
   await ada.add("Read me");
   await page.getByRole("link", { name: "All 1", exact: true }).waitFor(); // the last response
+  const place = () => page.locator(".list").evaluate((list) => list.getBoundingClientRect().y);
+  const before = await place();
   await page.context().setOffline(true);
   await page.getByText("You can read what is here.").waitFor();
+  assert.equal(await place(), before, "the banner moves the list");
   await ada.tick("Read me").click();
   await ada.row("Read me").getByText("Not saved. The service cannot be reached.").waitFor();
   await page.getByRole("link", { name: "Active" }).click();
