@@ -42,7 +42,7 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
     case "create":
       // A retry may find that its first attempt was stored, and the task deleted since.
       if (stored[0]?.deleted_at) return describeGone(operation.task);
-      return { text: `Added ${quote(operation.task)}.`, undo: stored.map((task) => ({ kind: "delete", task })) };
+      return { text: `Added ${quote(operation.task)}.` };
     case "change":
       return describeChange(operation, stored);
     case "delete":
@@ -66,8 +66,8 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
 }
 
 /** Describe a new task that the list does not show. */
-export function describeHidden(notice: Notice): Notice {
-  return { ...notice, text: `${notice.text} The filter hides it.`, seen: true };
+export function describeHidden({ text }: Notice): Notice {
+  return { text: `${text} The filter hides it.`, seen: true };
 }
 
 function describeDeleted(tasks: Named[]): Notice {

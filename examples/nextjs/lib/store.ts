@@ -301,6 +301,10 @@ export class TaskStore {
     }
   }
 
+  #remember(undo: Undo[]): void {
+    this.#undos = [...this.#undos, undo].slice(-MANY_UNDOS);
+  }
+
   #takeBack(undo: Undo): Promise<Operation | undefined> | undefined {
     if (undo.kind !== "type") return this.run({ ...undo, undoes: true });
     const { seen, changes } = undo;
@@ -345,7 +349,7 @@ export class TaskStore {
   }
 
   say(notice: Notice | undefined): void {
-    if (notice?.undo) this.#undos = [...this.#undos, notice.undo].slice(-MANY_UNDOS);
+    if (notice?.undo) this.#remember(notice.undo);
     this.#dispatch({ type: "said", notice });
   }
 
@@ -365,6 +369,9 @@ export class TaskStore {
     if (!isProblem(result)) {
       const { operation: done, stored } = result;
       this.#dispatch({ type: "accepted", operation: done, stored });
+      if (done.kind === "create" && !done.undoes) {
+        this.#remember(stored.map((task) => ({ kind: "delete", task })));
+      }
       if (done.kind !== "move") {
         this.say(this.#showUnlessListed(describe(done, stored), done, stored));
       }
