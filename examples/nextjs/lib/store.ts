@@ -297,7 +297,7 @@ export class TaskStore {
     if (!undos) return this.say(NOTHING_TO_UNDO);
     const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
     if (undos.length > 1 && !refused.some(Boolean)) {
-      this.say({ text: "All of them are as before.", seen: true });
+      this.say({ text: "The priorities are as before.", seen: true });
     }
   }
 
