@@ -363,11 +363,14 @@ export function isWaiting({ problem }: Operation): boolean {
 }
 
 /**
- * Return whether a waiting operation is sent by itself when the service responds again. The user
- * decides about one that a bug refuses (500), and about one that would reach tasks of a later time.
+ * Return the waiting operations that are sent by themselves when the service responds again. The user
+ * decides about one that a bug refuses (500), about one that would reach tasks of a later time, and
+ * about an edit that they have opened again.
  */
-export function isDue(operation: Operation): boolean {
-  return isWaiting(operation) && operation.problem?.status !== 500 && !isForAll(operation);
+export function due({ operations, typed }: State): Operation[] {
+  const isOpen = (operation: Operation) => isEdit(operation) && typed.has(operation.task.id);
+  const waiting = operations.filter(isWaiting);
+  return waiting.filter((each) => each.problem?.status !== 500 && !isForAll(each) && !isOpen(each));
 }
 
 /** Return whether an operation deletes all tasks of a kind, also those that the page does not know. */

@@ -6,7 +6,7 @@ import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
 import {
   START,
-  isDue,
+  due,
   isEdit,
   isForAll,
   isOutage,
@@ -131,7 +131,7 @@ export class TaskStore {
       if (result.problem.status === SIGNED_OUT) this.#dispatch({ type: "failed", ...result });
       return;
     }
-    this.#retryThose(isDue);
+    this.#sendAgain(due(this.#state));
     const { problem } = this.#state;
     if (problem && isOutage(problem)) this.reload();
     else if (result.changed || this.#isStale) void this.#refresh();
@@ -196,7 +196,7 @@ export class TaskStore {
     if (isProblem(outcome)) this.#dispatch({ type: "failed", problem: outcome.problem });
     else {
       this.#accept(outcome.data, more);
-      this.#retryThose(isDue);
+      this.#sendAgain(due(this.#state));
     }
     if (this.#isStale) await this.#refresh();
   }
@@ -334,18 +334,18 @@ export class TaskStore {
 
   /** Send again what was refused because nobody was signed in. */
   resume(): void {
-    this.#retryThose(({ problem }) => problem?.status === SIGNED_OUT);
+    this.#sendAgain(this.#state.operations.filter(({ problem }) => problem?.status === SIGNED_OUT));
     if (this.#state.problem) this.reload();
   }
 
   /** Send again all that an outage refused, at the user's wish. */
   retryAll(): void {
-    this.#retryThose(isWaiting);
+    this.#sendAgain(this.#state.operations.filter(isWaiting));
     if (this.#state.problem) this.reload();
   }
 
-  #retryThose(isChosen: (operation: Operation) => boolean): void {
-    for (const operation of this.#state.operations.filter(isChosen)) void this.retry(operation);
+  #sendAgain(operations: Operation[]): void {
+    for (const operation of operations) void this.retry(operation);
   }
 
   say(notice: Notice | undefined): void {
@@ -375,7 +375,7 @@ export class TaskStore {
       if (done.kind !== "move") {
         this.say(this.#showUnlessListed(describe(done, stored), done, stored));
       }
-      this.#retryThose(isDue);
+      this.#sendAgain(due(this.#state));
       return undefined;
     }
     const isLost = isGone(result) && !isEdit(operation); // no text would be lost

@@ -166,6 +166,22 @@ test("what waits survives a reload, and is sent by itself when the service respo
   assert.deepEqual(kinds(reloaded), ["clear"]); // it would delete what was completed since
 });
 
+test("an edit that waits is not sent while the user writes it again", async () => {
+  let sent = 0;
+  const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 503 }) });
+  const POST = async () => ({ data: aTask(2), response: new Response() });
+  const store = new TaskStore({ GET: unavailable, PATCH, POST } as unknown as Api, UNSENT);
+  const seen = aTask(1);
+  await store.run({ kind: "change", task: seen, seen, changes: { title: "Waits" } });
+  store.type(1, { seen, changes: { title: "Waits, and goes on" } });
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  assert.equal(sent, 1);
+  store.type(1);
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  await new Promise(setImmediate);
+  assert.equal(sent, 2);
+});
+
 test("a change that a bug refuses is not sent again by itself", async () => {
   let sent = 0;
   const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 500 }) });
