@@ -9,6 +9,7 @@ import type { TaskStore } from "@/lib/store";
 import { Outage } from "./outage";
 import { Sentence } from "./sentence";
 import { SignInForm } from "./sign-in";
+import { SignOut } from "./sign-out";
 
 type Props = {
   user: User;
@@ -27,6 +28,8 @@ export function Frame(props: Props) {
   const { notice, operations } = state;
   const isSignedOut = [state, ...operations].some(({ problem }) => problem?.status === 401);
 
+  const unsaved = [...operations, ...state.typed.values()];
+  const question = useRef<HTMLDialogElement>(null);
   const [leaving, setLeaving] = useState(false);
   useEffect(leaveWithOtherTabs, []);
 
@@ -49,7 +52,11 @@ export function Frame(props: Props) {
             {text}
             <Opening />
           </Link>
-          <button type="button" className="quiet" onClick={() => void leave()}>
+          <button
+            type="button"
+            className="quiet"
+            onClick={() => (unsaved.length > 0 ? question.current?.showModal() : void leave())}
+          >
             {leaving ? "Signing out…" : "Sign out"}
           </button>
         </p>
@@ -85,6 +92,7 @@ export function Frame(props: Props) {
         )}
       </div>
       <Waiting operations={operations} />
+      <SignOut ref={question} unsaved={unsaved} onConfirm={() => void leave()} />
     </div>
   );
 }

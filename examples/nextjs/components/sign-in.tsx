@@ -2,18 +2,20 @@
 
 import { useRef, useState } from "react";
 import { flushSync } from "react-dom";
-import { DELETED, signIn } from "@/lib/account";
+import { DELETED, ELSEWHERE, signIn } from "@/lib/account";
 import type { SignInProblem } from "@/lib/account";
 import { focusField, useFirstFocus } from "@/lib/focus";
 import { useHydrated } from "@/lib/use-hydrated";
 
 export function SignIn() {
   const [isNew, setIsNew] = useState(false);
+  const [email, setEmail] = useState<string>();
   const hydrated = useHydrated();
   const page = useRef<HTMLElement>(null);
   useFirstFocus(true, "form input");
 
   function toggle() {
+    setEmail(page.current?.querySelector<HTMLInputElement>("#email")?.value);
     flushSync(() => setIsNew(!isNew));
     focusField(page.current); // or Enter would toggle back
   }
@@ -23,8 +25,14 @@ export function SignIn() {
       <h1>Tasks</h1>
       <p role="status" className="told">
         {hydrated && window.location.hash === DELETED && "Your account and all tasks are deleted."}
+        {hydrated && window.location.hash === ELSEWHERE && "You signed out in another tab."}
       </p>
-      <SignInForm key={String(isNew)} isNew={isNew} onDone={() => window.location.replace("/")} />
+      <SignInForm
+        key={String(isNew)}
+        isNew={isNew}
+        email={email}
+        onDone={() => window.location.replace("/")}
+      />
       <p className="switch">
         {isNew ? "Already have an account? " : "New here? "}
         <button type="button" className="quiet" disabled={!hydrated} onClick={toggle}>

@@ -36,8 +36,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const showHelp = () => help.current?.showModal();
 
   function undo() {
-    if (!state.notice?.undo) return;
-    if (!focusedRow()) leaveControl(list.current); // the Undo button disappears
+    if (state.notice?.undo && !focusedRow()) leaveControl(list.current); // the Undo button disappears
     void store.undo();
   }
 

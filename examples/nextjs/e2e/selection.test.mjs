@@ -28,7 +28,11 @@ test("several tasks are selected with shift-click, and changed at once", async (
   const changed = ada.answered("PATCH");
   await ada.press("High priority");
   assert.equal((await (await changed).json()).length, 3); // in one request
-  await ada.hears("Changed 3 tasks.");
+  await ada.hears("Set 3 tasks to high priority.");
+  await ada.press("Undo");
+  await ada.hears("Set 3 tasks to medium priority.");
+  await ada.press("High priority");
+  await ada.hears("Set 3 tasks to high priority.");
   await ada.press("Complete");
   await ada.hears("Completed 3 tasks.");
   await ada.press("Undo");

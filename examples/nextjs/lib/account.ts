@@ -7,7 +7,7 @@ export type SignInProblem = { field?: "email" | "password"; text: string };
 type AuthError = { status: number; code?: string; message?: string };
 type Answer = { error: AuthError | null };
 
-export const DELETED = "#deleted"; // why the sign-in page is shown
+export const [DELETED, ELSEWHERE] = ["#deleted", "#elsewhere"]; // why the sign-in page is shown
 let otherTabs: BroadcastChannel | undefined;
 const UNREACHABLE: Answer = { error: { status: 0, message: "The app cannot be reached. Try again." } };
 
@@ -61,17 +61,20 @@ export async function deleteAccount(password: string): Promise<string | undefine
 /** Leave when another tab signs out or deletes the account. Return how to stop listening. */
 export function leaveWithOtherTabs(): () => void {
   const channel = (otherTabs = new BroadcastChannel("leave"));
-  channel.onmessage = ({ data }) => leaveThisTab(data);
+  channel.onmessage = ({ data: reason }) => {
+    if (reason === DELETED) forgetDrafts(); // after a sign-out, they wait for the same user
+    leaveThisTab(reason || ELSEWHERE);
+  };
   return () => channel.close();
 }
 
 function leave(reason = ""): void {
   otherTabs?.postMessage(reason);
+  forgetDrafts();
   leaveThisTab(reason);
 }
 
 /** Load a new document without a history entry, so that no data of this user stays in memory. */
 function leaveThisTab(reason: string): void {
-  forgetDrafts();
   window.location.replace(`/sign-in${reason}`);
 }

@@ -1,9 +1,9 @@
-/** What must survive a reload: what the user typed, until the service has it, and the last Undo. */
+/** What must survive a reload: changes and texts until the service has them, and the last Undo. */
 
 import type { Draft, Notice, Operation } from "./list";
 import type { Draft as NewTask } from "./quick-add";
 
-type Kept = { unsent: Operation[]; typed: Draft[]; begun?: NewTask; undo?: Notice };
+export type Kept = { unsent: Operation[]; typed: Draft[]; begun?: NewTask; undo?: Notice };
 
 export type Drafts = { read: () => Kept; write: (kept: Kept) => void };
 

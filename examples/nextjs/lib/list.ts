@@ -12,16 +12,18 @@ import type { Query } from "./query";
 /**
  * A change that the user asks for. `seen` is the task as the user saw it when the edit began. With
  * it, the service refuses to overwrite a newer version. `restore` takes the task out of the trash
- * first. `done` are the tasks that an earlier attempt changed before it failed.
+ * first. `done` are the tasks that an earlier attempt changed before it failed. `back` is where a task
+ * was before a move. What `undoes` something cannot be undone itself.
  */
-export type Intent =
+export type Intent = { undoes?: boolean } & (
   | { kind: "create"; task: NewTask }
   | { kind: "change"; task: Task; changes: TaskChanges; seen?: Task; restore?: boolean }
   | { kind: "delete"; task: Task }
-  | { kind: "move"; task: Task; to: Place; place: number; of?: number }
+  | { kind: "move"; task: Task; to: Place; place: number; of?: number; back?: { to: Place; place: number } }
   | { kind: "changeMany"; tasks: Task[]; changes: TaskChanges }
   | { kind: "deleteMany" | "restore"; tasks: Named[]; done?: number[] }
-  | { kind: "clear" | "empty"; tasks: Named[]; done?: number[] }; // all completed, or the trash
+  | { kind: "clear" | "empty"; tasks: Named[]; done?: number[] } // all completed, or the trash
+);
 
 /** Where a task goes: beside the task with this id. */
 export type Place = { after: number } | { before: number };
@@ -62,7 +64,7 @@ export type Notice = {
   text: string;
   seen?: boolean;
   stays?: boolean;
-  undo?: Undo;
+  undo?: Undo[];
   offersOrder?: boolean;
 };
 
@@ -358,6 +360,22 @@ function write(task: Task, changes: TaskChanges): Task {
 /** Return whether an outage refused an operation, so that the same request may work later. */
 export function isWaiting({ problem }: Operation): boolean {
   return problem !== undefined && isOutage(problem);
+}
+
+/**
+ * Return the waiting operations that are sent by themselves when the service responds again. The user
+ * decides about one that a bug refuses (500), about one that would reach tasks of a later time, and
+ * about an edit that they have opened again.
+ */
+export function due({ operations, typed }: State): Operation[] {
+  const isOpen = (operation: Operation) => isEdit(operation) && typed.has(operation.task.id);
+  const waiting = operations.filter(isWaiting);
+  return waiting.filter((each) => each.problem?.status !== 500 && !isForAll(each) && !isOpen(each));
+}
+
+/** Return whether an operation deletes all tasks of a kind, also those that the page does not know. */
+export function isForAll({ kind }: Intent): boolean {
+  return kind === "clear" || kind === "empty";
 }
 
 export function isOutage({ status }: Problem): boolean {

@@ -1,7 +1,9 @@
 /** What the page says about an operation: a sentence to announce, and a sentence for a refusal. */
 
-import type { Problem, Task } from "./api";
+import type { Problem, Task, TaskChanges } from "./api";
+import { changesOf } from "./list";
 import type { Field, Intent, Named, Notice, Operation, Undo } from "./list";
+import { PRIORITIES } from "./query";
 import type { Due, Status } from "./query";
 
 export const FIELD_NAMES: Record<Field, string> = {
@@ -42,12 +44,13 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
       if (stored[0]?.deleted_at) return describeGone(operation.task);
       return { text: `Added ${quote(operation.task)}.` };
     case "change":
-      return describeChange(operation);
+      return describeChange(operation, stored);
     case "delete":
       return describeDeleted([operation.task]);
     case "move": {
-      const { place, of, task } = operation;
-      return { text: `Moved to place ${of ? `${place} of ${of}` : place}: ${quote(task)}.` };
+      const { place, of, task, back } = operation;
+      const text = `Moved to place ${of ? `${place} of ${of}` : place}: ${quote(task)}.`;
+      return { text, undo: back && [{ kind: "move", task, ...back, of }] };
     }
     case "changeMany":
       return describeChanged(operation, stored);
@@ -70,8 +73,7 @@ export function describeHidden({ text }: Notice): Notice {
 function describeDeleted(tasks: Named[]): Notice {
   if (tasks.length === 0) return { text: "There was nothing to delete.", seen: true };
   const named = tasks.map(({ id, title }) => ({ id, title }));
-  const undo: Undo = { kind: "restore", tasks: named };
-  return { text: `Deleted ${nameOf(tasks)}.`, seen: true, undo };
+  return { text: `Deleted ${nameOf(tasks)}.`, seen: true, undo: [{ kind: "restore", tasks: named }] };
 }
 
 /** Describe a text that the user throws away. */
@@ -80,7 +82,7 @@ export function describeDiscarded(undo: Typed): Notice {
     undo.kind === "create"
       ? `Discarded ${quote(undo.task)}.`
       : `Edit discarded: ${quote(undo.seen)}.`;
-  return { text, seen: true, undo };
+  return { text, seen: true, undo: [undo] };
 }
 
 /** Describe an operation that the service refused, beside its row or elsewhere. */
@@ -170,6 +172,8 @@ export function describeEnd(isTop: boolean, hasMore: boolean): Notice {
   return { text, seen: hasMore };
 }
 
+export const NOTHING_TO_UNDO: Notice = { text: "Nothing to undo.", seen: true };
+
 /** Describe how to move a row of a list that is sorted in another way. */
 export const ORDER_OFFER: Notice = {
   text: "Sort by “My order” to move tasks.",
@@ -177,24 +181,44 @@ export const ORDER_OFFER: Notice = {
   offersOrder: true,
 };
 
-function describeChange({ task, changes, restore }: Intent & { kind: "change" }): Notice {
+function describeChange(
+  { task, changes, seen = task, restore }: Intent & { kind: "change" },
+  stored: Task[],
+): Notice {
   const { completed } = changes;
   if (completed === undefined) {
-    const done = restore ? "Restored and saved" : "Saved";
-    return { text: `${done} ${quote({ ...task, ...changes })}.`, seen: restore };
+    const text = `${quote({ ...task, ...changes })}.`;
+    if (restore) return { text: `Restored and saved ${text}`, seen: true };
+    const undo = stored.map((now): Undo => {
+      return { kind: "change", task: now, seen: now, changes: changesOf(now, seen) };
+    });
+    return { text: `Saved ${text}`, undo };
   }
   const text = completed ? `Completed ${quote(task)}.` : `${quote(task)} is active again.`;
-  return { text, undo: { kind: "change", task, changes: { completed: !completed } } };
+  return { text, undo: [{ kind: "change", task, changes: { completed: !completed } }] };
 }
 
 function describeChanged({ tasks, changes }: Intent & { kind: "changeMany" }, stored: Task[]): Notice {
-  const { completed } = changes;
-  if (completed === undefined) return { text: `Changed ${nameOf(stored)}.`, seen: true };
-  const text = `${completed ? "Completed" : "Active again:"} ${nameOf(stored)}.`;
+  const { completed, priority } = changes;
+  const name = nameOf(stored);
+  const text = priority
+    ? `Set ${name} to ${priority} priority.`
+    : `${completed ? "Completed" : "Active again:"} ${name}.`;
   const ids = new Set(stored.map(({ id }) => id));
-  const turned = tasks.filter((task) => ids.has(task.id) && task.completed !== completed);
-  if (turned.length === 0) return { text, seen: true };
-  return { text, seen: true, undo: { kind: "changeMany", tasks: turned, changes: { completed: !completed } } };
+  const undo = revert(tasks.filter(({ id }) => ids.has(id)), changes);
+  return { text, seen: true, undo: undo.length > 0 ? undo : undefined };
+}
+
+/** Return the operations that give tasks their old values back, one for each value. */
+function revert(tasks: Task[], { completed, priority }: TaskChanges): Undo[] {
+  const before = (changes: TaskChanges, had: Task[]): Undo[] =>
+    had.length > 0 ? [{ kind: "changeMany", tasks: had, changes }] : [];
+  if (!priority) {
+    return before({ completed: !completed }, tasks.filter((task) => task.completed !== completed));
+  }
+  return PRIORITIES.filter((other) => other !== priority).flatMap((other) =>
+    before({ priority: other }, tasks.filter((task) => task.priority === other)),
+  );
 }
 
 export function count(tasks: unknown[], what = "task"): string {

@@ -4,9 +4,21 @@ import { isProblem, nextCursor, settle } from "./api";
 import type { Api, Outcome, Problem, Task } from "./api";
 import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
-import { START, isEdit, isOutage, isReplaced, isWaiting, reduce, targets, toRows } from "./list";
-import type { Action, Draft, Intent, Notice, Operation, State } from "./list";
 import {
+  START,
+  due,
+  isEdit,
+  isForAll,
+  isOutage,
+  isReplaced,
+  isWaiting,
+  reduce,
+  targets,
+  toRows,
+} from "./list";
+import type { Action, Draft, Intent, Notice, Operation, State, Undo } from "./list";
+import {
+  NOTHING_TO_UNDO,
   describeDiscarded,
   describeDone,
   describeGone,
@@ -30,6 +42,7 @@ export const TYPING_MS = 250;
 const UNCHANGED = 304;
 const SIGNED_OUT = 401;
 const MOVES = 0; // no task has this id
+const MANY_UNDOS = 20;
 
 export class TaskStore {
   #state = START;
@@ -48,6 +61,8 @@ export class TaskStore {
   #isSynced = false; // since the page began
   #isRestored = false;
   #begun?: NewTask;
+  #ended: Promise<unknown> = Promise.resolve(); // all operations until now
+  #undos: Undo[][] = []; // the last one takes back the last change
 
   constructor(
     readonly api: Api,
@@ -95,7 +110,11 @@ export class TaskStore {
     this.#isRestored = true;
     const { unsent, typed, undo } = this.drafts.read();
     for (const draft of typed) this.type(draft.seen.id, draft);
-    for (const { key, ...intent } of unsent) void this.run(intent, key);
+    for (const operation of unsent) {
+      const { problem } = operation;
+      if (problem && isForAll(operation)) this.#dispatch({ type: "refused", operation, problem });
+      else void this.retry(operation);
+    }
     if (undo) this.say(undo);
     this.#keep(); // text that was typed before the scripts ran
   }
@@ -112,6 +131,7 @@ export class TaskStore {
       if (result.problem.status === SIGNED_OUT) this.#dispatch({ type: "failed", ...result });
       return;
     }
+    this.#sendAgain(due(this.#state));
     const { problem } = this.#state;
     if (problem && isOutage(problem)) this.reload();
     else if (result.changed || this.#isStale) void this.#refresh();
@@ -174,7 +194,10 @@ export class TaskStore {
     const outcome = await this.#read(read);
     if (!outcome) return;
     if (isProblem(outcome)) this.#dispatch({ type: "failed", problem: outcome.problem });
-    else this.#accept(outcome.data, more);
+    else {
+      this.#accept(outcome.data, more);
+      this.#sendAgain(due(this.#state));
+    }
     if (this.#isStale) await this.#refresh();
   }
 
@@ -260,18 +283,33 @@ export class TaskStore {
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
     // A move is announced at once, and only then: the next one may come before the response.
-    this.say(operation.kind === "move" ? describeDone(operation, []) : undefined);
+    this.say(operation.kind === "move" ? describe(operation, []) : undefined);
     this.#dispatch({ type: "began", operation });
-    return this.#perform(operation);
+    const performed = this.#perform(operation);
+    this.#ended = Promise.all([this.#ended, performed]);
+    return performed;
   }
 
+  /** Take back the last change that is not taken back yet, also one that is under way. */
   async undo(): Promise<void> {
-    const undo = this.#state.notice?.undo;
-    if (undo?.kind === "type") {
-      const { seen, changes } = undo;
-      this.say({ text: `Your changes to “${seen.title}” are back.` });
-      this.type(seen.id, { seen, changes });
-    } else if (undo) await this.run(undo);
+    await this.#ended;
+    const undos = this.#undos.pop();
+    if (!undos) return this.say(NOTHING_TO_UNDO);
+    const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
+    if (undos.length > 1 && !refused.some(Boolean)) {
+      this.say({ text: "The priorities are as before.", seen: true });
+    }
+  }
+
+  #remember(undo: Undo[]): void {
+    this.#undos = [...this.#undos, undo].slice(-MANY_UNDOS);
+  }
+
+  #takeBack(undo: Undo): Promise<Operation | undefined> | undefined {
+    if (undo.kind !== "type") return this.run({ ...undo, undoes: true });
+    const { seen, changes } = undo;
+    this.say({ text: `Your changes to “${seen.title}” are back.` });
+    this.type(seen.id, { seen, changes });
   }
 
   /** Keep what the user typed for a task, or forget it. */
@@ -296,20 +334,22 @@ export class TaskStore {
 
   /** Send again what was refused because nobody was signed in. */
   resume(): void {
-    this.#retryThose(({ problem }) => problem?.status === SIGNED_OUT);
-  }
-
-  /** Send again all that an outage refused. */
-  retryAll(): void {
-    this.#retryThose(isWaiting);
-  }
-
-  #retryThose(isChosen: (operation: Operation) => boolean): void {
-    for (const operation of this.#state.operations.filter(isChosen)) void this.retry(operation);
+    this.#sendAgain(this.#state.operations.filter(({ problem }) => problem?.status === SIGNED_OUT));
     if (this.#state.problem) this.reload();
   }
 
+  /** Send again all that an outage refused, at the user's wish. */
+  retryAll(): void {
+    this.#sendAgain(this.#state.operations.filter(isWaiting));
+    if (this.#state.problem) this.reload();
+  }
+
+  #sendAgain(operations: Operation[]): void {
+    for (const operation of operations) void this.retry(operation);
+  }
+
   say(notice: Notice | undefined): void {
+    if (notice?.undo) this.#remember(notice.undo);
     this.#dispatch({ type: "said", notice });
   }
 
@@ -329,9 +369,13 @@ export class TaskStore {
     if (!isProblem(result)) {
       const { operation: done, stored } = result;
       this.#dispatch({ type: "accepted", operation: done, stored });
-      if (done.kind !== "move") {
-        this.say(this.#showUnlessListed(describeDone(done, stored), done, stored));
+      if (done.kind === "create" && !done.undoes) {
+        this.#remember(stored.map((task) => ({ kind: "delete", task })));
       }
+      if (done.kind !== "move") {
+        this.say(this.#showUnlessListed(describe(done, stored), done, stored));
+      }
+      this.#sendAgain(due(this.#state));
       return undefined;
     }
     const isLost = isGone(result) && !isEdit(operation); // no text would be lost
@@ -350,7 +394,7 @@ export class TaskStore {
     const done = partial?.done?.length ? withIds(partial, partial.done) : undefined;
     if (done) this.#dispatch({ type: "accepted", operation: done, stored: [] });
     this.#dispatch({ type: "refused", operation: refused, problem, theirs });
-    const notice = done && describeDone(done, []);
+    const notice = done && describe(done, []);
     this.say(notice?.undo ? notice : { text: describeRefused(refused) });
     return { ...refused, problem, theirs };
   }
@@ -362,8 +406,7 @@ export class TaskStore {
   #inTurn<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
     const ids = targets(operation).concat(operation.kind === "move" ? MOVES : []);
     const before = ids.map((id) => this.#turns.get(id));
-    const isForAll = operation.kind === "clear" || operation.kind === "empty";
-    const turn = Promise.all(isForAll ? this.#turns.values() : before).then(work);
+    const turn = Promise.all(isForAll(operation) ? this.#turns.values() : before).then(work);
     for (const id of ids) this.#turns.set(id, turn);
     return turn;
   }
@@ -393,8 +436,15 @@ export class TaskStore {
 
   #keep(): void {
     const { operations, typed, notice } = this.#state;
-    const unsent = operations.filter((each) => each.kind === "create" || isEdit(each));
+    const unsent = operations.filter((each) => each.problem || !isForAll(each));
     const begun = isBegun(this.begun()) ? this.begun() : undefined;
-    this.drafts.write({ unsent, typed: [...typed.values()], begun, undo: notice?.undo && notice });
+    const undo = notice?.seen && notice.undo ? notice : undefined;
+    this.drafts.write({ unsent, typed: [...typed.values()], begun, undo });
   }
+}
+
+/** Describe what was done. An Undo cannot be undone, so that one more Undo takes back what was before. */
+function describe(operation: Operation, stored: Task[]): Notice {
+  const { undo, ...notice } = describeDone(operation, stored);
+  return operation.undoes ? notice : { ...notice, undo };
 }

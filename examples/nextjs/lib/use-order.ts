@@ -17,13 +17,15 @@ export function useOrder(rows: Row[], store: TaskStore, hasMore: boolean) {
 
   function move(from: number, wanted: number): void {
     const to = Math.min(Math.max(wanted, first), last);
-    const [row, neighbour] = [rows[from], rows[to]];
+    const [row, neighbour, above, below] = [rows[from], rows[to], rows[from - 1], rows[from + 1]];
     if (!row?.task.id || !neighbour?.task.id) return;
     if (to === from) return store.say(describeEnd(wanted < from, hasMore));
     const { id } = neighbour.task;
     const place = { place: to - first + 1, of: hasMore ? undefined : rows.length - first };
     const beside = to > from ? { after: id } : { before: id };
-    flushSync(() => void store.run({ kind: "move", task: row.task, to: beside, ...place }));
+    const was = above?.task.id ? { after: above.task.id } : { before: below?.task.id ?? id };
+    const back = { to: was, place: from - first + 1 };
+    flushSync(() => void store.run({ kind: "move", task: row.task, to: beside, ...place, back }));
   }
 
   /** Move a row by some places, or to an end of what is loaded. Keep it in view. */

@@ -38,6 +38,17 @@ test("Undo of a completion names the tasks that it completed, and that still exi
   const operation = { kind: "changeMany", tasks, changes: { completed: true }, key: "" } as const;
   const undo = { kind: "changeMany", tasks: [aTask(1)], changes: { completed: false } };
   const { text, ...notice } = describeDone({ ...operation, tasks }, [aTask(1), aTask(2)]);
-  assert.deepEqual([text, notice.undo], ["Completed 2 tasks.", undo]);
+  assert.deepEqual([text, notice.undo], ["Completed 2 tasks.", [undo]]);
   assert.equal(describeDone({ ...operation, tasks: [aTask(2, { completed: true })] }, [aTask(2)]).undo, undefined);
+});
+
+test("Undo of a priority gives each task the one that it had", () => {
+  const tasks = [aTask(1), aTask(2, { priority: "high" }), aTask(3), aTask(4, { priority: "low" })];
+  const operation = { kind: "changeMany", tasks, changes: { priority: "low" }, key: "" } as const;
+  const { text, undo } = describeDone({ ...operation, tasks }, tasks);
+  assert.equal(text, "Set 4 tasks to low priority.");
+  assert.deepEqual(undo, [
+    { kind: "changeMany", tasks: [tasks[1]], changes: { priority: "high" } },
+    { kind: "changeMany", tasks: [tasks[0], tasks[2]], changes: { priority: "medium" } },
+  ]);
 });

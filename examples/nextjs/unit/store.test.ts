@@ -3,7 +3,9 @@ import { test } from "node:test";
 import { createApi } from "../lib/api";
 import type { Api } from "../lib/api";
 import { keepDrafts } from "../lib/drafts";
+import type { Kept } from "../lib/drafts";
 import { toRows } from "../lib/list";
+import type { Intent } from "../lib/list";
 import { describeRefused } from "../lib/messages";
 import { EVERYTHING } from "../lib/query";
 import { TaskStore } from "../lib/store";
@@ -115,6 +117,113 @@ test("after an outage, the counts come back, and all that it refused is sent at 
   store.retryAll();
   await until(() => store.state().operations.length === 1);
   assert.deepEqual(sent, ["One", "Two"]);
+});
+
+test("what waits survives a reload, and is sent by itself when the service responds", async () => {
+  let status = 503;
+  const sent: string[] = [];
+  const answer = async (name: string) => {
+    sent.push(name);
+    const data = name.includes("ids") ? [aTask(3)] : aTask(1);
+    return { data, response: new Response(null, { status }) };
+  };
+  const GET = async (path: string) =>
+    path.endsWith("stats") ? unavailable() : { data: [], response: new Response(null, { status }) };
+  const PATCH = (path: string, { body }: { body: object }) => answer(`${path} ${JSON.stringify(body)}`);
+  const DELETE = (path: string) => answer(`DELETE ${path}`);
+  let kept: Kept = { unsent: [], typed: [] };
+  const drafts = { read: () => kept, write: (now: Kept) => (kept = structuredClone(now)) };
+  const open = () => new TaskStore({ GET, PATCH, DELETE } as unknown as Api, drafts);
+  const waiting: Intent[] = [
+    { kind: "change", task: aTask(1), changes: { completed: true } },
+    { kind: "delete", task: aTask(2) },
+    { kind: "changeMany", tasks: [aTask(3)], changes: { priority: "low" } },
+    { kind: "clear", tasks: [aTask(4)] },
+  ];
+  const first = open();
+  for (const intent of waiting) await first.run(intent);
+  const kinds = (store: TaskStore) => store.state().operations.map(({ kind }) => kind);
+  assert.deepEqual(kinds(first), ["change", "delete", "changeMany", "clear"]);
+
+  const reloaded = open();
+  for (const [name, value] of Object.entries({ window: new EventTarget(), document: new EventTarget() })) {
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+  }
+  sent.length = 0;
+  reloaded.start()();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(sent.length, 3); // they were sent again, and refused again
+  [status, sent.length] = [200, 0];
+  reloaded.reload();
+  await new Promise<void>((resolve) => {
+    reloaded.subscribe(() => kinds(reloaded).length === 1 && resolve());
+  });
+  assert.deepEqual([...sent].sort(), [
+    '/api/tasks {"ids":[3],"changes":{"priority":"low"}}',
+    '/api/tasks/{task_id} {"completed":true}',
+    "DELETE /api/tasks/{task_id}",
+  ]);
+  assert.deepEqual(kinds(reloaded), ["clear"]); // it would delete what was completed since
+});
+
+test("an edit that waits is not sent while the user writes it again", async () => {
+  let sent = 0;
+  const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 503 }) });
+  const POST = async () => ({ data: aTask(2), response: new Response() });
+  const store = new TaskStore({ GET: unavailable, PATCH, POST } as unknown as Api, UNSENT);
+  const seen = aTask(1);
+  await store.run({ kind: "change", task: seen, seen, changes: { title: "Waits" } });
+  store.type(1, { seen, changes: { title: "Waits, and goes on" } });
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  assert.equal(sent, 1);
+  store.type(1);
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  await new Promise(setImmediate);
+  assert.equal(sent, 2);
+});
+
+test("a change that a bug refuses is not sent again by itself", async () => {
+  let sent = 0;
+  const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 500 }) });
+  const POST = async () => ({ data: aTask(2), response: new Response() });
+  const store = new TaskStore({ GET: unavailable, PATCH, POST } as unknown as Api, UNSENT);
+  await store.run({ kind: "change", task: aTask(1), changes: { completed: true } });
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  assert.equal(sent, 1);
+});
+
+test("Undo takes back one change after the other, the last one first", async () => {
+  const sent: string[] = [];
+  let task = aTask(1, { priority: "high" });
+  const answer = async (method: string, path: string, { body = {} }: { body?: object }) => {
+    sent.push(`${method} ${path.replace("/api/tasks", "")} ${JSON.stringify(body)}`);
+    const isMany = "ids" in body && method === "PATCH";
+    task = { ...task, ...("changes" in body ? (body.changes as object) : body), version: task.version + 1 };
+    return { data: "ids" in body ? (isMany ? [task] : body) : task, response: new Response() };
+  };
+  const as = (method: string) => (path: string, options: object) => answer(method, path, options);
+  const [PATCH, POST, DELETE] = ["PATCH", "POST", "DELETE"].map(as);
+  const store = new TaskStore({ GET: unavailable, PATCH, POST, DELETE } as unknown as Api, UNSENT);
+  await store.run({ kind: "create", task: { title: task.title } });
+  await store.run({ kind: "changeMany", tasks: [task], changes: { priority: "low" } });
+  await store.run({ kind: "change", task, seen: task, changes: { title: "New" } });
+  const [to, back] = [{ after: 2 }, { to: { before: 3 }, place: 1 }];
+  await store.run({ kind: "move", task, to, place: 2, back });
+  await store.run({ kind: "change", task, changes: { completed: true } });
+  void store.run({ kind: "delete", task }); // it is under way
+  const done = 6;
+  for (let times = 0; times < done; times += 1) await store.undo();
+  assert.deepEqual(sent.slice(done), [
+    'POST /restore {"ids":[1]}',
+    'PATCH /{task_id} {"completed":false}',
+    'PATCH /{task_id}/position {"before":3}',
+    'PATCH /{task_id} {"title":"Task 1"}',
+    'PATCH  {"ids":[1],"changes":{"priority":"high"}}',
+    "DELETE /{task_id} {}",
+  ]);
+  await store.undo();
+  assert.equal(store.state().notice?.text, "Nothing to undo.");
+  assert.equal(sent.length, 2 * done);
 });
 
 test("Undo offers also what was deleted before Clear completed failed", async () => {

@@ -9,6 +9,6 @@ export function aTask(id: number, changes: Partial<Task> = {}): Task {
 }
 
 /** Return the ids of the tasks that an Undo restores. */
-export function tasksOf(undo: Undo | undefined): number[] | undefined {
+export function tasksOf([undo]: Undo[] = []): number[] | undefined {
   return undo?.kind === "restore" ? undo.tasks.map(({ id }) => id) : undefined;
 }
