@@ -142,15 +142,17 @@ test("the form of the guide waits for its script, and keeps the address if it fa
   await page.waitForURL(`${PAGE}/tasks`);
 });
 
-test("the page of the guide waits for its script, and then adds the task", async () => {
+test("the pages wait for their scripts, and then add the task", async () => {
   const page = await signUp("frances@example.com");
-  const load = await holdScripts(page);
-  await page.goto(`${PAGE}/tasks`, { waitUntil: "domcontentloaded" });
-  assert.equal(await page.getByRole("button", { name: "Sign out" }).count(), 0);
-  await page.getByLabel("New task").fill("An early one");
-  await page.getByLabel("New task").press("Enter");
-  load();
-  await page.getByRole("listitem").filter({ hasText: "An early one" }).waitFor();
+  for (const path of ["/query-tasks", "/tasks"]) {
+    const load = await holdScripts(page);
+    await page.goto(PAGE + path, { waitUntil: "domcontentloaded" });
+    assert.equal(await page.getByRole("button", { name: "Sign out" }).count(), 0);
+    await page.getByLabel("New task").fill(`Early on ${path}`);
+    await page.getByLabel("New task").press("Enter");
+    load();
+    await page.getByRole("listitem").filter({ hasText: `Early on ${path}` }).waitFor();
+    assert.equal(page.url(), PAGE + path);
+  }
   await page.getByRole("button", { name: "Sign out" }).waitFor();
-  assert.equal(page.url(), `${PAGE}/tasks`);
 });

@@ -468,7 +468,8 @@ test("the page with TanStack Query adds one task if the first response is lost",
   const page = await open();
   await lose(page, "POST");
   const replayed = page.waitForResponse((response) => "idempotency-replayed" in response.headers());
-  await add(page, "Only once");
+  await page.getByLabel("New task").fill("Only once");
+  await page.getByRole("button", { name: "Add" }).dblclick();
   await typeMore(page, "Only once");
   await replayed;
   await row(page, "Only once").waitFor();
