@@ -106,15 +106,28 @@ test("clear completed asks nothing, and Undo restores exactly what it deleted", 
     completed: true,
   }));
   const { ada } = await withTasks(...completed, { title: "Active" }, { title: "Deleted before" });
+  const { page } = ada;
   await ada.press("Delete Deleted before");
   await ada.hears("Deleted “Deleted before”.");
   await ada.press("Clear completed");
   await ada.hears("Deleted 101 tasks.");
   await ada.shows(["Active"]);
   await ada.press("Undo");
-  await ada.page.getByRole("link", { name: "All 102", exact: true }).waitFor();
+  await page.getByRole("link", { name: "All 102", exact: true }).waitFor();
   const trash = await (await ada.ask("GET", "/api/tasks?status=deleted")).json();
   assert.equal(trash.length, 1);
+  const scrolled = () => page.evaluate(() => window.scrollY);
+  await ada.press("Delete Active");
+  await ada.hears("Deleted “Active”.");
+  await ada.press("Undo");
+  await ada.hears("Restored “Active”.");
+  assert.equal(await scrolled(), 0);
+  await ada.press("Select");
+  await page.getByRole("button", { name: "Select all" }).focus();
+  await page.evaluate(() => window.scrollTo(0, 2000));
+  await page.keyboard.press("Escape");
+  await ada.focuses("Select");
+  assert((await scrolled()) > 1500, "it stays where the user is");
   await ada.leave();
 });
 
