@@ -71,8 +71,8 @@ export function Toolbar({ store, state, rows, selection, isIdle, ...search }: Pr
             type="button"
             className="quiet clear-completed"
             data-status={query.status}
-            disabled={!canClear}
-            onClick={() => void store.run({ kind: "clear", tasks: completed })}
+            aria-disabled={!canClear} // not `disabled`, which would drop the focus
+            onClick={() => canClear && void store.run({ kind: "clear", tasks: completed })}
           >
             Clear completed
           </button>

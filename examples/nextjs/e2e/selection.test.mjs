@@ -109,9 +109,10 @@ test("clear completed asks nothing, and Undo restores exactly what it deleted", 
   const { page } = ada;
   await ada.press("Delete Deleted before");
   await ada.hears("Deleted “Deleted before”.");
-  await ada.press("Clear completed");
+  await page.getByRole("button", { name: "Clear completed" }).press("Enter");
   await ada.hears("Deleted 101 tasks.");
   await ada.shows(["Active"]);
+  await ada.focuses("Clear completed");
   await ada.press("Undo");
   await page.getByRole("link", { name: "All 102", exact: true }).waitFor();
   const trash = await (await ada.ask("GET", "/api/tasks?status=deleted")).json();
