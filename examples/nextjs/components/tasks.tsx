@@ -1,7 +1,8 @@
 "use client";
 
-import { useRef, useState } from "react";
-import { focusedRow, leaveControl, useFirstFocus, useFocusInList } from "@/lib/focus";
+import { useEffect, useEffectEvent, useRef, useState } from "react";
+import type { NewTask as Task } from "@/lib/api";
+import { focusTask, focusedRow, leaveControl, useFirstFocus, useFocusInList } from "@/lib/focus";
 import { ORDER_OFFER, describeFound } from "@/lib/messages";
 import { BY_HAND, isNarrowed, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
@@ -26,6 +27,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const list = useRef<HTMLUListElement>(null);
   const help = useRef<HTMLDialogElement>(null);
   const account = useRef<HTMLDialogElement>(null);
+  const isPlaced = useRef(true); // the last new task is where the list has it
   const [editing, setEditing] = useState<string>();
   const selection = useSelection(rows.filter(({ task }) => task.id > 0).map(({ key }) => key));
   const moves = useOrder(rows, store, state.cursor !== undefined);
@@ -48,6 +50,27 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
     change({ ...query, sort: BY_HAND });
   }
 
+  const rowOf = (id?: number) => list.current?.querySelector(`[data-key="${id}"]`);
+
+  async function add(task: Task) {
+    const refused = await store.run({ kind: "create", task });
+    isPlaced.current = false; // until the list is loaded again
+    return refused;
+  }
+
+  function show() {
+    focusTask(rowOf(state.notice?.added));
+    store.say(undefined);
+  }
+
+  const tellIfOffScreen = useEffectEvent(() => {
+    const { notice } = state;
+    if (isPlaced.current || !notice?.added || notice.seen) return;
+    isPlaced.current = true;
+    const row = rowOf(notice.added);
+    if (!isOnScreen(row)) store.say({ ...notice, seen: true, added: row ? notice.added : undefined });
+  });
+  useEffect(() => tellIfOffScreen(), [state.ids]);
   useFocusInList(list);
   useFirstFocus(isIdle);
   const actions = { onEdit: setEditing, onUndo: undo, onSort: sortByHand, onHelp: showHelp };
@@ -62,12 +85,13 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
       state={state}
       onUndo={undo}
       onSort={sortByHand}
+      onShow={show}
     >
       <NewTask
         tags={state.counts?.knownTags ?? []}
         begun={store.begun}
         onType={store.begin}
-        onAdd={(task) => store.run({ kind: "create", task })}
+        onAdd={add}
         onDismiss={(key) => store.dismiss(key)}
       />
       <Toolbar
@@ -119,4 +143,9 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
       <DeleteAccount ref={account} />
     </Frame>
   );
+}
+
+function isOnScreen(row: Element | null | undefined): boolean {
+  const box = row?.getBoundingClientRect();
+  return box !== undefined && box.top >= 0 && box.bottom <= window.innerHeight;
 }

@@ -147,12 +147,18 @@ test("the list is sorted in each order", async () => {
     "Last changed first": ["apply for leave", "Call Ben", "Buy milk"],
     "Longest unchanged first": ["Buy milk", "Call Ben", "apply for leave"],
   };
-  const sort = ada.page.getByLabel("Sort");
+  const { page } = ada;
+  const sort = page.getByLabel("Sort");
   assert.deepEqual(await sort.locator("option").allTextContents(), Object.keys(orders));
   for (const [name, titles] of Object.entries(orders)) {
     await sort.selectOption(name);
     await ada.shows(titles);
   }
+  await page.setViewportSize({ width: 1280, height: 460 });
+  await sort.selectOption("Title, A to Z");
+  await ada.add("Zip the tent");
+  await ada.press("Show"); // it is below the screen
+  await ada.focuses("Edit Zip the tent");
   await ada.leave();
 });
 

@@ -139,6 +139,12 @@ export function moveFocus(list: Element | null, step: 1 | -1): void {
   titles[next]?.focus();
 }
 
+/** Focus the title of a row, in the middle of the screen. */
+export function focusTask(row: Element | null | undefined): void {
+  row?.querySelector<HTMLElement>('[data-control="title"]')?.focus({ preventScroll: true });
+  row?.scrollIntoView({ block: "center" });
+}
+
 /** Return the row that has the focus. */
 export function focusedRow(): HTMLElement | undefined {
   return document.activeElement?.closest<HTMLElement>(ROW) ?? undefined;
