@@ -4,7 +4,7 @@ import { useEffect, useEffectEvent, useRef, useState } from "react";
 import type { NewTask as Task } from "@/lib/api";
 import { focusTask, focusedRow, leaveControl, useFirstFocus, useFocusInList } from "@/lib/focus";
 import { ORDER_OFFER, describeFound } from "@/lib/messages";
-import { BY_HAND, isNarrowed, toggled } from "@/lib/query";
+import { BY_HAND, formatQuery, isNarrowed, toUrl, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useListShortcuts } from "@/lib/use-list-shortcuts";
 import { useMoveAttempt, useOrder } from "@/lib/use-order";
@@ -22,7 +22,7 @@ import { TaskRow } from "./task-row";
 import { Toolbar } from "./toolbar";
 
 export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
-  const { query, search, change } = useQuery();
+  const { query, search, change } = useQuery(user.id);
   const { store, state, rows, isLoaded, others } = useTasks(apiUrl, user.id, query);
   const list = useRef<HTMLUListElement>(null);
   const help = useRef<HTMLDialogElement>(null);
@@ -79,7 +79,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   return (
     <Frame
       user={user}
-      link={["/trash", "Trash"]}
+      link={[toUrl("/trash", formatQuery(query)), "Trash"]}
       title="Tasks"
       store={store}
       state={state}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { Person, browser } from "./person.mjs";
+import { PAGE, Person, browser } from "./person.mjs";
 
 after(() => browser.close());
 
@@ -174,6 +174,7 @@ test("emptying the trash asks first, then erases all of it", async () => {
 
 test("the trash shows deleted tasks, and restores them", async () => {
   const { ada, ids } = await withTasks({ title: "Kept" }, { title: "Lost" });
+  await ada.page.getByLabel("Sort").selectOption("Title, A to Z");
   await ada.press("Delete Lost");
   await ada.hears("Deleted “Lost”.");
   await ada.page.getByRole("link", { name: "Trash" }).click();
@@ -185,6 +186,10 @@ test("the trash shows deleted tasks, and restores them", async () => {
   await ada.page.getByText("The trash is empty.").waitFor();
   await ada.focuses();
   await ada.page.getByRole("link", { name: "Tasks" }).click();
-  await ada.shows(["Lost", "Kept"]);
+  await ada.page.waitForURL("**/?sort=title");
+  await ada.shows(["Kept", "Lost"]);
+  await ada.page.goto(PAGE);
+  await ada.page.waitForURL("**/?sort=title"); // remembered
+  await ada.shows(["Kept", "Lost"]);
   await ada.leave();
 });
