@@ -1,6 +1,6 @@
-import { useEffectEvent, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Counts } from "@/lib/counts";
-import { focusStatus } from "@/lib/focus";
+import { focusStatus, moveFocus } from "@/lib/focus";
 import { DUE_NAMES, PRIORITY_NAMES } from "@/lib/messages";
 import { DUES, SORTS, STATUSES, countFilters, formatQuery, isPossible, toggled } from "@/lib/query";
 import type { Query, Sort } from "@/lib/query";
@@ -21,11 +21,21 @@ export type SearchProps = Props & {
 
 export function Search({ query, onSearch, onChange, busy }: SearchProps) {
   const field = useRef<HTMLInputElement>(null);
+  const isLeaving = useRef(false); // for the first result, when it is there
   const keepEarlyText = useEffectEvent(() => {
     const typed = field.current?.value; // before the scripts of the page ran
     if (typed && typed !== query.q) onSearch(typed);
   });
   useLayoutEffect(() => keepEarlyText(), []);
+
+  useEffect(() => {
+    if (!busy && isLeaving.current) leave();
+  }, [busy]);
+
+  function leave() {
+    isLeaving.current = false;
+    moveFocus(document.querySelector(".list"), 1);
+  }
 
   return (
     <search className="find">
@@ -42,10 +52,19 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
           maxLength={MAX_SEARCH}
           placeholder="Search"
           autoComplete="off"
-          onChange={(event) => onSearch(event.target.value)}
-          onKeyDown={({ key, currentTarget }) => {
-            if (key === "Escape" && !query.q) currentTarget.blur();
+          onChange={(event) => {
+            isLeaving.current = false;
+            onSearch(event.target.value);
+          }}
+          onKeyDown={(event) => {
+            const { key, nativeEvent } = event;
+            if (key === "Escape" && !query.q) field.current?.blur();
             else if (key === "Escape") onSearch("");
+            else if (["Enter", "ArrowDown"].includes(key) && !nativeEvent.isComposing) {
+              event.preventDefault();
+              isLeaving.current = busy;
+              if (!busy) leave();
+            }
           }}
         />
         {query.q && (

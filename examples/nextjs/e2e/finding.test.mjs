@@ -21,7 +21,9 @@ async function withTasks(tasks = TASKS) {
 test("a search shows what matches as you type, and is kept in the URL", async () => {
   const ada = await withTasks();
   await ada.page.getByLabel("Search").pressSequentially("market");
+  await ada.page.keyboard.press("Enter");
   await ada.shows(["Buy milk"]);
+  await ada.focuses("Edit Buy milk");
   await ada.hears("1 task found.");
   await ada.page.waitForURL("**/?q=market");
   await ada.reload();
