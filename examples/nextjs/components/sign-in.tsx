@@ -22,7 +22,7 @@ export function SignIn() {
     <main ref={page} className="page narrow">
       <h1>Tasks</h1>
       <p role="status" className="told">
-        {hydrated && window.location.hash === DELETED && "Your account and all tasks are deleted."}
+        {hydrated && window.location.hash === DELETED && "Your account and all tasks have been deleted."}
       </p>
       <SignInForm key={String(isNew)} isNew={isNew} onDone={() => window.location.replace("/")} />
       <p className="switch">

@@ -30,7 +30,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
     <Frame user={user} link={[toUrl("/", search), "Tasks"]} title="Trash" store={store} state={state} onUndo={undo}>
       {rows.length > 0 && (
         <div className="tools">
-          <p className="lead">A restored task is as it was, in its old place.</p>
+          <p className="lead">Restore a task to put it back in its old place, just as it was.</p>
           <div>
             <button
               type="button"
