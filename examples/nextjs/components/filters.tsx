@@ -159,7 +159,8 @@ export function Chips({ query, counts, onChange }: CountedProps) {
   const allTags = new Set([...keptTags, ...query.tag, ...(counts?.tags.keys() ?? [])]);
   const tags = [...allTags].map((tag): Chip => {
     const change = { tag: toggled(query.tag, tag) };
-    return { name: `#${tag}`, value: counts?.tags.get(tag), isOn: query.tag.includes(tag), change };
+    const value = counts && (counts.tags.get(tag) ?? 0);
+    return { name: `#${tag}`, value, isOn: query.tag.includes(tag), change };
   });
   const few = tags.filter(({ isOn }, index) => showsAll || isOn || index < FEW_TAGS);
   const all = [...dues, ...priorities, ...tags].filter(isShown);
