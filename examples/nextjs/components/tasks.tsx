@@ -53,7 +53,8 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const rowOf = (id?: number) => list.current?.querySelector(`[data-key="${id}"]`);
 
   async function add(task: Task) {
-    const refused = await store.run({ kind: "create", task });
+    const tags = [...new Set([...(task.tags ?? []), ...query.tag])]; // or the filter would hide it
+    const refused = await store.run({ kind: "create", task: { ...task, tags } });
     isPlaced.current = false; // until the list is loaded again
     return refused;
   }
