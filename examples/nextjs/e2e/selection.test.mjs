@@ -31,6 +31,7 @@ test("several tasks are selected with shift-click, and changed at once", async (
   await ada.hears("Changed 3 tasks.");
   await ada.press("Complete");
   await ada.hears("Completed 3 tasks.");
+  await page.getByRole("button", { name: "Make active" }).waitFor();
   await ada.press("Undo");
   await ada.hears("Active again: 2 tasks."); // the third one was completed before
   await ada.show("Active");
