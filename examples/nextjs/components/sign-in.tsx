@@ -93,11 +93,15 @@ export function SignInForm({ isNew = false, email, onDone }: FormProps) {
         type="password"
         autoComplete={isNew ? "new-password" : "current-password"}
         minLength={isNew ? 8 : undefined}
-        placeholder={isNew ? "At least 8 characters" : undefined}
         required
         aria-invalid={problem?.field === "password"}
-        aria-describedby="password-problem"
+        aria-describedby="password-hint password-problem"
       />
+      {isNew && (
+        <p id="password-hint" className="hint">
+          At least 8 characters
+        </p>
+      )}
       <p id="password-problem" className="problem" role="alert">
         {problem?.field === "password" && problem.text}
       </p>
