@@ -34,7 +34,7 @@ export function DeleteAccount({ ref }: { ref: RefObject<HTMLDialogElement | null
         }}
       >
         <p>
-          This deletes your account and all your tasks, also those in the trash. It cannot be undone.
+          This deletes your account and all your tasks, including those in the trash. It cannot be undone.
           Other devices that are signed in can read and add tasks for up to 16 more minutes. Sign out
           there first.
         </p>

@@ -1,8 +1,8 @@
-import { useEffectEvent, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import type { Counts } from "@/lib/counts";
-import { focusStatus } from "@/lib/focus";
+import { focusStatus, moveFocus } from "@/lib/focus";
 import { DUE_NAMES, PRIORITY_NAMES } from "@/lib/messages";
-import { DUES, SORTS, STATUSES, countFilters, formatQuery, isPossible, toggled } from "@/lib/query";
+import { DUES, PRIORITIES, SORTS, STATUSES, countFilters, formatQuery, isPossible, toggled } from "@/lib/query";
 import type { Query, Sort } from "@/lib/query";
 
 type Props = { query: Query; onChange: (query: Query) => void };
@@ -10,7 +10,6 @@ type Props = { query: Query; onChange: (query: Query) => void };
 const STATUS_NAMES = { all: "All", active: "Active", completed: "Completed" };
 const MAX_SEARCH = 200;
 const FEW_TAGS = 2; // they fit beside the others
-const CHIP_PRIORITIES = ["high", "low", "medium"] as const; // the one that appears is the last
 
 type CountedProps = Props & { counts?: Counts };
 
@@ -21,11 +20,21 @@ export type SearchProps = Props & {
 
 export function Search({ query, onSearch, onChange, busy }: SearchProps) {
   const field = useRef<HTMLInputElement>(null);
+  const isLeaving = useRef(false); // for the first result, when it is there
   const keepEarlyText = useEffectEvent(() => {
     const typed = field.current?.value; // before the scripts of the page ran
     if (typed && typed !== query.q) onSearch(typed);
   });
   useLayoutEffect(() => keepEarlyText(), []);
+
+  useEffect(() => {
+    if (!busy && isLeaving.current) leave();
+  }, [busy]);
+
+  function leave() {
+    isLeaving.current = false;
+    moveFocus(document.querySelector(".list"), 1);
+  }
 
   return (
     <search className="find">
@@ -42,10 +51,19 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
           maxLength={MAX_SEARCH}
           placeholder="Search"
           autoComplete="off"
-          onChange={(event) => onSearch(event.target.value)}
-          onKeyDown={({ key, currentTarget }) => {
-            if (key === "Escape" && !query.q) currentTarget.blur();
+          onChange={(event) => {
+            isLeaving.current = false;
+            onSearch(event.target.value);
+          }}
+          onKeyDown={(event) => {
+            const { key, nativeEvent } = event;
+            if (key === "Escape" && !query.q) field.current?.blur();
             else if (key === "Escape") onSearch("");
+            else if (["Enter", "ArrowDown"].includes(key) && !nativeEvent.isComposing) {
+              event.preventDefault();
+              isLeaving.current = busy;
+              if (!busy) leave();
+            }
           }}
         />
         {query.q && (
@@ -62,6 +80,19 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
           </button>
         )}
       </div>
+      {countFilters({ ...query, q: "" }) > 0 && (
+        <button
+          type="button"
+          className="quiet clear-filters"
+          aria-label="Clear filters"
+          onClick={() => {
+            focusStatus(); // the button disappears
+            onChange({ ...query, due: undefined, priority: [], tag: [] });
+          }}
+        >
+          Clear
+        </button>
+      )}
       <label htmlFor="sort" className="hidden">
         Sort
       </label>
@@ -104,32 +135,35 @@ export function Tabs({ query, counts, onChange }: CountedProps) {
 type Chip = { name: string; value?: number; isOn: boolean; change: Partial<Query> };
 
 /**
- * The filters for due date, priority and tag that would find something, or are on. The one that was
- * just turned off stays, because it has the focus. Each shows how many tasks it would leave.
+ * The filters for due date, priority and tag that would find something, or are on. Each shows how many
+ * tasks it would leave. After a click, none leaves or changes its place under the pointer.
  */
 export function Chips({ query, counts, onChange }: CountedProps) {
   const [showsAll, setShowsAll] = useState(false);
-  const [last, setLast] = useState<string>();
-  const isShown = ({ name, value, isOn }: Chip) => isOn || Boolean(value) || name === last;
+  const [kept, setKept] = useState<string[]>([]); // the names of all chips at the last click
+  const isShown = ({ name, value, isOn }: Chip) => isOn || Boolean(value) || kept.includes(name);
 
   const dues = DUES.filter((due) => isPossible(due, query.status)).map((due): Chip => {
     const isOn = query.due === due;
     const change = { due: isOn ? undefined : due };
     return { name: DUE_NAMES[due], value: counts?.dues[due], isOn, change };
   });
-  const priorities = CHIP_PRIORITIES.map((priority): Chip => {
+  const priorities = PRIORITIES.map((priority): Chip => {
     const isOn = query.priority.includes(priority);
-    // A task is of medium priority unless it says otherwise: only useful beside another one.
-    const isQuiet = priority === "medium" && query.priority.length === 0;
-    const value = isQuiet ? 0 : counts?.priorities[priority];
+    // A task is of medium priority unless it says otherwise: only offered by a URL.
+    const value = isOn || priority !== "medium" ? counts?.priorities[priority] : undefined;
     const change = { priority: toggled(query.priority, priority) };
     return { name: PRIORITY_NAMES[priority], value, isOn, change };
   });
-  const tags = [...new Set([...query.tag, ...(counts?.tags.keys() ?? [])])].map((tag): Chip => {
+  const keptTags = kept.filter((name) => name.startsWith("#")).map((name) => name.slice(1));
+  const allTags = new Set([...keptTags, ...query.tag, ...(counts?.tags.keys() ?? [])]);
+  const tags = [...allTags].map((tag): Chip => {
     const change = { tag: toggled(query.tag, tag) };
-    return { name: `#${tag}`, value: counts?.tags.get(tag), isOn: query.tag.includes(tag), change };
+    const value = counts && (counts.tags.get(tag) ?? 0);
+    return { name: `#${tag}`, value, isOn: query.tag.includes(tag), change };
   });
-  const few = showsAll ? tags : tags.slice(0, Math.max(FEW_TAGS, query.tag.length));
+  const few = tags.filter(({ isOn }, index) => showsAll || isOn || index < FEW_TAGS);
+  const all = [...dues, ...priorities, ...tags].filter(isShown);
 
   return (
     <div className="chips" role="group" aria-label="Filter">
@@ -138,31 +172,18 @@ export function Chips({ query, counts, onChange }: CountedProps) {
           key={name}
           type="button"
           aria-pressed={isOn}
+          data-finds={value !== 0}
           onClick={() => {
-            setLast(name);
+            setKept(all.map((chip) => chip.name));
             onChange({ ...query, ...change });
           }}
         >
-          <bdi>{name}</bdi> <Count value={value} />
+          <bdi>{name}</bdi> <span className="count">{value}</span>
         </button>
       ))}
       {tags.length > FEW_TAGS && (
         <button type="button" aria-expanded={showsAll} onClick={() => setShowsAll(!showsAll)}>
           {showsAll ? "Fewer tags" : "All tags"}
-        </button>
-      )}
-      {countFilters({ ...query, q: "" }) > 0 && (
-        <button
-          type="button"
-          className="clear-filters"
-          aria-label="Clear filters"
-          onClick={() => {
-            setLast(undefined);
-            focusStatus(); // the button disappears
-            onChange({ ...query, due: undefined, priority: [], tag: [] });
-          }}
-        >
-          Clear
         </button>
       )}
     </div>

@@ -19,12 +19,13 @@ type Props = {
   state: State;
   onUndo: () => void;
   onSort?: () => void; // by hand
+  onShow?: () => void; // the new task
   children: ReactNode;
 };
 
 /** What every page of a user has: the header, the banners and the messages. */
 export function Frame(props: Props) {
-  const { user, title, link: [href, text], store, state, onUndo, onSort, children } = props;
+  const { user, title, link: [href, text], store, state, onUndo, onSort, onShow, children } = props;
   const { notice, operations } = state;
   const isSignedOut = [state, ...operations].some(({ problem }) => problem?.status === 401);
 
@@ -83,6 +84,11 @@ export function Frame(props: Props) {
         {notice?.seen && notice.offersOrder && onSort && (
           <button type="button" onClick={onSort}>
             Sort
+          </button>
+        )}
+        {notice?.seen && notice.added && onShow && (
+          <button type="button" onClick={onShow}>
+            Show
           </button>
         )}
         {notice?.seen && (

@@ -120,7 +120,15 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
       <p id="new-task-problem" className="problem" role="alert">
         {problem ?? tooLong}
       </p>
-      <div id={id} hidden={!isOpen}>
+      <div
+        id={id}
+        hidden={!isOpen}
+        onKeyDown={({ key }) => {
+          if (key !== "Escape") return;
+          setOpen(false);
+          focusNewTask();
+        }}
+      >
         {isOpen && (
           <NewDetails
             id={id}

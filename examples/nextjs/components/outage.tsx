@@ -22,7 +22,7 @@ export function Outage({ store, state }: { store: TaskStore; state: State }) {
       <p role="status">
         {isOffline && "The service cannot be reached. You can read what is here. "}
         {isMany && `${count(waiting, "change")} could not be saved.`}
-        {isOffline && !isMany && "If you change a task, it offers you to try again."}
+        {isOffline && !isMany && "Changes you make now will wait here."}
       </p>
       {isMany && (
         <button type="button" className="primary" onClick={retryAll}>

@@ -4,6 +4,7 @@ import { PRIORITIES } from "@/lib/query";
 
 type Props = {
   count: number;
+  areDone: boolean; // all of them are completed
   onSelectAll: () => void;
   onChange: (changes: TaskChanges) => void;
   onDelete: () => void;
@@ -11,7 +12,7 @@ type Props = {
 };
 
 /** What can be done with the selected tasks. */
-export function SelectionBar({ count, onSelectAll, onChange, onDelete, onDone }: Props) {
+export function SelectionBar({ count, areDone, onSelectAll, onChange, onDelete, onDone }: Props) {
   // Not `disabled`, which would drop the focus when the last selected task leaves the list.
   const actsOn = (act: () => void) => ({ "aria-disabled": count === 0, onClick: () => count > 0 && act() });
   return (
@@ -23,8 +24,8 @@ export function SelectionBar({ count, onSelectAll, onChange, onDelete, onDone }:
       <button type="button" className="done" onClick={onDone}>
         Done
       </button>
-      <button type="button" {...actsOn(() => onChange({ completed: true }))}>
-        Complete
+      <button type="button" {...actsOn(() => onChange({ completed: !areDone }))}>
+        {areDone ? "Make active" : "Complete"}
       </button>
       <div className="levels">
         <span aria-hidden="true">Priority</span>

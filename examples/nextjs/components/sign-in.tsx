@@ -24,7 +24,7 @@ export function SignIn() {
     <main ref={page} className="page narrow">
       <h1>Tasks</h1>
       <p role="status" className="told">
-        {hydrated && window.location.hash === DELETED && "Your account and all tasks are deleted."}
+        {hydrated && window.location.hash === DELETED && "Your account and all tasks have been deleted."}
         {hydrated && window.location.hash === ELSEWHERE && "You signed out in another tab."}
       </p>
       <SignInForm
@@ -101,11 +101,15 @@ export function SignInForm({ isNew = false, email, onDone }: FormProps) {
         type="password"
         autoComplete={isNew ? "new-password" : "current-password"}
         minLength={isNew ? 8 : undefined}
-        placeholder={isNew ? "At least 8 characters" : undefined}
         required
         aria-invalid={problem?.field === "password"}
-        aria-describedby="password-problem"
+        aria-describedby="password-hint password-problem"
       />
+      {isNew && (
+        <p id="password-hint" className="hint">
+          At least 8 characters
+        </p>
+      )}
       <p id="password-problem" className="problem" role="alert">
         {problem?.field === "password" && problem.text}
       </p>

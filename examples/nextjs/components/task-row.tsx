@@ -121,8 +121,9 @@ export function TaskRow(props: Props) {
           className="title"
           data-control="title"
           disabled={isDraft}
-          onClick={() => onOpen(true)}
-          aria-label={`Edit ${task.title}`}
+          onClick={(event) => (selected === undefined ? onOpen(true) : onSelect(event.shiftKey))}
+          aria-label={selected === undefined ? `Edit ${task.title}` : undefined}
+          aria-pressed={selected}
         >
           {task.title}
         </button>

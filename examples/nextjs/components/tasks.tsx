@@ -1,9 +1,10 @@
 "use client";
 
-import { useRef, useState } from "react";
-import { focusedRow, leaveControl, useFirstFocus, useFocusInList } from "@/lib/focus";
+import { useEffect, useEffectEvent, useRef, useState } from "react";
+import type { NewTask as Task } from "@/lib/api";
+import { focusTask, focusedRow, leaveControl, useFirstFocus, useFocusInList } from "@/lib/focus";
 import { ORDER_OFFER, describeFound } from "@/lib/messages";
-import { BY_HAND, isNarrowed, toggled } from "@/lib/query";
+import { BY_HAND, formatQuery, isNarrowed, toUrl, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useListShortcuts } from "@/lib/use-list-shortcuts";
 import { useMoveAttempt, useOrder } from "@/lib/use-order";
@@ -21,11 +22,12 @@ import { TaskRow } from "./task-row";
 import { Toolbar } from "./toolbar";
 
 export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
-  const { query, search, change } = useQuery();
+  const { query, search, change } = useQuery(user.id);
   const { store, state, rows, isLoaded, others } = useTasks(apiUrl, user.id, query);
   const list = useRef<HTMLUListElement>(null);
   const help = useRef<HTMLDialogElement>(null);
   const account = useRef<HTMLDialogElement>(null);
+  const isPlaced = useRef(true); // the last new task is where the list has it
   const [editing, setEditing] = useState<string>();
   const selection = useSelection(rows.filter(({ task }) => task.id > 0).map(({ key }) => key));
   const moves = useOrder(rows, store, state.cursor !== undefined);
@@ -47,6 +49,28 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
     change({ ...query, sort: BY_HAND });
   }
 
+  const rowOf = (id?: number) => list.current?.querySelector(`[data-key="${id}"]`);
+
+  async function add(task: Task) {
+    const tags = [...new Set([...(task.tags ?? []), ...query.tag])]; // or the filter would hide it
+    const refused = await store.run({ kind: "create", task: { ...task, tags } });
+    isPlaced.current = false; // until the list is loaded again
+    return refused;
+  }
+
+  function show() {
+    focusTask(rowOf(state.notice?.added));
+    store.say(undefined);
+  }
+
+  const tellIfOffScreen = useEffectEvent(() => {
+    const { notice } = state;
+    if (isPlaced.current || !notice?.added || notice.seen) return;
+    isPlaced.current = true;
+    const row = rowOf(notice.added);
+    if (!isOnScreen(row)) store.say({ ...notice, seen: true, added: row ? notice.added : undefined });
+  });
+  useEffect(() => tellIfOffScreen(), [state.ids]);
   useFocusInList(list);
   useFirstFocus(isIdle);
   const actions = { onEdit: setEditing, onUndo: undo, onSort: sortByHand, onHelp: showHelp };
@@ -55,18 +79,19 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   return (
     <Frame
       user={user}
-      link={["/trash", "Trash"]}
+      link={[toUrl("/trash", formatQuery(query)), "Trash"]}
       title="Tasks"
       store={store}
       state={state}
       onUndo={undo}
       onSort={sortByHand}
+      onShow={show}
     >
       <NewTask
         tags={state.counts?.knownTags ?? []}
         begun={store.begun}
         onType={store.begin}
-        onAdd={(task) => store.run({ kind: "create", task })}
+        onAdd={add}
         onDismiss={(key) => store.dismiss(key)}
       />
       <Toolbar
@@ -118,4 +143,9 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
       <DeleteAccount ref={account} />
     </Frame>
   );
+}
+
+function isOnScreen(row: Element | null | undefined): boolean {
+  const box = row?.getBoundingClientRect();
+  return box !== undefined && box.top >= 0 && box.bottom <= window.innerHeight;
 }

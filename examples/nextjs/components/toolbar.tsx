@@ -71,8 +71,8 @@ export function Toolbar({ store, state, rows, selection, isIdle, ...search }: Pr
             type="button"
             className="quiet clear-completed"
             data-status={query.status}
-            disabled={!canClear}
-            onClick={() => void store.run({ kind: "clear", tasks: completed })}
+            aria-disabled={!canClear} // not `disabled`, which would drop the focus
+            onClick={() => canClear && void store.run({ kind: "clear", tasks: completed })}
           >
             Clear completed
           </button>
@@ -85,6 +85,7 @@ export function Toolbar({ store, state, rows, selection, isIdle, ...search }: Pr
       {selection.selecting && (
         <SelectionBar
           count={selected.length}
+          areDone={selected.length > 0 && selected.every(({ completed: isDone }) => isDone)}
           onSelectAll={selection.selectAll}
           onChange={(changes) => void store.run({ kind: "changeMany", tasks: selected, changes })}
           onDelete={() => void store.run({ kind: "deleteMany", tasks: selected })}

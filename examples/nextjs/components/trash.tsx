@@ -1,10 +1,11 @@
 "use client";
 
+import { useSearchParams } from "next/navigation";
 import { useRef } from "react";
 import { formatDate, useToday } from "@/lib/due";
 import { leaveControl, useFocusInList } from "@/lib/focus";
 import { NOTHING_YET } from "@/lib/messages";
-import { TRASH } from "@/lib/query";
+import { TRASH, toUrl } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useTasks } from "@/lib/use-tasks";
 import { EmptyTrash } from "./empty-trash";
@@ -16,6 +17,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
   const { store, state, rows, isLoaded, others } = useTasks(apiUrl, user.id, TRASH);
   const list = useRef<HTMLUListElement>(null);
   const question = useRef<HTMLDialogElement>(null);
+  const search = useSearchParams().toString(); // of the list that the user left
   const today = useToday();
   useFocusInList(list);
 
@@ -25,10 +27,10 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
   }
 
   return (
-    <Frame user={user} link={["/", "Tasks"]} title="Trash" store={store} state={state} onUndo={undo}>
+    <Frame user={user} link={[toUrl("/", search), "Tasks"]} title="Trash" store={store} state={state} onUndo={undo}>
       {rows.length > 0 && (
         <div className="tools">
-          <p className="lead">A restored task is as it was, in its old place.</p>
+          <p className="lead">Restore a task to put it back in its old place, just as it was.</p>
           <div>
             <button
               type="button"

@@ -254,7 +254,7 @@ test("the account and all its tasks are erased, also those in the trash", async 
   await page.getByRole("alert").getByText("This is not your password.").waitFor();
   await page.getByLabel("Your password").fill(PASSWORD);
   await page.getByRole("dialog").getByRole("button", { name: "Delete my account" }).click();
-  await ada.hears("Your account and all tasks are deleted.");
+  await ada.hears("Your account and all tasks have been deleted.");
   for (const status of ["all", "deleted"]) {
     assert.deepEqual(await (await ada.ask("GET", `/api/tasks?status=${status}`)).json(), []);
   }

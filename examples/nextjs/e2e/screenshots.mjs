@@ -73,7 +73,7 @@ async function takePictures({ widths, options, name, size }) {
   await picture(empty, "sign-in");
   await empty.page.goto(`${PAGE}/sign-in#deleted`);
   await empty.page.reload();
-  await empty.hears("Your account and all tasks are deleted.");
+  await empty.hears("Your account and all tasks have been deleted.");
   await picture(empty, "account-deleted");
   await empty.page.goto(`${PAGE}/no-such-page`);
   await picture(empty, "unknown-page");

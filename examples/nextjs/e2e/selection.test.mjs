@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { Person, browser } from "./person.mjs";
+import { PAGE, Person, browser } from "./person.mjs";
 
 after(() => browser.close());
 
@@ -23,7 +23,7 @@ test("several tasks are selected with shift-click, and changed at once", async (
   await ada.hears("Completed “Four”.");
   await ada.press("Select");
   await page.getByLabel("Select Five").click();
-  await page.getByLabel("Select Three").click({ modifiers: ["Shift"] });
+  await ada.row("Three").locator(".title").click({ modifiers: ["Shift"] }); // all of a row selects it
   await page.getByText("3 selected").waitFor();
   const changed = ada.answered("PATCH");
   await ada.press("High priority");
@@ -35,6 +35,7 @@ test("several tasks are selected with shift-click, and changed at once", async (
   await ada.hears("Set 3 tasks to high priority.");
   await ada.press("Complete");
   await ada.hears("Completed 3 tasks.");
+  await page.getByRole("button", { name: "Make active" }).waitFor();
   await ada.press("Undo");
   await ada.hears("Active again: 2 tasks."); // the third one was completed before
   await ada.show("Active");
@@ -110,15 +111,29 @@ test("clear completed asks nothing, and Undo restores exactly what it deleted", 
     completed: true,
   }));
   const { ada } = await withTasks(...completed, { title: "Active" }, { title: "Deleted before" });
+  const { page } = ada;
   await ada.press("Delete Deleted before");
   await ada.hears("Deleted “Deleted before”.");
-  await ada.press("Clear completed");
+  await page.getByRole("button", { name: "Clear completed" }).press("Enter");
   await ada.hears("Deleted 101 tasks.");
   await ada.shows(["Active"]);
+  await ada.focuses("Clear completed");
   await ada.press("Undo");
-  await ada.page.getByRole("link", { name: "All 102", exact: true }).waitFor();
+  await page.getByRole("link", { name: "All 102", exact: true }).waitFor();
   const trash = await (await ada.ask("GET", "/api/tasks?status=deleted")).json();
   assert.equal(trash.length, 1);
+  const scrolled = () => page.evaluate(() => window.scrollY);
+  await ada.press("Delete Active");
+  await ada.hears("Deleted “Active”.");
+  await ada.press("Undo");
+  await ada.hears("Restored “Active”.");
+  assert.equal(await scrolled(), 0);
+  await ada.press("Select");
+  await page.getByRole("button", { name: "Select all" }).focus();
+  await page.evaluate(() => window.scrollTo(0, 2000));
+  await page.keyboard.press("Escape");
+  await ada.focuses("Select");
+  assert((await scrolled()) > 1500, "it stays where the user is");
   await ada.leave();
 });
 
@@ -164,6 +179,7 @@ test("emptying the trash asks first, then erases all of it", async () => {
 
 test("the trash shows deleted tasks, and restores them", async () => {
   const { ada, ids } = await withTasks({ title: "Kept" }, { title: "Lost" });
+  await ada.page.getByLabel("Sort").selectOption("Title, A to Z");
   await ada.press("Delete Lost");
   await ada.hears("Deleted “Lost”.");
   await ada.page.getByRole("link", { name: "Trash" }).click();
@@ -175,6 +191,10 @@ test("the trash shows deleted tasks, and restores them", async () => {
   await ada.page.getByText("The trash is empty.").waitFor();
   await ada.focuses();
   await ada.page.getByRole("link", { name: "Tasks" }).click();
-  await ada.shows(["Lost", "Kept"]);
+  await ada.page.waitForURL("**/?sort=title");
+  await ada.shows(["Kept", "Lost"]);
+  await ada.page.goto(PAGE);
+  await ada.page.waitForURL("**/?sort=title"); // remembered
+  await ada.shows(["Kept", "Lost"]);
   await ada.leave();
 });

@@ -9,6 +9,7 @@ const ROW = "li[data-key]";
 const NEW_TASK = "#new-task";
 const SEARCH = "#search";
 const VIEW = '[data-control="view"]'; // unfolds the search on a phone
+const UNSCROLLED = ".list, .select"; // the user goes on where they are
 
 export function focusNewTask(): void {
   document.querySelector<HTMLElement>(NEW_TASK)?.focus();
@@ -138,6 +139,12 @@ export function moveFocus(list: Element | null, step: 1 | -1): void {
   titles[next]?.focus();
 }
 
+/** Focus the title of a row, in the middle of the screen. */
+export function focusTask(row: Element | null | undefined): void {
+  row?.querySelector<HTMLElement>('[data-control="title"]')?.focus({ preventScroll: true });
+  row?.scrollIntoView({ block: "center" });
+}
+
 /** Return the row that has the focus. */
 export function focusedRow(): HTMLElement | undefined {
   return document.activeElement?.closest<HTMLElement>(ROW) ?? undefined;
@@ -154,7 +161,7 @@ export function placeFocus(...places: (Element | null | undefined)[]): void {
 /** Focus an element. Scroll only if it is not visible, and then no further than needed. */
 function focusInPlace(element: HTMLElement | null | undefined): void {
   element?.focus({ preventScroll: true });
-  element?.scrollIntoView({ block: "nearest" });
+  if (!element?.matches(UNSCROLLED)) element?.scrollIntoView({ block: "nearest" });
 }
 
 /** Leave a control that is about to disappear. */

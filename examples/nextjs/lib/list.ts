@@ -58,7 +58,8 @@ export type Undo = Intent | ({ kind: "type" } & Draft);
 
 /**
  * A message. `seen` makes it visible, if the list does not show it. It fades, unless it `stays` or
- * has an `undo`. One that `offersOrder` has a button that sorts the list by hand.
+ * has an `undo`. One that `offersOrder` has a button that sorts the list by hand. `added` is the id of
+ * a new task, which a button shows.
  */
 export type Notice = {
   text: string;
@@ -66,6 +67,7 @@ export type Notice = {
   stays?: boolean;
   undo?: Undo[];
   offersOrder?: boolean;
+  added?: number;
 };
 
 type List = {

@@ -42,7 +42,7 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
     case "create":
       // A retry may find that its first attempt was stored, and the task deleted since.
       if (stored[0]?.deleted_at) return describeGone(operation.task);
-      return { text: `Added ${quote(operation.task)}.` };
+      return { text: `Added ${quote(operation.task)}.`, added: stored[0]?.id };
     case "change":
       return describeChange(operation, stored);
     case "delete":

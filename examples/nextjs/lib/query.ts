@@ -83,6 +83,10 @@ export function formatQuery({ status, q, due, priority, tag, sort }: Query): str
   return values.toString();
 }
 
+export function toUrl(path: string, query: string): string {
+  return query ? `${path}?${query}` : path;
+}
+
 /** No completed task is overdue. */
 export function isPossible(due: Due, status: Status): boolean {
   return due !== "overdue" || status !== "completed";

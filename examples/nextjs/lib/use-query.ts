@@ -1,11 +1,15 @@
 import { useSearchParams } from "next/navigation";
-import { useEffect, useMemo, useRef, useState } from "react";
-import { formatQuery, parseQuery } from "./query";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { formatQuery, parseQuery, toUrl } from "./query";
 import type { Query } from "./query";
 import { TYPING_MS } from "./store";
 
-/** Keep the query in the URL, so that reload, back and a shared link show the same list. */
-export function useQuery() {
+/**
+ * Keep the query in the URL, so that reload, back and a shared link show the same list. A URL without
+ * a query gets the sort order that the user chose last.
+ */
+export function useQuery(userId: string) {
+  const slot = `sort:${userId}`;
   const url = useSearchParams().toString();
   const [typed, setTyped] = useState<string>(); // the search, ahead of the URL
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -22,13 +26,20 @@ export function useQuery() {
     };
   }, []);
 
+  useLayoutEffect(() => {
+    const sort = localStorage.getItem(slot);
+    if (!sort || window.location.search) return;
+    const remembered = formatQuery(parseQuery(`sort=${sort}`));
+    window.history.replaceState(null, "", toUrl("/", remembered));
+  }, [slot]);
+
   /** Search for a text that may not be complete. It replaces the last one in the history. */
   function search(q: string): void {
     setTyped(q);
     clearTimeout(timer.current);
     timer.current = setTimeout(() => {
       const searched = formatQuery({ ...parseQuery(window.location.search), q });
-      window.history.replaceState(null, "", toUrl(searched));
+      window.history.replaceState(null, "", toUrl("/", searched));
     }, TYPING_MS);
   }
 
@@ -36,12 +47,9 @@ export function useQuery() {
   function change(next: Query): void {
     setTyped(next.q);
     clearTimeout(timer.current);
-    window.history.pushState(null, "", toUrl(formatQuery(next)));
+    if (next.sort !== query.sort) localStorage.setItem(slot, next.sort);
+    window.history.pushState(null, "", toUrl("/", formatQuery(next)));
   }
 
   return { query, search, change };
-}
-
-export function toUrl(query: string): string {
-  return query ? `?${query}` : window.location.pathname;
 }
