@@ -21,7 +21,7 @@ export function Outage({ store, state }: { store: TaskStore; state: State }) {
     <div className="outage">
       <p role="status">
         {isOffline && "The service cannot be reached. You can read what is here. "}
-        {isMany && `${count(waiting, "change")} could not be saved.`}
+        {isMany && `${count(waiting, "change")} are not saved yet.`}
         {isOffline && !isMany && "Changes you make now will wait here."}
       </p>
       {isMany && (

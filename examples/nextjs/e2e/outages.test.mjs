@@ -121,11 +121,11 @@ test("after a database outage every change is sent, also after a reload, and not
     await ada.hears("“Typed in the dark” was not added.");
     await ada.show("Active");
     await page.getByText("Your tasks could not be loaded.").waitFor();
-    await page.getByText("2 changes could not be saved.").waitFor();
+    await page.getByText("2 changes are not saved yet.").waitFor();
     await ada.isAccessible("two changes that can be sent again");
     await ada.press("Try all again");
     await ada.focuses("Tasks");
-    await page.getByText("2 changes could not be saved.").waitFor();
+    await page.getByText("2 changes are not saved yet.").waitFor();
     await ada.press("Sign out");
     await page.getByText("2 changes are not saved yet.").waitFor();
     await ada.isAccessible("a question before the sign-out");
