@@ -121,13 +121,13 @@ test("after a database outage every change is sent, also after a reload, and not
     await ada.hears("“Typed in the dark” was not added.");
     await ada.show("Active");
     await page.getByText("Your tasks could not be loaded.").waitFor();
-    await page.getByText("2 changes are not saved yet.").waitFor();
+    await page.getByText("2 changes are not saved yet.", { exact: true }).waitFor();
     await ada.isAccessible("two changes that can be sent again");
     await ada.press("Try all again");
     await ada.focuses("Tasks");
-    await page.getByText("2 changes are not saved yet.").waitFor();
+    await page.getByText("2 changes are not saved yet.", { exact: true }).waitFor();
     await ada.press("Sign out");
-    await page.getByText("2 changes are not saved yet.").waitFor();
+    await page.getByText("If you sign out now, you lose them.").waitFor();
     await ada.isAccessible("a question before the sign-out");
     await ada.press("Cancel");
     await ada.focuses("Sign out");
