@@ -153,13 +153,18 @@ def drive(*runs: tuple[Command, Path], first: Command | None = None) -> None:
         print(f"skipped: {reason}")
         return
     install_packages(HERE)
-    if first:
-        run(first, HERE, os.environ | TELEMETRY)
-    run(["npm", "run", "types", "--", "--check"], HERE, dict(os.environ))
     # The app reads its settings when it runs. The build only wants them to be there.
     settings = page_settings("http://localhost", "http://localhost", secrets.token_hex(), "")
-    for site in dict.fromkeys(site for _, site in runs):
-        build(settings, site)
+    sites = {site for _, site in runs}
+    with ThreadPoolExecutor() as pool:  # the app of the guide is built beside the checks
+        others = [pool.submit(build, settings, site) for site in sites - {HERE}]
+        if first:
+            run(first, HERE, os.environ | TELEMETRY)
+        run(["npm", "run", "types", "--", "--check"], HERE, dict(os.environ))
+        if HERE in sites:
+            build(settings, HERE)
+        for other in others:
+            other.result()
     stopping = Event()
     run_one = partial(run_in_chromium, str(browser), stopping)
     with ThreadPoolExecutor() as pool:

@@ -55,6 +55,9 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
             isLeaving.current = false;
             onSearch(event.target.value);
           }}
+          onBlur={() => {
+            isLeaving.current = false;
+          }}
           onKeyDown={(event) => {
             const { key, nativeEvent } = event;
             if (key === "Escape" && !query.q) field.current?.blur();

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { leaveWithOtherTabs, signOut } from "@/lib/account";
 import { useInterruption } from "@/lib/focus";
 import type { Operation, State } from "@/lib/list";
+import { isBegun } from "@/lib/quick-add";
 import type { User } from "@/lib/session";
 import type { TaskStore } from "@/lib/store";
 import { Outage } from "./outage";
@@ -29,10 +30,18 @@ export function Frame(props: Props) {
   const { notice, operations } = state;
   const isSignedOut = [state, ...operations].some(({ problem }) => problem?.status === 401);
 
-  const unsaved = [...operations, ...state.typed.values()];
+  const [unsaved, setUnsaved] = useState<unknown[]>([]); // when the user asked to sign out
   const question = useRef<HTMLDialogElement>(null);
   const [leaving, setLeaving] = useState(false);
   useEffect(leaveWithOtherTabs, []);
+
+  function askToLeave() {
+    const begun = isBegun(store.begun()) ? [store.begun()] : [];
+    const found = [...operations, ...state.typed.values(), ...begun];
+    setUnsaved(found);
+    if (found.length > 0) question.current?.showModal();
+    else void leave();
+  }
 
   async function leave() {
     setLeaving(true);
@@ -56,7 +65,7 @@ export function Frame(props: Props) {
           <button
             type="button"
             className="quiet"
-            onClick={() => (unsaved.length > 0 ? question.current?.showModal() : void leave())}
+            onClick={askToLeave}
           >
             {leaving ? "Signing out…" : "Sign out"}
           </button>

@@ -1,4 +1,4 @@
-import { leaveControl } from "@/lib/focus";
+import { LIST, leaveControl, useFocusWhenClosed } from "@/lib/focus";
 import { isWaiting } from "@/lib/list";
 import type { State } from "@/lib/list";
 import { count } from "@/lib/messages";
@@ -11,9 +11,10 @@ export function Outage({ store, state }: { store: TaskStore; state: State }) {
   const isOffline = state.offline && !isEmpty;
   const waiting = state.operations.filter(isWaiting);
   const isMany = waiting.length > 1;
+  useFocusWhenClosed(isMany, LIST);
 
   function retryAll() {
-    leaveControl(document.querySelector(".list")); // the button disappears
+    leaveControl(LIST.current); // the button disappears
     store.retryAll();
   }
 

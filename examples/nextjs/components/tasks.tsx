@@ -2,7 +2,7 @@
 
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import type { NewTask as Task } from "@/lib/api";
-import { focusTask, focusedRow, leaveControl, useFirstFocus, useFocusInList } from "@/lib/focus";
+import { focusTask, focusedRow, leaveControl, useFirstFocus, useFocusInList, useFocusWhenClosed } from "@/lib/focus";
 import { ORDER_OFFER, describeFound } from "@/lib/messages";
 import { BY_HAND, formatQuery, isNarrowed, toUrl, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
@@ -72,6 +72,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   });
   useEffect(() => tellIfOffScreen(), [state.ids]);
   useFocusInList(list);
+  useFocusWhenClosed(others.length > 0, list);
   useFirstFocus(isIdle);
   const actions = { onEdit: setEditing, onUndo: undo, onSort: sortByHand, onHelp: showHelp };
   useListShortcuts({ list, rows, store, selection, order, ...actions });

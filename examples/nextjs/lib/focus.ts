@@ -11,6 +11,13 @@ const SEARCH = "#search";
 const VIEW = '[data-control="view"]'; // unfolds the search on a phone
 const UNSCROLLED = ".list, .select"; // the user goes on where they are
 
+/** The list, for what is outside it. */
+export const LIST: RefObject<HTMLElement | null> = {
+  get current() {
+    return document.querySelector<HTMLElement>(".list");
+  },
+};
+
 export function focusNewTask(): void {
   document.querySelector<HTMLElement>(NEW_TASK)?.focus();
 }
