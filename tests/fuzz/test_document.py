@@ -32,6 +32,7 @@ THOROUGH = settings(
     database=None,
 )
 CASES = 1_000
+JSON_WORDS = {"true", "false", "null"}
 CONDITIONS = {"If-Match", "If-None-Match", "Idempotency-Key"}
 sent: list[str] = []
 
@@ -74,8 +75,9 @@ def excluded(case: Any) -> list[Any]:
 
     A forged cursor or sync token is rejected although it is a string. Titles and tags are trimmed
     before their length is checked, and must have a visible character. The `q` of tags is trimmed
-    too. The length of a text is that of its NFC. A condition may be false, also before an invalid
-    one is read, and a key may have been sent before with another body. A neighbour may be absent.
+    too. The length of a text is that of its NFC. In a query, everything becomes text. A condition
+    may be false, also before an invalid one is read, and a key may have been sent before with
+    another body. A neighbour may be absent.
     """
     query = case.query or {}
     depends_on_state = {"cursor", "since"} & set(query) or CONDITIONS & set(case.headers or {})
@@ -95,7 +97,10 @@ def excluded(case: Any) -> list[Any]:
         checks.append(positive_data_acceptance)
     trimmed = [text for text in (*labels, query.get("q")) if isinstance(text, str)]
     fails_before = len(CONDITIONS & set(case.headers or {})) > 1
-    if has_other_length or fails_before or any(text != text.strip() for text in trimmed):
+    asked = [value for name in ("tag", "q") if name in query for value in as_list(query[name])]
+    becomes_text = any(not isinstance(value, str) or value in JSON_WORDS for value in asked)
+    is_trimmed = any(text != text.strip() for text in trimmed)
+    if has_other_length or fails_before or becomes_text or is_trimmed:
         checks.append(negative_data_rejection)
     return checks
 
