@@ -48,7 +48,7 @@ export function TaskRow(props: Props) {
     if (Object.keys(changes).length > 0) {
       void store.run({ kind: "change", task, changes, seen, restore: isGone });
     } else {
-      if (refused) store.dismiss(refused.key);
+      if (waiting) store.dismiss(waiting.key);
       if (isGone) void store.run({ kind: "restore", tasks: [task] });
     }
     store.type(task.id);

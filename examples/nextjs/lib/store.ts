@@ -394,9 +394,11 @@ export class TaskStore {
     const done = partial?.done?.length ? withIds(partial, partial.done) : undefined;
     if (done) this.#dispatch({ type: "accepted", operation: done, stored: [] });
     this.#dispatch({ type: "refused", operation: refused, problem, theirs });
+    const left = this.#state.operations.find(({ key }) => key === operation.key);
     const notice = done && describe(done, []);
-    this.say(notice?.undo ? notice : { text: describeRefused(refused) });
-    return { ...refused, problem, theirs };
+    if (notice?.undo) this.say(notice);
+    else if (left) this.say({ text: describeRefused(left) });
+    return left;
   }
 
   /**

@@ -182,6 +182,35 @@ test("an edit that waits is not sent while the user writes it again", async () =
   assert.equal(sent, 2);
 });
 
+test("a change that fails after the next one began is not sent over it", async () => {
+  const sent: unknown[] = [];
+  const PATCH = async (_: string, { body }: { body: object }) => {
+    const status = sent.push(body) === 1 ? 503 : 200;
+    return { data: aTask(1), response: new Response(null, { status }) };
+  };
+  const store = new TaskStore({ GET: unavailable, PATCH } as unknown as Api, UNSENT);
+  const tick = (completed: boolean) =>
+    store.run({ kind: "change", task: aTask(1), changes: { completed } });
+  assert.deepEqual(await Promise.all([tick(true), tick(false)]), [undefined, undefined]);
+  await new Promise(setImmediate);
+  assert.deepEqual(sent, [{ completed: true }, { completed: false }]);
+  assert.deepEqual(store.state().operations, []);
+});
+
+test("an edit that waits is sent and leaves no draft after a tick that waits too", async () => {
+  let status = 503;
+  const PATCH = async () => ({ data: aTask(1), response: new Response(null, { status }) });
+  const store = new TaskStore({ GET: unavailable, PATCH } as unknown as Api, UNSENT);
+  const task = aTask(1);
+  await store.run({ kind: "change", task, changes: { completed: true } });
+  await store.run({ kind: "change", task, seen: task, changes: { title: "Typed" } });
+  assert.equal(store.state().operations.length, 2);
+  status = 200;
+  store.retryAll();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([store.state().operations, store.state().typed.size], [[], 0]);
+});
+
 test("a change that a bug refuses is not sent again by itself", async () => {
   let sent = 0;
   const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 500 }) });
