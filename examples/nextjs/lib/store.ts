@@ -290,11 +290,12 @@ export class TaskStore {
     return performed;
   }
 
-  /** Take back the last change that is not taken back yet, also one that is under way. */
-  async undo(): Promise<void> {
-    await this.#ended;
-    const undos = this.#undos.pop();
+  /** Take back what a message offers, or else the last change, also one that is under way. */
+  async undo(offered?: Undo[]): Promise<void> {
+    if (!offered) await this.#ended;
+    const undos = offered ?? this.#undos.at(-1);
     if (!undos) return this.say(NOTHING_TO_UNDO);
+    this.#undos = this.#undos.filter((each) => each !== undos);
     const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
     if (undos.length > 1 && !refused.some(Boolean)) {
       this.say({ text: "The priorities are as before.", seen: true });

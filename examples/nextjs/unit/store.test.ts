@@ -255,6 +255,30 @@ test("Undo takes back one change after the other, the last one first", async () 
   assert.equal(sent.length, 2 * done);
 });
 
+test("the button takes back what its message says, also while another change is under way", async () => {
+  const restored: unknown[] = [];
+  let answer = () => {};
+  const DELETE = async (_: string, { params }: { params: { path: { task_id: number } } }) => {
+    if (params.path.task_id === 2) await new Promise<void>((resolve) => (answer = resolve));
+    return { response: new Response(null, { status: 204 }) };
+  };
+  const POST = async (_: string, { body }: { body: { ids: number[] } }) => {
+    restored.push(body.ids);
+    return { data: body, response: new Response() };
+  };
+  const store = new TaskStore({ GET: unavailable, DELETE, POST } as unknown as Api, UNSENT);
+  const first = store.run({ kind: "delete", task: aTask(1) });
+  const second = store.run({ kind: "delete", task: aTask(2) });
+  await first;
+  const pressed = store.undo(store.state().notice?.undo);
+  await new Promise((resolve) => setTimeout(resolve));
+  answer();
+  await Promise.all([second, pressed]);
+  assert.deepEqual(restored, [[1]]);
+  await store.undo(); // the key
+  assert.deepEqual(restored, [[1], [2]]);
+});
+
 test("Undo offers also what was deleted before Clear completed failed", async () => {
   const answers = [{ ids: [1, 2], has_more: true }, undefined, { ids: [3], has_more: false }];
   const DELETE = async () => {
