@@ -283,7 +283,7 @@ export class TaskStore {
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
     // A move is announced at once, and only then: the next one may come before the response.
-    this.say(operation.kind === "move" ? describe(operation, []) : undefined);
+    this.say(operation.kind === "move" ? { text: describe(operation, []).text } : undefined);
     this.#dispatch({ type: "began", operation });
     const performed = this.#perform(operation);
     this.#ended = Promise.all([this.#ended, performed]);
@@ -302,8 +302,8 @@ export class TaskStore {
     }
   }
 
-  #remember(undo: Undo[]): void {
-    this.#undos = [...this.#undos, undo].slice(-MANY_UNDOS);
+  #remember(undo: Undo[] | undefined): void {
+    if (undo) this.#undos = [...this.#undos, undo].slice(-MANY_UNDOS);
   }
 
   #takeBack(undo: Undo): Promise<Operation | undefined> | undefined {
@@ -350,7 +350,7 @@ export class TaskStore {
   }
 
   say(notice: Notice | undefined): void {
-    if (notice?.undo) this.#remember(notice.undo);
+    this.#remember(notice?.undo);
     this.#dispatch({ type: "said", notice });
   }
 
@@ -365,6 +365,7 @@ export class TaskStore {
     if (this.#running === 0) setTimeout(() => void this.#refresh());
     if (!result || (isProblem(result) && isReplaced(this.#state, operation))) {
       this.dismiss(operation.key);
+      this.#remember(describe(operation, []).undo); // the next move starts from its place
       return undefined;
     }
     if (!isProblem(result)) {
@@ -373,9 +374,9 @@ export class TaskStore {
       if (done.kind === "create" && !done.undoes) {
         this.#remember(stored.map((task) => ({ kind: "delete", task })));
       }
-      if (done.kind !== "move") {
-        this.say(this.#showUnlessListed(describe(done, stored), done, stored));
-      }
+      const notice = describe(done, stored);
+      if (done.kind === "move") this.#remember(notice.undo);
+      else this.say(this.#showUnlessListed(notice, done, stored));
       this.#sendAgain(due(this.#state));
       return undefined;
     }

@@ -279,6 +279,43 @@ test("the button takes back what its message says, also while another change is 
   assert.deepEqual(restored, [[1], [2]]);
 });
 
+test("Undo takes back a move once, even if it was sent several times", async () => {
+  const sent: unknown[] = [];
+  let status = 503;
+  const answer = async (_: string, { body }: { body?: object } = {}) => {
+    sent.push(body);
+    return { data: { ...aTask(1), ids: [2] }, response: new Response(null, { status }) };
+  };
+  const DELETE = async () => ({ response: new Response(null, { status: 204 }) });
+  const POST = (path: string, options: { body: object }) => answer(path, options);
+  const store = new TaskStore({ GET: unavailable, PATCH: answer, POST, DELETE } as unknown as Api, UNSENT);
+  await store.run({ kind: "delete", task: aTask(2) });
+  const [to, back] = [{ after: 3 }, { to: { before: 3 }, place: 1 }];
+  const refused = await store.run({ kind: "move", task: aTask(1), to, place: 2, back });
+  assert(refused);
+  status = 200;
+  await store.retry(refused);
+  sent.length = 0;
+  await store.undo();
+  await store.undo();
+  assert.deepEqual(sent, [back.to, { ids: [2] }]);
+});
+
+test("Undo goes back through fast moves, also those that were not sent", async () => {
+  const sent: unknown[] = [];
+  const PATCH = async (_: string, { body }: { body: object }) => {
+    sent.push(body);
+    return { data: aTask(1), response: new Response() };
+  };
+  const store = new TaskStore({ GET: unavailable, PATCH } as unknown as Api, UNSENT);
+  for (const place of [2, 3, 4]) {
+    const back = { to: { after: place - 1 }, place: place - 1 };
+    void store.run({ kind: "move", task: aTask(1), to: { after: place + 1 }, place, back });
+  }
+  for (let times = 0; times < 3; times += 1) await store.undo();
+  assert.deepEqual(sent.slice(-3), [{ after: 3 }, { after: 2 }, { after: 1 }]);
+});
+
 test("Undo offers also what was deleted before Clear completed failed", async () => {
   const answers = [{ ids: [1, 2], has_more: true }, undefined, { ids: [3], has_more: false }];
   const DELETE = async () => {
