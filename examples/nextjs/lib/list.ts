@@ -53,8 +53,11 @@ export type Row = {
   unsaved?: Draft;
 };
 
-/** What takes something back: an operation, or typing a text again. */
-export type Undo = Intent | ({ kind: "type" } & Draft);
+/**
+ * What takes something back: an operation, or typing a text again. A discarded create has its key,
+ * so that the service does not store it twice.
+ */
+export type Undo = (Intent & { key?: string }) | ({ kind: "type" } & Draft);
 
 /**
  * A message. `seen` makes it visible, if the list does not show it. It fades, unless it `stays` or

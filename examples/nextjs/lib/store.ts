@@ -307,7 +307,7 @@ export class TaskStore {
   }
 
   #takeBack(undo: Undo): Promise<Operation | undefined> | undefined {
-    if (undo.kind !== "type") return this.run({ ...undo, undoes: true });
+    if (undo.kind !== "type") return this.run({ ...undo, undoes: true }, undo.key);
     const { seen, changes } = undo;
     this.say({ text: `Your changes to “${seen.title}” are back.` });
     this.type(seen.id, { seen, changes });
@@ -322,7 +322,7 @@ export class TaskStore {
   discard(typed: Typed, key?: string): void {
     if (typed.kind === "type") this.type(typed.seen.id);
     if (key) this.dismiss(key);
-    this.say(describeDiscarded(typed));
+    this.say(describeDiscarded(typed.kind === "create" ? { ...typed, key } : typed));
   }
 
   retry({ key, ...operation }: Operation): Promise<Operation | undefined> {

@@ -211,6 +211,20 @@ test("an edit that waits is sent and leaves no draft after a tick that waits too
   assert.deepEqual([store.state().operations, store.state().typed.size], [[], 0]);
 });
 
+test("a discarded task that comes back is not added twice", async () => {
+  const keys: unknown[] = [];
+  const POST = async (_: string, { params }: { params: { header: object } }) => {
+    const status = keys.push(params.header) === 1 ? 503 : 201; // its response may be what was lost
+    return { data: aTask(1), response: new Response(null, { status }) };
+  };
+  const store = new TaskStore({ GET: unavailable, POST } as unknown as Api, UNSENT);
+  const task = { title: "Once" };
+  const refused = await store.run({ kind: "create", task });
+  store.discard({ kind: "create", task }, refused?.key);
+  await store.undo();
+  assert.deepEqual(keys, [{ "Idempotency-Key": refused?.key }, { "Idempotency-Key": refused?.key }]);
+});
+
 test("a change that a bug refuses is not sent again by itself", async () => {
   let sent = 0;
   const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 500 }) });
