@@ -113,7 +113,7 @@ export class TaskStore {
     for (const operation of unsent) {
       const { problem } = operation;
       if (problem && isForAll(operation)) this.#dispatch({ type: "refused", operation, problem });
-      else void this.retry(operation);
+      else this.#sendAgain([operation]);
     }
     if (undo) this.say(undo);
     this.#keep(); // text that was typed before the scripts ran
@@ -284,8 +284,12 @@ export class TaskStore {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
     // A move is announced at once, and only then: the next one may come before the response.
     this.say(operation.kind === "move" ? { text: describe(operation, []).text } : undefined);
+    return this.#start(operation);
+  }
+
+  #start(operation: Operation, isAgain = false): Promise<Operation | undefined> {
     this.#dispatch({ type: "began", operation });
-    const performed = this.#perform(operation);
+    const performed = this.#perform(operation, isAgain);
     this.#ended = Promise.all([this.#ended, performed]);
     return performed;
   }
@@ -335,18 +339,22 @@ export class TaskStore {
 
   /** Send again what was refused because nobody was signed in. */
   resume(): void {
-    this.#sendAgain(this.#state.operations.filter(({ problem }) => problem?.status === SIGNED_OUT));
+    const refused = this.#state.operations.filter(({ problem }) => problem?.status === SIGNED_OUT);
+    for (const operation of refused) void this.retry(operation);
     if (this.#state.problem) this.reload();
   }
 
   /** Send again all that an outage refused, at the user's wish. */
   retryAll(): void {
-    this.#sendAgain(this.#state.operations.filter(isWaiting));
+    for (const operation of this.#state.operations.filter(isWaiting)) void this.retry(operation);
     if (this.#state.problem) this.reload();
   }
 
+  /** Send again what waits. It repeats no refusal, and an Undo button stays. */
   #sendAgain(operations: Operation[]): void {
-    for (const operation of operations) void this.retry(operation);
+    for (const operation of operations) {
+      void this.#start({ ...operation, problem: undefined, theirs: undefined }, true);
+    }
   }
 
   say(notice: Notice | undefined): void {
@@ -354,7 +362,7 @@ export class TaskStore {
     this.#dispatch({ type: "said", notice });
   }
 
-  async #perform(operation: Operation): Promise<Operation | undefined> {
+  async #perform(operation: Operation, isAgain: boolean): Promise<Operation | undefined> {
     this.#running += 1;
     const result = await this.#inTurn(operation, async () =>
       isReplaced(this.#state, operation) ? undefined : send(this.api, operation),
@@ -375,7 +383,8 @@ export class TaskStore {
         this.#remember(stored.map((task) => ({ kind: "delete", task })));
       }
       const notice = describe(done, stored);
-      if (done.kind === "move") this.#remember(notice.undo);
+      const offersUndo = this.#state.notice?.seen && this.#state.notice.undo;
+      if (isAgain ? offersUndo : done.kind === "move") this.#remember(notice.undo);
       else this.say(this.#showUnlessListed(notice, done, stored));
       this.#sendAgain(due(this.#state));
       return undefined;
@@ -399,7 +408,7 @@ export class TaskStore {
     const left = this.#state.operations.find(({ key }) => key === operation.key);
     const notice = done && describe(done, []);
     if (notice?.undo) this.say(notice);
-    else if (left) this.say({ text: describeRefused(left) });
+    else if (left && !isAgain) this.say({ text: describeRefused(left) });
     return left;
   }
 

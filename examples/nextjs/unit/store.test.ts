@@ -211,6 +211,21 @@ test("an edit that waits is sent and leaves no draft after a tick that waits too
   assert.deepEqual([store.state().operations, store.state().typed.size], [[], 0]);
 });
 
+test("what is sent again by itself says nothing if it is refused, and leaves an Undo", async () => {
+  let status = 503;
+  let sent = 0;
+  const PATCH = async () => ({ data: aTask(1), response: new Response(null, { status: (sent += 1) && status }) });
+  const DELETE = async () => ({ response: new Response(null, { status: 204 }) });
+  const store = new TaskStore({ GET: unavailable, PATCH, DELETE } as unknown as Api, UNSENT);
+  await store.run({ kind: "change", task: aTask(1), changes: { completed: true } });
+  for (status of [503, 200]) {
+    await store.run({ kind: "delete", task: aTask(2) });
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.equal(store.state().notice?.text, "Deleted “Task 2”.");
+  }
+  assert.deepEqual([sent, store.state().operations], [3, []]);
+});
+
 test("a discarded task that comes back is not added twice", async () => {
   const keys: unknown[] = [];
   const POST = async (_: string, { params }: { params: { header: object } }) => {
