@@ -36,6 +36,22 @@ test("a session storage that is full or blocked does not stop a change", async (
   assert(warned.mock.callCount() > 0);
 });
 
+test("what another version of the app kept loses only its Undo", (context) => {
+  let text = "";
+  const storage = { getItem: () => text, setItem: (_: string, now: string) => (text = now) };
+  Object.defineProperty(globalThis, "sessionStorage", { value: storage, configurable: true });
+  context.mock.method(console, "warn", () => undefined);
+  const drafts = keepDrafts("ada");
+  const typed = [{ seen: aTask(1), changes: { title: "Typed" } }];
+  const undo = { text: "Deleted.", seen: true, undo: [] };
+  drafts.write({ unsent: [], typed, undo });
+  assert.deepEqual(drafts.read(), { unsent: [], typed, undo });
+  text = JSON.stringify({ unsent: [], typed, undo: { ...undo, undo: { kind: "restore", tasks: [] } } });
+  assert.deepEqual(drafts.read(), { unsent: [], typed });
+  text = "no JSON";
+  assert.deepEqual(drafts.read(), { unsent: [], typed: [] });
+});
+
 test("a change has a key where `crypto.randomUUID` is missing, as on plain http", async (context) => {
   context.mock.method(crypto, "randomUUID", () => {
     throw new TypeError("crypto.randomUUID is not a function");
