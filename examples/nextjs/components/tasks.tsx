@@ -72,6 +72,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
     if (!isOnScreen(row)) store.say({ ...notice, seen: true, added: row ? notice.added : undefined });
   });
   useEffect(() => tellIfOffScreen(), [state.ids]);
+  useEffect(() => store.open(Number(editing)), [store, editing]);
   useFocusInList(list);
   useFirstFocus(isIdle);
   const actions = { onEdit: setEditing, onUndo: () => undo(), onSort: sortByHand, onHelp: showHelp };

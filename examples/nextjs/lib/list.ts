@@ -428,10 +428,17 @@ export function isWaiting({ problem }: Operation): boolean {
  * decides about one that a bug refuses (500), about one that would reach tasks of a later time, and
  * about an edit that they have opened again.
  */
-export function due({ operations, typed }: State): Operation[] {
-  const isOpen = (operation: Operation) => isEdit(operation) && typed.has(operation.task.id);
-  const waiting = operations.filter(isWaiting);
-  return waiting.filter((each) => each.problem?.status !== 500 && !isForAll(each) && !isOpen(each));
+export function readyToSend(state: State, openId?: number): Operation[] {
+  const isReady = (operation: Operation) =>
+    operation.problem?.status !== 500 && !isForAll(operation) && !isReopened(state, operation, openId);
+  return state.operations.filter(isWaiting).filter(isReady);
+}
+
+/** Return whether an edit is in the open form again, or in a text that is not saved. */
+export function isReopened({ typed }: State, operation: Operation, openId?: number): boolean {
+  if (!isEdit(operation)) return false;
+  const { id } = operation.task;
+  return id === openId || typed.has(id);
 }
 
 /** Return whether an operation deletes all tasks of a kind, also those that the page does not know. */

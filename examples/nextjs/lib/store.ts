@@ -6,12 +6,13 @@ import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
 import {
   START,
-  due,
   isEdit,
   isForAll,
   isOutage,
+  isReopened,
   isReplaced,
   isWaiting,
+  readyToSend,
   reduce,
   targets,
   toRows,
@@ -61,6 +62,7 @@ export class TaskStore {
   #isSynced = false; // since the page began
   #isRestored = false;
   #begun?: NewTask;
+  #openId?: number; // the task in the edit form
   #ended: Promise<unknown> = Promise.resolve(); // all operations until now
   #undos: Undo[][] = []; // the last one takes back the last change
 
@@ -112,7 +114,8 @@ export class TaskStore {
     for (const draft of typed) this.type(draft.seen.id, draft);
     for (const operation of unsent) {
       const { problem } = operation;
-      if (problem && isForAll(operation)) this.#dispatch({ type: "refused", operation, problem });
+      const isLeft = isForAll(operation) || (isWaiting(operation) && isReopened(this.#state, operation));
+      if (problem && isLeft) this.#dispatch({ type: "refused", operation, problem });
       else this.#sendAgain([operation]);
     }
     if (undo) this.say(undo);
@@ -131,7 +134,7 @@ export class TaskStore {
       if (result.problem.status === SIGNED_OUT) this.#dispatch({ type: "failed", ...result });
       return;
     }
-    this.#sendAgain(due(this.#state));
+    this.#sendAgain(readyToSend(this.#state, this.#openId));
     const { problem } = this.#state;
     if (problem && isOutage(problem)) this.reload();
     else if (result.changed || this.#isStale) void this.#refresh();
@@ -196,7 +199,7 @@ export class TaskStore {
     if (isProblem(outcome)) this.#dispatch({ type: "failed", problem: outcome.problem });
     else {
       this.#accept(outcome.data, more);
-      this.#sendAgain(due(this.#state));
+      this.#sendAgain(readyToSend(this.#state, this.#openId));
     }
     if (this.#isStale) await this.#refresh();
   }
@@ -322,6 +325,12 @@ export class TaskStore {
     this.#dispatch({ type: "typed", id, draft });
   }
 
+  /** Send no edit of a task by itself while its form is open. Return how to end that. */
+  open(id?: number): () => void {
+    this.#openId = id;
+    return () => (this.#openId = undefined);
+  }
+
   /** Throw away what the user typed, also a refused operation with it. Undo brings it back. */
   discard(typed: Typed, key?: string): void {
     if (typed.kind === "type") this.type(typed.seen.id);
@@ -386,7 +395,7 @@ export class TaskStore {
       const offersUndo = this.#state.notice?.seen && this.#state.notice.undo;
       if (isAgain ? offersUndo : done.kind === "move") this.#remember(notice.undo);
       else this.say(this.#showUnlessListed(notice, done, stored));
-      this.#sendAgain(due(this.#state));
+      this.#sendAgain(readyToSend(this.#state, this.#openId));
       return undefined;
     }
     const isLost = isGone(result) && !isEdit(operation); // no text would be lost

@@ -162,9 +162,7 @@ test("what waits survives a reload, and is sent by itself when the service respo
   assert.deepEqual(kinds(first), ["change", "delete", "changeMany", "clear"]);
 
   const reloaded = open();
-  for (const [name, value] of Object.entries({ window: new EventTarget(), document: new EventTarget() })) {
-    Object.defineProperty(globalThis, name, { value, configurable: true });
-  }
+  browse();
   sent.length = 0;
   reloaded.start()();
   await new Promise((resolve) => setTimeout(resolve));
@@ -196,6 +194,32 @@ test("an edit that waits is not sent while the user writes it again", async () =
   await store.run({ kind: "create", task: { title: "Goes through" } });
   await new Promise(setImmediate);
   assert.equal(sent, 2);
+  const close = store.open(1); // the form shows what waits
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  await new Promise(setImmediate);
+  assert.equal(sent, 2);
+  close();
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  await new Promise(setImmediate);
+  assert.equal(sent, 3);
+});
+
+test("an edit that waits is not sent by a reload if the user has typed more", async () => {
+  let sent = 0;
+  const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 503 }) });
+  let kept: Kept = { unsent: [], typed: [] };
+  const drafts = { read: () => kept, write: (now: Kept) => (kept = structuredClone(now)) };
+  const open = () => new TaskStore({ GET: unavailable, PATCH } as unknown as Api, drafts);
+  const first = open();
+  const seen = aTask(1);
+  await first.run({ kind: "change", task: seen, seen, changes: { title: "Waits" } });
+  first.type(1, { seen, changes: { title: "Waits, and goes on" } });
+  browse();
+  const reloaded = open();
+  reloaded.start()();
+  await new Promise((resolve) => setTimeout(resolve));
+  const [waiting] = reloaded.state().operations;
+  assert.deepEqual([sent, waiting?.problem?.status], [1, 503]);
 });
 
 test("a change that fails after the next one began is not sent over it", async () => {
@@ -379,10 +403,7 @@ test("Undo offers also what was deleted before Clear completed failed", async ()
 });
 
 test("after a 410 the page shows older tasks of a backup", { timeout: 30_000 }, async (context) => {
-  const page = { window: new EventTarget(), document: new EventTarget() };
-  for (const [name, value] of Object.entries(page)) {
-    Object.defineProperty(globalThis, name, { value, configurable: true });
-  }
+  const page = browse();
   let expired = false;
   let tasks = [aTask(1, { title: "Newer", version: 9 }), aTask(2, { version: 8 })];
   const answers: Record<string, (query: { since?: string }) => [status: number, data?: unknown]> = {
@@ -412,3 +433,12 @@ test("after a 410 the page shows older tasks of a backup", { timeout: 30_000 }, 
   page.window.dispatchEvent(new Event("focus"));
   await restored;
 });
+
+/** Let the store listen to the events of a page. */
+function browse() {
+  const page = { window: new EventTarget(), document: new EventTarget() };
+  for (const [name, value] of Object.entries(page)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+  }
+  return page;
+}
