@@ -26,6 +26,7 @@ import {
   describeHidden,
   describeNeighbourGone,
   describeRefused,
+  describeReverted,
 } from "./messages";
 import type { Typed } from "./messages";
 import { EVERYTHING, contains, formatQuery, isNarrowed, toParameters } from "./query";
@@ -293,7 +294,7 @@ export class TaskStore {
   #start(operation: Operation, isAgain = false): Promise<Operation | undefined> {
     this.#dispatch({ type: "began", operation });
     const performed = this.#perform(operation, isAgain);
-    this.#ended = Promise.all([this.#ended, performed]);
+    this.#ended = Promise.all([this.#ended, performed]).then(() => undefined);
     return performed;
   }
 
@@ -304,9 +305,8 @@ export class TaskStore {
     if (!undos) return this.say(NOTHING_TO_UNDO);
     this.#undos = this.#undos.filter((each) => each !== undos);
     const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
-    if (undos.length > 1 && !refused.some(Boolean)) {
-      this.say({ text: "The priorities are as before.", seen: true });
-    }
+    const notice = describeReverted(undos);
+    if (notice && !refused.some(Boolean)) this.say(notice);
   }
 
   #remember(undo: Undo[] | undefined): void {
