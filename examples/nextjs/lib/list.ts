@@ -60,8 +60,8 @@ export type Row = {
 export type Undo = (Intent & { key?: string }) | ({ kind: "type" } & Draft);
 
 /**
- * A message. `seen` makes it visible, if the list does not show it. It fades, unless it `stays` or
- * has an `undo`. One that `offersOrder` has a button that sorts the list by hand. `added` is the id of
+ * A message. `seen` makes it visible, if the list does not show it. It fades, later with an `undo`,
+ * unless it `stays`. One that `offersOrder` has a button that sorts the list by hand. `added` is the id of
  * a new task, which a button shows.
  */
 export type Notice = {
