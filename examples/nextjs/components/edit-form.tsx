@@ -10,7 +10,7 @@ import { TagField } from "./tag-field";
 
 type Props = {
   task: Task;
-  waiting?: Change; // an edit that was refused
+  refused?: Change; // an edit
   unsaved?: Draft;
   isGone: boolean; // deleted elsewhere
   tags: string[];
@@ -20,11 +20,11 @@ type Props = {
 };
 
 export function EditForm(props: Props) {
-  const { task, waiting, unsaved, isGone, tags: known, onType, onSave, onCancel } = props;
+  const { task, refused, unsaved, isGone, tags: known, onType, onSave, onCancel } = props;
   // The version that the user sees, even if a newer one arrives while they edit it.
-  const [seen] = useState(unsaved?.seen ?? waiting?.seen ?? task);
-  const before = { ...seen, ...waiting?.changes };
-  const typed = { ...seen, ...(unsaved ?? waiting)?.changes };
+  const [seen] = useState(unsaved?.seen ?? refused?.seen ?? task);
+  const before = { ...seen, ...refused?.changes };
+  const typed = { ...seen, ...(unsaved ?? refused)?.changes };
   const [title, setTitle] = useState(typed.title);
   const [notes, setNotes] = useState(typed.description ?? "");
   const [priority, setPriority] = useState(typed.priority);
@@ -32,7 +32,7 @@ export function EditForm(props: Props) {
   const [tags, setTags] = useState(typed.tags);
   const id = useId();
   const form = useRef<HTMLFormElement>(null);
-  const problems = describeProblems(isForEditing(waiting) ? waiting : undefined);
+  const problems = describeProblems(isForEditing(refused) ? refused : undefined);
   const field = (name: Field) => ({
     id: `${id}-${name}`,
     "aria-invalid": Boolean(problems[name]),

@@ -32,7 +32,7 @@ export function TaskRow(props: Props) {
   const title = useRef<HTMLButtonElement>(null);
   const conflict = refused?.kind === "change" && refused.theirs ? refused : undefined;
   const rejected = isForEditing(refused) ? refused : undefined;
-  const waiting = refused && isEdit(refused) ? refused : undefined;
+  const edit = refused && isEdit(refused) ? refused : undefined;
   const isGone = task.deleted_at !== null;
   const isEditing = !conflict && (isOpen || rejected !== undefined);
   useFocusWhenClosed(isEditing || Boolean(conflict), title);
@@ -48,7 +48,7 @@ export function TaskRow(props: Props) {
     if (Object.keys(changes).length > 0) {
       void store.run({ kind: "change", task, changes, seen, restore: isGone });
     } else {
-      if (refused) store.dismiss(refused.key);
+      if (edit) store.dismiss(edit.key);
       if (isGone) void store.run({ kind: "restore", tasks: [task] });
     }
     store.type(task.id);
@@ -67,7 +67,7 @@ export function TaskRow(props: Props) {
       <li className="row" data-key={row.key}>
         <EditForm
           task={task}
-          waiting={waiting}
+          refused={edit}
           unsaved={unsaved}
           isGone={isGone}
           tags={tags}

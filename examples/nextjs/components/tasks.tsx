@@ -3,6 +3,7 @@
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import type { NewTask as Task } from "@/lib/api";
 import { focusTask, focusedRow, leaveControl, useFirstFocus, useFocusInList, useFocusWhenClosed } from "@/lib/focus";
+import type { Undo } from "@/lib/list";
 import { ORDER_OFFER, describeFound } from "@/lib/messages";
 import { BY_HAND, formatQuery, isNarrowed, toUrl, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
@@ -37,9 +38,9 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const isIdle = isLoaded && rows.length === 0 && !isNarrowed(query);
   const showHelp = () => help.current?.showModal();
 
-  function undo() {
+  function undo(offered?: Undo[]) {
     if (state.notice?.undo && !focusedRow()) leaveControl(list.current); // the Undo button disappears
-    void store.undo();
+    void store.undo(offered);
   }
 
   function sortByHand() {
@@ -71,10 +72,11 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
     if (!isOnScreen(row)) store.say({ ...notice, seen: true, added: row ? notice.added : undefined });
   });
   useEffect(() => tellIfOffScreen(), [state.ids]);
+  useEffect(() => store.open(Number(editing)), [store, editing]);
   useFocusInList(list);
   useFocusWhenClosed(others.length > 0, list);
   useFirstFocus(isIdle);
-  const actions = { onEdit: setEditing, onUndo: undo, onSort: sortByHand, onHelp: showHelp };
+  const actions = { onEdit: setEditing, onUndo: () => undo(), onSort: sortByHand, onHelp: showHelp };
   useListShortcuts({ list, rows, store, selection, order, ...actions });
 
   return (
@@ -84,7 +86,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
       title="Tasks"
       store={store}
       state={state}
-      onUndo={undo}
+      onUndo={() => undo(state.notice?.undo)}
       onSort={sortByHand}
       onShow={show}
     >

@@ -23,7 +23,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
 
   function undo() {
     leaveControl(list.current);
-    void store.undo();
+    void store.undo(state.notice?.undo);
   }
 
   return (

@@ -5,21 +5,27 @@ import type { Draft as NewTask } from "./quick-add";
 
 export type Kept = { unsent: Operation[]; typed: Draft[]; begun?: NewTask; undo?: Notice };
 
+type Stored = Partial<Kept> & { version?: number };
+
 export type Drafts = { read: () => Kept; write: (kept: Kept) => void };
+
+/** The form of a kept Undo. Raise it with each change: a tab may be open across a deploy. */
+const VERSION = 2;
 
 /** Keep the drafts of one user in this tab. They contain no token. */
 export function keepDrafts(userId: string): Drafts {
   const slot = `tasks:${userId}`;
   return {
     read: () => {
-      const text = attempt(() => sessionStorage.getItem(slot));
-      return { unsent: [], typed: [], ...(text && (JSON.parse(text) as Kept)) };
+      const stored = attempt(() => JSON.parse(sessionStorage.getItem(slot) ?? "{}") as Stored);
+      const { version, undo, ...kept } = stored ?? {};
+      return { unsent: [], typed: [], ...kept, ...(version === VERSION && undo && { undo }) };
     },
     write: (kept) => {
       const isEmpty = kept.unsent.length + kept.typed.length === 0 && !kept.begun && !kept.undo;
       attempt(() => {
         if (isEmpty) sessionStorage.removeItem(slot);
-        else sessionStorage.setItem(slot, JSON.stringify(kept));
+        else sessionStorage.setItem(slot, JSON.stringify({ version: VERSION, ...kept }));
       });
     },
   };

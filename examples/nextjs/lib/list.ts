@@ -53,12 +53,15 @@ export type Row = {
   unsaved?: Draft;
 };
 
-/** What takes something back: an operation, or typing a text again. */
-export type Undo = Intent | ({ kind: "type" } & Draft);
+/**
+ * What takes something back: an operation, or typing a text again. A discarded create has its key,
+ * so that the service does not store it twice.
+ */
+export type Undo = (Intent & { key?: string }) | ({ kind: "type" } & Draft);
 
 /**
- * A message. `seen` makes it visible, if the list does not show it. It fades, unless it `stays` or
- * has an `undo`. One that `offersOrder` has a button that sorts the list by hand. `added` is the id of
+ * A message. `seen` makes it visible, if the list does not show it. It fades, later with an `undo`,
+ * unless it `stays`. One that `offersOrder` has a button that sorts the list by hand. `added` is the id of
  * a new task, which a button shows.
  */
 export type Notice = {
@@ -140,12 +143,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, tasks: new Map([...state.tasks].map(([id, task]) => [id, expire(task)])) };
     case "began": {
       const { operation } = action;
-      const others = without(operation.key);
-      const replaced = others.filter((other) => other.problem && replaces(operation, other));
-      const kept = others.filter((other) => !replaced.includes(other));
       const tasks = isEdit(operation) ? meet(state.tasks, operation.seen) : state.tasks;
-      const typed = isEdit(operation) ? state.typed : keepTexts(state.typed, replaced);
-      return { ...state, tasks, typed, operations: [...kept, operation] };
+      return supersede({ ...state, tasks, operations: place(state.operations, operation) });
     }
     case "accepted": {
       const { operation, stored } = action;
@@ -164,7 +163,7 @@ export function reduce(state: State, action: Action): State {
       const known = put(state.tasks, theirs ? [theirs] : []);
       const tasks = problem.status === 404 ? bury(known, targets(operation)) : known;
       const refused = { ...operation, problem, theirs };
-      return { ...state, tasks, operations: [...without(refused.key), refused] };
+      return supersede({ ...state, tasks, operations: place(state.operations, refused) });
     }
     case "dismissed":
       return { ...state, operations: without(action.key) };
@@ -209,21 +208,87 @@ function keepUnsaved({ ids, typed, operations }: State, listed: number[]): numbe
   return kept;
 }
 
+/** Add an operation, or let it keep its place: a change that is sent again is not newer. */
+function place(operations: Operation[], operation: Operation): Operation[] {
+  const isKnown = operations.some(({ key }) => key === operation.key);
+  if (!isKnown) return [...operations, operation];
+  return operations.map((other) => (other.key === operation.key ? operation : other));
+}
+
+/**
+ * Take out of each refused operation what a later one changes, so that it can be sent again at any
+ * time. The text of an edit whose task is deleted becomes a draft.
+ */
+function supersede(state: State): State {
+  const texts: Operation[] = [];
+  const operations = state.operations.flatMap((older, index) => {
+    if (!older.problem) return older;
+    const later = state.operations.slice(index + 1);
+    if (later.some((newer) => isDeletion(newer) && !remainder(older, newer))) texts.push(older);
+    return later.reduce<Operation | undefined>((left, newer) => left && remainder(left, newer), older) ?? [];
+  });
+  return { ...state, operations, typed: keepTexts(state.typed, texts) };
+}
+
+/** Return what a newer operation leaves of an older one. */
+function remainder(older: Operation, newer: Operation): Operation | undefined {
+  if (isForAll(older)) return newer.kind === older.kind ? undefined : older;
+  const ids = new Set(targets(newer));
+  if (!targets(older).some((id) => ids.has(id))) return older;
+  if (older.kind === "change" && "changes" in newer) {
+    const covered = fieldsOver(older, newer);
+    const left = Object.entries(older.changes).filter(([field]) => !covered.includes(field));
+    return left.length > 0 ? { ...older, changes: Object.fromEntries(left) } : undefined;
+  }
+  if (!covers(newer, older)) return older;
+  const tasks = "tasks" in older ? older.tasks.filter(({ id }) => !ids.has(id)) : [];
+  return tasks.length > 0 ? ({ ...older, tasks } as Operation) : undefined;
+}
+
+/** Return the fields that a newer change gives other values. A form also shows those it leaves. */
+function fieldsOver(older: Change, newer: Intent & { changes: TaskChanges }): string[] {
+  const isForm = isEdit(older) && isEdit(newer) && !newer.undoes;
+  const reverted = isForm ? differences(newer.seen, { ...newer.seen, ...older.changes }) : [];
+  return [...Object.keys(newer.changes), ...reverted];
+}
+
+/** Return whether an operation makes an older one on the same task obsolete. */
+function covers(newer: Intent, older: Intent): boolean {
+  switch (newer.kind) {
+    case "create":
+      return false;
+    case "move":
+      return older.kind === "move";
+    case "restore":
+      return older.kind === "restore" || isDeletion(older);
+    case "change":
+    case "changeMany":
+      return "changes" in older && Object.keys(older.changes).every((field) => field in newer.changes);
+    default:
+      return true; // a deletion
+  }
+}
+
+function isDeletion({ kind }: Intent): boolean {
+  return ["delete", "deleteMany", "clear", "empty"].includes(kind);
+}
+
 /** Turn refused edits into drafts, unless the user has typed more since. */
 function keepTexts(typed: State["typed"], refused: Operation[]): State["typed"] {
   const edits = refused.filter(isEdit);
+  if (edits.length === 0) return typed;
   const drafts = edits.map(({ task, seen, changes }) => [task.id, { seen, changes }] as const);
   return new Map([...drafts, ...typed]);
 }
 
 /** Let the drafts of tasks that this page deletes wait for a restore. */
-function shelve(typed: State["typed"], { kind }: Operation, ids: number[]): State["typed"] {
-  if (!["delete", "deleteMany", "clear", "empty"].includes(kind)) return typed;
+function shelve(typed: State["typed"], operation: Operation, ids: number[]): State["typed"] {
+  if (!isDeletion(operation)) return typed;
   const next = new Map(typed);
   for (const id of ids) {
     const text = next.get(id);
     const deleted_at = new Date().toISOString();
-    if (kind === "empty") next.delete(id);
+    if (operation.kind === "empty") next.delete(id);
     else if (text) next.set(id, { ...text, seen: { ...text.seen, deleted_at } });
   }
   return next;
@@ -266,13 +331,6 @@ export function targets(operation: Intent): number[] {
     default:
       return operation.tasks.map(({ id }) => id);
   }
-}
-
-/** Return whether an operation makes a refused one obsolete. A move does not lose an edit. */
-function replaces(operation: Intent, refused: Intent): boolean {
-  const ids = new Set(targets(operation));
-  const isOfOneKind = operation.kind !== "move" || refused.kind === "move";
-  return isOfOneKind && targets(refused).some((id) => ids.has(id));
 }
 
 /** Return whether the next pending move is of the same task, so that this one does not count. */
@@ -351,7 +409,8 @@ function showRefusal(rows: Map<number, Row>, operation: Operation, typed: State[
   if (!row) return;
   const isUnsaved = isEdit(operation) && !operation.theirs && !typed.has(operation.task.id);
   const task = isUnsaved ? write(row.task, operation.changes) : row.task;
-  rows.set(operation.task.id, { ...row, task, refused: operation });
+  const refused = row.refused && isEdit(row.refused) ? row.refused : operation; // the form needs it
+  rows.set(operation.task.id, { ...row, task, refused });
 }
 
 /** Return a task with a text that is not stored. A row always has a title. */
@@ -369,10 +428,17 @@ export function isWaiting({ problem }: Operation): boolean {
  * decides about one that a bug refuses (500), about one that would reach tasks of a later time, and
  * about an edit that they have opened again.
  */
-export function due({ operations, typed }: State): Operation[] {
-  const isOpen = (operation: Operation) => isEdit(operation) && typed.has(operation.task.id);
-  const waiting = operations.filter(isWaiting);
-  return waiting.filter((each) => each.problem?.status !== 500 && !isForAll(each) && !isOpen(each));
+export function readyToSend(state: State, openId?: number): Operation[] {
+  const isReady = (operation: Operation) =>
+    operation.problem?.status !== 500 && !isForAll(operation) && !isReopened(state, operation, openId);
+  return state.operations.filter(isWaiting).filter(isReady);
+}
+
+/** Return whether an edit is in the open form again, or in a text that is not saved. */
+export function isReopened({ typed }: State, operation: Operation, openId?: number): boolean {
+  if (!isEdit(operation)) return false;
+  const { id } = operation.task;
+  return id === openId || typed.has(id);
 }
 
 /** Return whether an operation deletes all tasks of a kind, also those that the page does not know. */

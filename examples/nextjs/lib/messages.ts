@@ -221,6 +221,13 @@ function revert(tasks: Task[], { completed, priority }: TaskChanges): Undo[] {
   );
 }
 
+/** Describe several operations that gave tasks their different priorities back. */
+export function describeReverted(undos: Undo[]): Notice | undefined {
+  const isPriority = (undo: Undo) => undo.kind === "changeMany" && undo.changes.priority;
+  if (undos.length < 2 || !undos.every(isPriority)) return undefined;
+  return { text: "The priorities are as before.", seen: true };
+}
+
 export function count(tasks: unknown[], what = "task"): string {
   return `${tasks.length} ${what}${tasks.length === 1 ? "" : "s"}`;
 }

@@ -6,12 +6,13 @@ import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
 import {
   START,
-  due,
   isEdit,
   isForAll,
   isOutage,
+  isReopened,
   isReplaced,
   isWaiting,
+  readyToSend,
   reduce,
   targets,
   toRows,
@@ -25,6 +26,7 @@ import {
   describeHidden,
   describeNeighbourGone,
   describeRefused,
+  describeReverted,
 } from "./messages";
 import type { Typed } from "./messages";
 import { EVERYTHING, contains, formatQuery, isNarrowed, toParameters } from "./query";
@@ -61,6 +63,7 @@ export class TaskStore {
   #isSynced = false; // since the page began
   #isRestored = false;
   #begun?: NewTask;
+  #openId?: number; // the task in the edit form
   #ended: Promise<unknown> = Promise.resolve(); // all operations until now
   #undos: Undo[][] = []; // the last one takes back the last change
 
@@ -112,8 +115,9 @@ export class TaskStore {
     for (const draft of typed) this.type(draft.seen.id, draft);
     for (const operation of unsent) {
       const { problem } = operation;
-      if (problem && isForAll(operation)) this.#dispatch({ type: "refused", operation, problem });
-      else void this.retry(operation);
+      const isLeft = isForAll(operation) || (isWaiting(operation) && isReopened(this.#state, operation));
+      if (problem && isLeft) this.#dispatch({ type: "refused", operation, problem });
+      else this.#sendAgain([operation]);
     }
     if (undo) this.say(undo);
     this.#keep(); // text that was typed before the scripts ran
@@ -131,7 +135,7 @@ export class TaskStore {
       if (result.problem.status === SIGNED_OUT) this.#dispatch({ type: "failed", ...result });
       return;
     }
-    this.#sendAgain(due(this.#state));
+    this.#sendAgain(readyToSend(this.#state, this.#openId));
     const { problem } = this.#state;
     if (problem && isOutage(problem)) this.reload();
     else if (result.changed || this.#isStale) void this.#refresh();
@@ -196,7 +200,7 @@ export class TaskStore {
     if (isProblem(outcome)) this.#dispatch({ type: "failed", problem: outcome.problem });
     else {
       this.#accept(outcome.data, more);
-      this.#sendAgain(due(this.#state));
+      this.#sendAgain(readyToSend(this.#state, this.#openId));
     }
     if (this.#isStale) await this.#refresh();
   }
@@ -283,30 +287,34 @@ export class TaskStore {
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
     // A move is announced at once, and only then: the next one may come before the response.
-    this.say(operation.kind === "move" ? describe(operation, []) : undefined);
+    this.say(operation.kind === "move" ? { text: describe(operation, []).text } : undefined);
+    return this.#start(operation);
+  }
+
+  #start(operation: Operation, isAgain = false): Promise<Operation | undefined> {
     this.#dispatch({ type: "began", operation });
-    const performed = this.#perform(operation);
-    this.#ended = Promise.all([this.#ended, performed]);
+    const performed = this.#perform(operation, isAgain);
+    this.#ended = Promise.all([this.#ended, performed]).then(() => undefined);
     return performed;
   }
 
-  /** Take back the last change that is not taken back yet, also one that is under way. */
-  async undo(): Promise<void> {
-    await this.#ended;
-    const undos = this.#undos.pop();
+  /** Take back what a message offers, or else the last change, also one that is under way. */
+  async undo(offered?: Undo[]): Promise<void> {
+    if (!offered) await this.#ended;
+    const undos = offered ?? this.#undos.at(-1);
     if (!undos) return this.say(NOTHING_TO_UNDO);
+    this.#undos = this.#undos.filter((each) => each !== undos);
     const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
-    if (undos.length > 1 && !refused.some(Boolean)) {
-      this.say({ text: "The priorities are as before.", seen: true });
-    }
+    const notice = describeReverted(undos);
+    if (notice && !refused.some(Boolean)) this.say(notice);
   }
 
-  #remember(undo: Undo[]): void {
-    this.#undos = [...this.#undos, undo].slice(-MANY_UNDOS);
+  #remember(undo: Undo[] | undefined): void {
+    if (undo) this.#undos = [...this.#undos, undo].slice(-MANY_UNDOS);
   }
 
   #takeBack(undo: Undo): Promise<Operation | undefined> | undefined {
-    if (undo.kind !== "type") return this.run({ ...undo, undoes: true });
+    if (undo.kind !== "type") return this.run({ ...undo, undoes: true }, undo.key);
     const { seen, changes } = undo;
     this.say({ text: `Your changes to “${seen.title}” are back.` });
     this.type(seen.id, { seen, changes });
@@ -317,11 +325,17 @@ export class TaskStore {
     this.#dispatch({ type: "typed", id, draft });
   }
 
+  /** Send no edit of a task by itself while its form is open. Return how to end that. */
+  open(id?: number): () => void {
+    this.#openId = id;
+    return () => (this.#openId = undefined);
+  }
+
   /** Throw away what the user typed, also a refused operation with it. Undo brings it back. */
   discard(typed: Typed, key?: string): void {
     if (typed.kind === "type") this.type(typed.seen.id);
     if (key) this.dismiss(key);
-    this.say(describeDiscarded(typed));
+    this.say(describeDiscarded(typed.kind === "create" ? { ...typed, key } : typed));
   }
 
   retry({ key, ...operation }: Operation): Promise<Operation | undefined> {
@@ -334,26 +348,30 @@ export class TaskStore {
 
   /** Send again what was refused because nobody was signed in. */
   resume(): void {
-    this.#sendAgain(this.#state.operations.filter(({ problem }) => problem?.status === SIGNED_OUT));
+    const refused = this.#state.operations.filter(({ problem }) => problem?.status === SIGNED_OUT);
+    for (const operation of refused) void this.retry(operation);
     if (this.#state.problem) this.reload();
   }
 
   /** Send again all that an outage refused, at the user's wish. */
   retryAll(): void {
-    this.#sendAgain(this.#state.operations.filter(isWaiting));
+    for (const operation of this.#state.operations.filter(isWaiting)) void this.retry(operation);
     if (this.#state.problem) this.reload();
   }
 
+  /** Send again what waits. It repeats no refusal, and an Undo button stays. */
   #sendAgain(operations: Operation[]): void {
-    for (const operation of operations) void this.retry(operation);
+    for (const operation of operations) {
+      void this.#start({ ...operation, problem: undefined, theirs: undefined }, true);
+    }
   }
 
   say(notice: Notice | undefined): void {
-    if (notice?.undo) this.#remember(notice.undo);
+    this.#remember(notice?.undo);
     this.#dispatch({ type: "said", notice });
   }
 
-  async #perform(operation: Operation): Promise<Operation | undefined> {
+  async #perform(operation: Operation, isAgain: boolean): Promise<Operation | undefined> {
     this.#running += 1;
     const result = await this.#inTurn(operation, async () =>
       isReplaced(this.#state, operation) ? undefined : send(this.api, operation),
@@ -364,6 +382,7 @@ export class TaskStore {
     if (this.#running === 0) setTimeout(() => void this.#refresh());
     if (!result || (isProblem(result) && isReplaced(this.#state, operation))) {
       this.dismiss(operation.key);
+      this.#remember(describe(operation, []).undo); // the next move starts from its place
       return undefined;
     }
     if (!isProblem(result)) {
@@ -372,10 +391,11 @@ export class TaskStore {
       if (done.kind === "create" && !done.undoes) {
         this.#remember(stored.map((task) => ({ kind: "delete", task })));
       }
-      if (done.kind !== "move") {
-        this.say(this.#showUnlessListed(describe(done, stored), done, stored));
-      }
-      this.#sendAgain(due(this.#state));
+      const notice = describe(done, stored);
+      const offersUndo = this.#state.notice?.seen && this.#state.notice.undo;
+      if (isAgain ? offersUndo : done.kind === "move") this.#remember(notice.undo);
+      else this.say(this.#showUnlessListed(notice, done, stored));
+      this.#sendAgain(readyToSend(this.#state, this.#openId));
       return undefined;
     }
     const isLost = isGone(result) && !isEdit(operation); // no text would be lost
@@ -394,9 +414,11 @@ export class TaskStore {
     const done = partial?.done?.length ? withIds(partial, partial.done) : undefined;
     if (done) this.#dispatch({ type: "accepted", operation: done, stored: [] });
     this.#dispatch({ type: "refused", operation: refused, problem, theirs });
+    const left = this.#state.operations.find(({ key }) => key === operation.key);
     const notice = done && describe(done, []);
-    this.say(notice?.undo ? notice : { text: describeRefused(refused) });
-    return { ...refused, problem, theirs };
+    if (notice?.undo) this.say(notice);
+    else if (left && !isAgain) this.say({ text: describeRefused(left) });
+    return left;
   }
 
   /**

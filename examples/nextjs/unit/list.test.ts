@@ -118,12 +118,75 @@ test("a refused edit shows what was typed, also where a later list lacks the tas
   assert.deepEqual(titles(reduce(state, loaded(aTask(3), aTask(2)))), ["Task 3", "Typed", "Task 2"]);
 });
 
-test("another change of the task turns a refused edit into a draft", () => {
-  const complete = operation({ kind: "change", task: aTask(1), changes: { completed: true } });
-  const state = reduce(afterRefusal(), { type: "began", operation: complete });
-  assert.deepEqual(state.operations, [complete]);
-  const [, row] = toRows(state, EVERYTHING, ALL);
-  assert.deepEqual([row?.task.title, row?.task.completed, row?.unsaved], ["Typed", true, TYPED]);
+test("a deletion of the task turns a refused edit into a draft", () => {
+  const remove = operation({ kind: "delete", task: aTask(1) });
+  const state = reduce(afterRefusal(), { type: "began", operation: remove });
+  assert.deepEqual([state.operations, [...state.typed.values()]], [[remove], [TYPED]]);
+});
+
+/** What is left of refused operations when others begin. */
+function left(...intents: Intent[]): Partial<Intent>[] {
+  const [newest, ...refused] = intents.map((intent) => operation(intent)).reverse();
+  if (!newest) return [];
+  const state = after(
+    ...refused.reverse().flatMap((each): Action[] => [
+      { type: "began", operation: each },
+      { type: "refused", operation: each, problem: UNREACHABLE },
+    ]),
+    { type: "began", operation: newest },
+  );
+  assert.equal(state.typed.size, 0);
+  return state.operations.filter(({ problem }) => problem);
+}
+
+const tick = (id: number, completed = true): Intent => {
+  return { kind: "change", task: aTask(id), changes: { completed } };
+};
+const HIGH = { kind: "changeMany", changes: { priority: "high" } } as const;
+
+test("a change takes from those that wait only its own fields and tasks", () => {
+  const many: Intent = { ...HIGH, tasks: [aTask(1), aTask(2)] };
+  const low: Intent = { kind: "changeMany", tasks: [aTask(1)], changes: { priority: "low" } };
+  const [kept] = left(many, tick(1));
+  assert(kept && "tasks" in kept);
+  assert.deepEqual(kept.tasks?.map(({ id }) => id), [1, 2]);
+  const [rest] = left(many, low);
+  assert(rest && "tasks" in rest);
+  assert.deepEqual(rest.tasks?.map(({ id }) => id), [2]);
+  assert.equal(left(many, { kind: "deleteMany", tasks: [aTask(1), aTask(2)] }).length, 0);
+  assert.equal(left(tick(1), EDIT).length, 1);
+  assert.equal(left(EDIT, tick(1)).length, 1);
+  assert.equal(left(tick(1), tick(1, false)).length, 0);
+  assert.equal(left({ kind: "clear", tasks: [aTask(1)] }, tick(1, false)).length, 1);
+});
+
+test("a saved form takes back what it no longer has of an edit that waits", () => {
+  const seen = aTask(1);
+  const both: Intent = { ...EDIT, changes: { title: "Typed", description: "Notes" } };
+  const form: Intent = { ...EDIT, seen, changes: { description: "Other" } };
+  assert.equal(left(both, form).length, 0); // the form shows the old title again
+  const shown = { ...seen, title: "Typed" }; // the edit was pending when the form opened
+  assert.deepEqual(left(both, { ...form, seen: shown }).map((each) => "changes" in each && each.changes), [
+    { title: "Typed" },
+  ]);
+});
+
+test("a row with an edit that waits keeps it beside another refusal", () => {
+  const complete = operation(tick(1));
+  const state = after(...[{ type: "refused", operation: complete, problem: UNREACHABLE }] as Action[]);
+  const both = [...afterRefusal().operations, ...state.operations];
+  const [, row] = toRows({ ...afterRefusal(), operations: both }, EVERYTHING, ALL);
+  assert.equal(row?.refused?.key, both[0]?.key);
+});
+
+test("a change that is sent again replaces nothing that came after it", () => {
+  const [remove, complete] = [operation({ kind: "delete", task: aTask(1) }), operation(tick(1))];
+  const refuse = (each: State["operations"][number]): Action[] => [
+    { type: "began", operation: each },
+    { type: "refused", operation: each, problem: UNREACHABLE },
+  ];
+  const state = after(...refuse(remove), ...refuse(complete), { type: "began", operation: remove });
+  assert.deepEqual(state.operations.map(({ kind }) => kind), ["delete", "change"]);
 });
 
 test("a draft goes to the trash with its task, and comes back with it", () => {

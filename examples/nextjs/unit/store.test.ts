@@ -36,6 +36,22 @@ test("a session storage that is full or blocked does not stop a change", async (
   assert(warned.mock.callCount() > 0);
 });
 
+test("what another version of the app kept loses only its Undo", (context) => {
+  let text = "";
+  const storage = { getItem: () => text, setItem: (_: string, now: string) => (text = now) };
+  Object.defineProperty(globalThis, "sessionStorage", { value: storage, configurable: true });
+  context.mock.method(console, "warn", () => undefined);
+  const drafts = keepDrafts("ada");
+  const typed = [{ seen: aTask(1), changes: { title: "Typed" } }];
+  const undo = { text: "Deleted.", seen: true, undo: [] };
+  drafts.write({ unsent: [], typed, undo });
+  assert.deepEqual(drafts.read(), { unsent: [], typed, undo });
+  text = JSON.stringify({ unsent: [], typed, undo: { ...undo, undo: { kind: "restore", tasks: [] } } });
+  assert.deepEqual(drafts.read(), { unsent: [], typed });
+  text = "no JSON";
+  assert.deepEqual(drafts.read(), { unsent: [], typed: [] });
+});
+
 test("a change has a key where `crypto.randomUUID` is missing, as on plain http", async (context) => {
   context.mock.method(crypto, "randomUUID", () => {
     throw new TypeError("crypto.randomUUID is not a function");
@@ -146,9 +162,7 @@ test("what waits survives a reload, and is sent by itself when the service respo
   assert.deepEqual(kinds(first), ["change", "delete", "changeMany", "clear"]);
 
   const reloaded = open();
-  for (const [name, value] of Object.entries({ window: new EventTarget(), document: new EventTarget() })) {
-    Object.defineProperty(globalThis, name, { value, configurable: true });
-  }
+  browse();
   sent.length = 0;
   reloaded.start()();
   await new Promise((resolve) => setTimeout(resolve));
@@ -180,6 +194,90 @@ test("an edit that waits is not sent while the user writes it again", async () =
   await store.run({ kind: "create", task: { title: "Goes through" } });
   await new Promise(setImmediate);
   assert.equal(sent, 2);
+  const close = store.open(1); // the form shows what waits
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  await new Promise(setImmediate);
+  assert.equal(sent, 2);
+  close();
+  await store.run({ kind: "create", task: { title: "Goes through" } });
+  await new Promise(setImmediate);
+  assert.equal(sent, 3);
+});
+
+test("an edit that waits is not sent by a reload if the user has typed more", async () => {
+  let sent = 0;
+  const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 503 }) });
+  let kept: Kept = { unsent: [], typed: [] };
+  const drafts = { read: () => kept, write: (now: Kept) => (kept = structuredClone(now)) };
+  const open = () => new TaskStore({ GET: unavailable, PATCH } as unknown as Api, drafts);
+  const first = open();
+  const seen = aTask(1);
+  await first.run({ kind: "change", task: seen, seen, changes: { title: "Waits" } });
+  first.type(1, { seen, changes: { title: "Waits, and goes on" } });
+  browse();
+  const reloaded = open();
+  reloaded.start()();
+  await new Promise((resolve) => setTimeout(resolve));
+  const [waiting] = reloaded.state().operations;
+  assert.deepEqual([sent, waiting?.problem?.status], [1, 503]);
+});
+
+test("a change that fails after the next one began is not sent over it", async () => {
+  const sent: unknown[] = [];
+  const PATCH = async (_: string, { body }: { body: object }) => {
+    const status = sent.push(body) === 1 ? 503 : 200;
+    return { data: aTask(1), response: new Response(null, { status }) };
+  };
+  const store = new TaskStore({ GET: unavailable, PATCH } as unknown as Api, UNSENT);
+  const tick = (completed: boolean) =>
+    store.run({ kind: "change", task: aTask(1), changes: { completed } });
+  assert.deepEqual(await Promise.all([tick(true), tick(false)]), [undefined, undefined]);
+  await new Promise(setImmediate);
+  assert.deepEqual(sent, [{ completed: true }, { completed: false }]);
+  assert.deepEqual(store.state().operations, []);
+});
+
+test("an edit that waits is sent and leaves no draft after a tick that waits too", async () => {
+  let status = 503;
+  const PATCH = async () => ({ data: aTask(1), response: new Response(null, { status }) });
+  const store = new TaskStore({ GET: unavailable, PATCH } as unknown as Api, UNSENT);
+  const task = aTask(1);
+  await store.run({ kind: "change", task, changes: { completed: true } });
+  await store.run({ kind: "change", task, seen: task, changes: { title: "Typed" } });
+  assert.equal(store.state().operations.length, 2);
+  status = 200;
+  store.retryAll();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([store.state().operations, store.state().typed.size], [[], 0]);
+});
+
+test("what is sent again by itself says nothing if it is refused, and leaves an Undo", async () => {
+  let status = 503;
+  let sent = 0;
+  const PATCH = async () => ({ data: aTask(1), response: new Response(null, { status: (sent += 1) && status }) });
+  const DELETE = async () => ({ response: new Response(null, { status: 204 }) });
+  const store = new TaskStore({ GET: unavailable, PATCH, DELETE } as unknown as Api, UNSENT);
+  await store.run({ kind: "change", task: aTask(1), changes: { completed: true } });
+  for (status of [503, 200]) {
+    await store.run({ kind: "delete", task: aTask(2) });
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.equal(store.state().notice?.text, "Deleted “Task 2”.");
+  }
+  assert.deepEqual([sent, store.state().operations], [3, []]);
+});
+
+test("a discarded task that comes back is not added twice", async () => {
+  const keys: unknown[] = [];
+  const POST = async (_: string, { params }: { params: { header: object } }) => {
+    const status = keys.push(params.header) === 1 ? 503 : 201; // its response may be what was lost
+    return { data: aTask(1), response: new Response(null, { status }) };
+  };
+  const store = new TaskStore({ GET: unavailable, POST } as unknown as Api, UNSENT);
+  const task = { title: "Once" };
+  const refused = await store.run({ kind: "create", task });
+  store.discard({ kind: "create", task }, refused?.key);
+  await store.undo();
+  assert.deepEqual(keys, [{ "Idempotency-Key": refused?.key }, { "Idempotency-Key": refused?.key }]);
 });
 
 test("a change that a bug refuses is not sent again by itself", async () => {
@@ -226,6 +324,67 @@ test("Undo takes back one change after the other, the last one first", async () 
   assert.equal(sent.length, 2 * done);
 });
 
+test("the button takes back what its message says, also while another change is under way", async () => {
+  const restored: unknown[] = [];
+  let answer = () => {};
+  const DELETE = async (_: string, { params }: { params: { path: { task_id: number } } }) => {
+    if (params.path.task_id === 2) await new Promise<void>((resolve) => (answer = resolve));
+    return { response: new Response(null, { status: 204 }) };
+  };
+  const POST = async (_: string, { body }: { body: { ids: number[] } }) => {
+    restored.push(body.ids);
+    return { data: body, response: new Response() };
+  };
+  const store = new TaskStore({ GET: unavailable, DELETE, POST } as unknown as Api, UNSENT);
+  const first = store.run({ kind: "delete", task: aTask(1) });
+  const second = store.run({ kind: "delete", task: aTask(2) });
+  await first;
+  const pressed = store.undo(store.state().notice?.undo);
+  await new Promise((resolve) => setTimeout(resolve));
+  answer();
+  await Promise.all([second, pressed]);
+  assert.deepEqual(restored, [[1]]);
+  await store.undo(); // the key
+  assert.deepEqual(restored, [[1], [2]]);
+});
+
+test("Undo takes back a move once, even if it was sent several times", async () => {
+  const sent: unknown[] = [];
+  let status = 503;
+  const answer = async (_: string, { body }: { body?: object } = {}) => {
+    sent.push(body);
+    return { data: { ...aTask(1), ids: [2] }, response: new Response(null, { status }) };
+  };
+  const DELETE = async () => ({ response: new Response(null, { status: 204 }) });
+  const POST = (path: string, options: { body: object }) => answer(path, options);
+  const store = new TaskStore({ GET: unavailable, PATCH: answer, POST, DELETE } as unknown as Api, UNSENT);
+  await store.run({ kind: "delete", task: aTask(2) });
+  const [to, back] = [{ after: 3 }, { to: { before: 3 }, place: 1 }];
+  const refused = await store.run({ kind: "move", task: aTask(1), to, place: 2, back });
+  assert(refused);
+  status = 200;
+  await store.retry(refused);
+  sent.length = 0;
+  await store.undo();
+  await store.undo();
+  assert.deepEqual(sent, [back.to, { ids: [2] }]);
+});
+
+test("Undo goes back through fast moves, also those that were not sent", async () => {
+  const sent: unknown[] = [];
+  const PATCH = async (_: string, { body }: { body: object }) => {
+    sent.push(body);
+    return { data: aTask(1), response: new Response() };
+  };
+  const store = new TaskStore({ GET: unavailable, PATCH } as unknown as Api, UNSENT);
+  for (const place of [2, 3, 4]) {
+    const back = { to: { after: place - 1 }, place: place - 1 };
+    void store.run({ kind: "move", task: aTask(1), to: { after: place + 1 }, place, back });
+  }
+  for (let times = 0; times < 3; times += 1) await store.undo();
+  assert.deepEqual(sent.slice(-3), [{ after: 3 }, { after: 2 }, { after: 1 }]);
+});
+
 test("Undo offers also what was deleted before Clear completed failed", async () => {
   const answers = [{ ids: [1, 2], has_more: true }, undefined, { ids: [3], has_more: false }];
   const DELETE = async () => {
@@ -244,10 +403,7 @@ test("Undo offers also what was deleted before Clear completed failed", async ()
 });
 
 test("after a 410 the page shows older tasks of a backup", { timeout: 30_000 }, async (context) => {
-  const page = { window: new EventTarget(), document: new EventTarget() };
-  for (const [name, value] of Object.entries(page)) {
-    Object.defineProperty(globalThis, name, { value, configurable: true });
-  }
+  const page = browse();
   let expired = false;
   let tasks = [aTask(1, { title: "Newer", version: 9 }), aTask(2, { version: 8 })];
   const answers: Record<string, (query: { since?: string }) => [status: number, data?: unknown]> = {
@@ -277,3 +433,12 @@ test("after a 410 the page shows older tasks of a backup", { timeout: 30_000 }, 
   page.window.dispatchEvent(new Event("focus"));
   await restored;
 });
+
+/** Let the store listen to the events of a page. */
+function browse() {
+  const page = { window: new EventTarget(), document: new EventTarget() };
+  for (const [name, value] of Object.entries(page)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+  }
+  return page;
+}
