@@ -25,6 +25,18 @@ const config = [
       ],
     },
   },
+  {
+    files: ["e2e/**"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "[callee.property.name='waitForFunction'] > .arguments:matches(Literal, TemplateLiteral)",
+          message: "Pass a function. The page's policy forbids to evaluate a text a second time.",
+        },
+      ],
+    },
+  },
 ];
 
 export default config;

@@ -43,8 +43,10 @@ test("date, priority and tags are given by typing and by choosing", async () => 
   await field.fill(`${long} #home`);
   const reason = "The title is 201 characters long. The limit is 200.";
   await page.getByRole("alert").getByText(reason).waitFor(); // before it is sent
+  const refused = ada.answered("POST");
   await field.press("Enter");
-  await page.waitForFunction("document.querySelector('#new-task').value"); // refused
+  await refused;
+  await page.locator(`#new-task[aria-invalid="true"]`).waitFor();
   await page.getByRole("alert").getByText(reason).waitFor();
   await ada.hears("Today, #long tags, #garden, #home"); // nothing is lost
   const chosen = await (await ada.add("לצבוע #home")).json();
