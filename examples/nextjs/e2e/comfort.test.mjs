@@ -353,6 +353,7 @@ test("the page fits a small phone in dark mode", async () => {
   await fits(ada, viewport.width);
   await ada.press("Restore With everything, changed");
   await ada.page.getByText("The trash is empty.").waitFor();
+  await ada.hears("Restored “With everything, changed”."); // or the sign-out asks first
   await fits(ada, viewport.width);
   await ada.press("Sign out");
   await ada.page.getByLabel("E-mail").waitFor();

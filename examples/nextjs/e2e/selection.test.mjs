@@ -41,6 +41,7 @@ test("several tasks are selected with shift-click, and changed at once", async (
   await ada.show("Active");
   await ada.press("Complete");
   await ada.shows(["Two", "One"]);
+  await ada.hears("Completed 2 tasks.");
   await ada.focuses("Complete");
   await page.keyboard.press("Escape");
   await ada.focuses("Select");

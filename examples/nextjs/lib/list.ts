@@ -198,11 +198,10 @@ function meet(known: State["tasks"], task: Task): State["tasks"] {
   return known.has(task.id) ? known : put(known, [task]);
 }
 
-/** Keep the places of unsaved texts, also if the list does not have their tasks. */
+/** Keep the places of texts that are not stored, also if the list does not have their tasks. */
 function keepUnsaved({ ids, typed, operations }: State, listed: number[]): number[] {
   const kept = [...new Set(listed)];
-  const refused = operations.filter((operation) => operation.problem && isEdit(operation));
-  for (const id of [...typed.keys(), ...refused.flatMap(targets)]) {
+  for (const id of [...typed.keys(), ...operations.filter(isEdit).flatMap(targets)]) {
     if (!kept.includes(id)) kept.splice(Math.max(ids.indexOf(id), 0), 0, id);
   }
   return kept;

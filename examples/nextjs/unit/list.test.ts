@@ -118,6 +118,18 @@ test("a refused edit shows what was typed, also where a later list lacks the tas
   assert.deepEqual(titles(reduce(state, loaded(aTask(3), aTask(2)))), ["Task 3", "Typed", "Task 2"]);
 });
 
+test("an edit that is refused after a list without its task came still has its row", () => {
+  const edit = operation(EDIT);
+  const state = after(
+    loaded(aTask(2), aTask(1)),
+    { type: "began", operation: edit },
+    { type: "synced", tasks: [], deleted: [1] },
+    loaded(aTask(2)),
+    { type: "refused", operation: edit, problem: { ...UNREACHABLE, status: 404 } },
+  );
+  assert.deepEqual(titles(state), ["Task 2", "Typed"]);
+});
+
 test("a deletion of the task turns a refused edit into a draft", () => {
   const remove = operation({ kind: "delete", task: aTask(1) });
   const state = reduce(afterRefusal(), { type: "began", operation: remove });
