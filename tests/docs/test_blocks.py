@@ -61,7 +61,7 @@ def run_page(page: Path, checkout: Path, migrated_database: NewDatabase) -> list
         if serving:
             served = served_by(serving[0].block, checkout)
         else:
-            url = stack.enter_context(migrated_database()).replace("+psycopg2", "")  # for psql
+            url = migrated_database().replace("+psycopg2", "")  # for psql
             served = service(steps, checkout, url)
         port, environ = stack.enter_context(served)
         if page in BESIDE_MAKE_RUN:

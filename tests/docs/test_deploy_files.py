@@ -164,19 +164,19 @@ def composed(
     """The service as compose.yaml migrates and serves it."""
     services = read("compose.yaml")["services"]
     assert 'CMD ["gunicorn"]' in (ROOT / "Dockerfile").read_text()
-    with new_database() as url:
-        given = {"DATABASE_URL": url, "BETTER_AUTH_SECRET": SECRET, "PATH": os.environ["PATH"]}
-        release = {name: given.get(name, "") for name in services["migrate"]["environment"]}
-        command = [
-            str(Path(sys.executable).with_name("flask")),
-            *services["migrate"]["command"][1:],
-        ]
-        migrated = run(command, cwd=ROOT, env=release)
-        assert migrated.returncode == 0, migrated.stderr
-        log = tmp_path_factory.mktemp("composed") / "log"
-        with Server(log, url, WEB_CONCURRENCY="2") as server:
-            wait_until(lambda: answers(server), "the service does not answer")
-            yield server
+    url = new_database()
+    given = {"DATABASE_URL": url, "BETTER_AUTH_SECRET": SECRET, "PATH": os.environ["PATH"]}
+    release = {name: given.get(name, "") for name in services["migrate"]["environment"]}
+    command = [
+        str(Path(sys.executable).with_name("flask")),
+        *services["migrate"]["command"][1:],
+    ]
+    migrated = run(command, cwd=ROOT, env=release)
+    assert migrated.returncode == 0, migrated.stderr
+    log = tmp_path_factory.mktemp("composed") / "log"
+    with Server(log, url, WEB_CONCURRENCY="2") as server:
+        wait_until(lambda: answers(server), "the service does not answer")
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -265,35 +265,35 @@ def roles(new_database: NewDatabase, folder: Path, user: str) -> Iterator[Callab
     suffix = user.replace("-", "_")
     admin, *others = (f"{name}_{suffix}" for name in ("admin", "todo_owner", "todo_service"))
     (folder / "roles.sql").write_text(with_suffix((DEPLOY / "roles.sql").read_text(), suffix))
-    with new_database() as url:
-        superuser = sa.make_url(url).set(drivername="postgresql")
-        database = superuser.set(username=admin, password=suffix)
-        place = database.render_as_string(hide_password=False).partition("@")[2]
-        programs = f"{Path(sys.executable).parent}:{embedded.find_programs()}"
-        environ = {
-            "PATH": f"{programs}:{os.environ['PATH']}",
-            "BETTER_AUTH_SECRET": SECRET,
-            "SUPERUSER_URL": superuser.render_as_string(hide_password=False),
-            "ADMIN_URL": database.render_as_string(hide_password=False),
-            "DIRECT": place,
-            "POOLED": place,
-        }
-        sql = f"CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD '{suffix}'"
-        own = f"ALTER DATABASE {superuser.database} OWNER TO {admin}"
-        run_commands(as_superuser(sql, own), ROOT, environ)
+    url = new_database()
+    superuser = sa.make_url(url).set(drivername="postgresql")
+    database = superuser.set(username=admin, password=suffix)
+    place = database.render_as_string(hide_password=False).partition("@")[2]
+    programs = f"{Path(sys.executable).parent}:{embedded.find_programs()}"
+    environ = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "BETTER_AUTH_SECRET": SECRET,
+        "SUPERUSER_URL": superuser.render_as_string(hide_password=False),
+        "ADMIN_URL": database.render_as_string(hide_password=False),
+        "DIRECT": place,
+        "POOLED": place,
+    }
+    sql = f"CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD '{suffix}'"
+    own = f"ALTER DATABASE {superuser.database} OWNER TO {admin}"
+    run_commands(as_superuser(sql, own), ROOT, environ)
 
-        def run(commands: str) -> str:
-            commands = commands.replace("deploy/roles.sql", f"{folder}/roles.sql")
-            return run_commands(with_suffix(commands, suffix), ROOT, environ)
+    def run(commands: str) -> str:
+        commands = commands.replace("deploy/roles.sql", f"{folder}/roles.sql")
+        return run_commands(with_suffix(commands, suffix), ROOT, environ)
 
-        try:
-            yield run
-        finally:
-            drop = (
-                f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
-                for role in (*others[::-1], admin)
-            )
-            run_commands(as_superuser(*drop), ROOT, environ)
+    try:
+        yield run
+    finally:
+        drop = (
+            f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
+            for role in (*others[::-1], admin)
+        )
+        run_commands(as_superuser(*drop), ROOT, environ)
 
 
 def with_suffix(text: str, suffix: str) -> str:
@@ -352,13 +352,13 @@ def test_commands_create_a_database_and_its_owner(new_database: NewDatabase, use
         " FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE rolname ~ '^todo_admin_'"
     )
     drop = (f"DROP DATABASE todo_{suffix}", f"DROP ROLE todo_admin_{suffix}")
-    with new_database() as url:
-        superuser = sa.make_url(url).set(drivername="postgresql")
-        environ = {
-            "PATH": f"{embedded.find_programs()}:{os.environ['PATH']}",
-            "SUPERUSER_URL": superuser.render_as_string(hide_password=False),
-        }
-        printed = run_commands("\n".join([own, as_superuser(created, *drop)]), ROOT, environ)
+    url = new_database()
+    superuser = sa.make_url(url).set(drivername="postgresql")
+    environ = {
+        "PATH": f"{embedded.find_programs()}:{os.environ['PATH']}",
+        "SUPERUSER_URL": superuser.render_as_string(hide_password=False),
+    }
+    printed = run_commands("\n".join([own, as_superuser(created, *drop)]), ROOT, environ)
     assert f"todo_admin_{suffix} | t             | f        | UTF8 " in printed
     assert "C.UTF-8" in printed
 

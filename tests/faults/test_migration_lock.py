@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from tests import ROOT, SECRET
 from tests.support.pooler import PGBOUNCER, Pooler
+from tests.support.postgres import NewDatabase
 from tests.support.processes import Process, running
 from tests.support.waiting import LIMIT, wait_until
 from todo_api.database.models import tasks
@@ -98,10 +99,10 @@ class Database:
 
 @pytest.fixture
 def database(
-    new_database: Callable[[], Any], server: str, folder: Path, request: pytest.FixtureRequest
+    new_database: NewDatabase, server: str, folder: Path, request: pytest.FixtureRequest
 ) -> Iterator[Database]:
     with ExitStack() as stack:
-        direct = stack.enter_context(new_database())
+        direct = new_database()
         urls = {"direct": direct}
         if "pooled" in str(request.node.name):
             (folder / "pooler").mkdir()

@@ -21,14 +21,13 @@ def test_new_migration_is_formatted_and_lists_what_autogenerate_leaves_out(
     shutil.copy(ROOT / "pyproject.toml", folder)
     migrations = folder / "migrations"
     shutil.copytree(ROOT / "migrations", migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    with new_database() as url:
-        app = support_migrations(create_app(Config(SECRET, url)))
-        with app.app_context():
-            flask_migrate.upgrade(directory=str(migrations))
-            with sa.create_engine(app.extensions["settings"].database_url).begin() as connection:
-                connection.exec_driver_sql("ALTER TABLE tasks DROP priority, DROP due_date")
-            flask_migrate.migrate(directory=str(migrations), message="add two columns")
-        app.extensions["engine"].dispose()
+    app = support_migrations(create_app(Config(SECRET, new_database())))
+    with app.app_context():
+        flask_migrate.upgrade(directory=str(migrations))
+        with sa.create_engine(app.extensions["settings"].database_url).begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE tasks DROP priority, DROP due_date")
+        flask_migrate.migrate(directory=str(migrations), message="add two columns")
+    app.extensions["engine"].dispose()
     (written,) = (migrations / "versions").glob("*_add_two_columns.py")
     text = written.read_text()
     assert text.count("op.add_column") == 2

@@ -17,9 +17,8 @@ from todo_api.config import Config
 
 
 @pytest.fixture(scope="module")
-def own_database(migrated_database: NewDatabase) -> Iterator[str]:
-    with migrated_database() as url:
-        yield url
+def own_database(migrated_database: NewDatabase) -> str:
+    return migrated_database()
 
 
 @pytest.fixture
@@ -48,15 +47,13 @@ def varied(client: Client) -> Client:
 @pytest.fixture
 def empty(new_database: NewDatabase) -> Iterator[Flask]:
     """The service with an empty database."""
-    with new_database() as url:
-        yield from service(url)
+    yield from service(new_database())
 
 
 @pytest.fixture
 def migrated(migrated_database: NewDatabase) -> Iterator[Flask]:
     """The service with a migrated database of its own."""
-    with migrated_database() as url:
-        yield from service(url)
+    yield from service(migrated_database())
 
 
 @pytest.fixture

@@ -159,12 +159,12 @@ def test_drift_fails_the_check(migrated: Flask) -> None:
 
 def test_migrations_use_the_unpooled_url(new_database: NewDatabase, make_app: MakeApp) -> None:
     absent = "postgresql+psycopg2://u:p@127.0.0.1:1/db"
-    with new_database() as url:
-        app = make_app(database_url=absent, database_url_unpooled=url)
-        with app.app_context():
-            flask_migrate.upgrade()
-        with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
-            assert sa.inspect(connection).has_table("tasks")
+    url = new_database()
+    app = make_app(database_url=absent, database_url_unpooled=url)
+    with app.app_context():
+        flask_migrate.upgrade()
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
+        assert sa.inspect(connection).has_table("tasks")
 
 
 def test_role_with_only_row_privileges_can_serve(migrated: Flask, token: Token) -> None:

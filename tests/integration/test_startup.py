@@ -178,11 +178,11 @@ def test_process_loads_only_what_it_needs(load: str, unwanted: set[str]) -> None
 def test_upgrade_needs_only_the_url_that_it_uses(
     flask: RunFlask, new_database: NewDatabase, name: str
 ) -> None:
-    with new_database() as url:
-        ran = flask("wsgi", "db", "upgrade", **BAD | {name: plain(url)})
-        assert ran.exit_code == 0, ran.stderr
-        with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
-            assert sa.inspect(connection).has_table("tasks")
+    url = new_database()
+    ran = flask("wsgi", "db", "upgrade", **BAD | {name: plain(url)})
+    assert ran.exit_code == 0, ran.stderr
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
+        assert sa.inspect(connection).has_table("tasks")
 
 
 def plain(url: str) -> str:

@@ -51,13 +51,13 @@ CREATE CONSTRAINT TRIGGER pause AFTER INSERT OR UPDATE OR DELETE ON tasks
 @pytest.fixture(scope="module")
 def own_app(migrated_database: NewDatabase) -> Iterator[Flask]:
     """A service with a database of its own, because a purge is for all users."""
-    with migrated_database() as url:
-        app = support_migrations(create_app(Config(SECRET, url)))
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        with engine.begin() as connection:
-            connection.exec_driver_sql(SLOW_COMMITS)
-        yield app
-        app.extensions["engine"].dispose()
+    url = migrated_database()
+    app = support_migrations(create_app(Config(SECRET, url)))
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(SLOW_COMMITS)
+    yield app
+    app.extensions["engine"].dispose()
 
 
 @pytest.fixture(scope="module")

@@ -156,15 +156,14 @@ STATUSES = [201, 200, 400, 401, 500, 503]
 
 
 @pytest.fixture
-def service(folder: Path, new_database: NewDatabase, token: Token, user: str) -> Iterator[Service]:
+def service(folder: Path, new_database: NewDatabase, token: Token, user: str) -> Service:
     checkout = copy_checkout(folder)
     for name, text in FILES.items():
         (checkout / name).write_text(text)
-    with new_database() as url:
-        service = Service(checkout, url, token(user))
-        migrated = processes.run(["flask", "db", "upgrade"], cwd=checkout, env=service.environ)
-        assert migrated.returncode == 0, migrated.stderr
-        yield service
+    service = Service(checkout, new_database(), token(user))
+    migrated = processes.run(["flask", "db", "upgrade"], cwd=checkout, env=service.environ)
+    assert migrated.returncode == 0, migrated.stderr
+    return service
 
 
 def at(port: int, commands: str, documented: int) -> str:

@@ -4,7 +4,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from todo_api.commands.cli import support_migrations
 from todo_api.config import Config
 from todo_api.database import embedded
 
-NewDatabase = Callable[..., AbstractContextManager[str]]
-"""Make a database while a `with` lasts, which yields its URL."""
+NewDatabase = Callable[..., str]
+"""Make a database that lasts until the tests end, and return its URL."""
 
 FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
