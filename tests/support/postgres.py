@@ -21,7 +21,8 @@ from todo_api.database import embedded
 NewDatabase = Callable[..., str]
 """Make a database that lasts until the tests end, and return its URL."""
 
-FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
+FAST = ("fsync=off", "full_page_writes=off", "max_connections=200", "autovacuum=off")
+OWN_DATABASES = 3  # postgres and the templates
 
 
 @contextmanager
@@ -33,10 +34,18 @@ def reachable_folder() -> Iterator[Path]:
 
 
 def stop_unused(folder: Path) -> None:
-    """Stop a server if all its users are gone: Ctrl-C kills workers that do not end at once."""
-    if folder.exists():
-        home = embedded.own_folder(folder)
-        embedded.release(embedded.find_programs(), home, (home / "users.lock").open("w"))
+    """Stop a server if all its users are gone: Ctrl-C kills workers that do not end at once.
+
+    Remove it if they have left databases.
+    """
+    if not folder.exists():
+        return
+    home, programs = embedded.own_folder(folder), embedded.find_programs()
+    embedded.release(programs, home, (home / "users.lock").open("w"))
+    with embedded.exclusive(home / "start.lock"):
+        databases = [*home.glob("data/base/[0-9]*")]
+        if len(databases) > OWN_DATABASES and not embedded.is_running(programs, home):
+            shutil.rmtree(home / "data")
 
 
 class Cluster:
