@@ -1,5 +1,5 @@
 import { focusSearch } from "@/lib/focus";
-import { NOTHING_YET } from "@/lib/messages";
+import { NOTHING } from "@/lib/messages";
 import { EVERYTHING, isFiltered } from "@/lib/query";
 import type { Query } from "@/lib/query";
 import { Sentence } from "./sentence";
@@ -9,7 +9,7 @@ export function Empty({ query, onChange }: { query: Query; onChange: (query: Que
   if (!isFiltered(query)) {
     return (
       <>
-        <p>{NOTHING_YET[query.status]}</p>
+        <p>{NOTHING[query.status]}</p>
         {query.status === "all" && <p className="lead">For example: Call Ben tomorrow #home !high</p>}
       </>
     );

@@ -87,13 +87,12 @@ export function Search({ query, onSearch, onChange, busy }: SearchProps) {
         <button
           type="button"
           className="quiet clear-filters"
-          aria-label="Clear filters"
           onClick={() => {
             focusStatus(); // the button disappears
             onChange({ ...query, due: undefined, priority: [], tag: [] });
           }}
         >
-          Clear
+          Clear filters
         </button>
       )}
       <label htmlFor="sort" className="hidden">

@@ -36,6 +36,7 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
   const change = (changes: Partial<Draft>) => keep({ ...draft, ...changes });
 
   function keep(next: Draft) {
+    setProblem(undefined);
     setDraft(next);
     onType(next);
   }
@@ -58,8 +59,16 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
     write({ ...before, text: field.current?.value || before.text }); // early text wins
   });
   useLayoutEffect(() => takeUp(), []);
+  // On a phone, the form stays in view only while its details are closed.
+  useLayoutEffect(() => {
+    if (isOpen) field.current?.scrollIntoView({ block: "nearest" });
+  }, [isOpen]);
 
   async function submit() {
+    if (!task.title) {
+      setProblem("Write a title too.");
+      return focusNewTask();
+    }
     const adding = onAdd(task); // if it throws, the text stays
     write(EMPTY);
     const refused = await adding;
@@ -86,10 +95,7 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
         id="new-task"
         ref={field}
         dir="auto"
-        onChange={({ target: { value } }) => {
-          change({ text: value, kept: value ? draft.kept : [] });
-          setProblem(undefined);
-        }}
+        onChange={({ target: { value } }) => change({ text: value, kept: value ? draft.kept : [] })}
         onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()}
         placeholder="What needs to be done?"
         autoComplete="off"

@@ -1,6 +1,6 @@
 import type { TaskChanges } from "@/lib/api";
-import { PRIORITY_NAMES } from "@/lib/messages";
 import { PRIORITIES } from "@/lib/query";
+import { PriorityName } from "./priority-name";
 
 type Props = {
   count: number;
@@ -27,15 +27,11 @@ export function SelectionBar({ count, areDone, onSelectAll, onChange, onDelete, 
       <button type="button" {...actsOn(() => onChange({ completed: !areDone }))}>
         {areDone ? "Make active" : "Complete"}
       </button>
-      <div className="levels">
-        <span aria-hidden="true">Priority</span>
-        {PRIORITIES.map((priority) => (
-          <button key={priority} type="button" {...actsOn(() => onChange({ priority }))}>
-            {PRIORITY_NAMES[priority]}
-            <span className="hidden"> priority</span>
-          </button>
-        ))}
-      </div>
+      {PRIORITIES.map((priority) => (
+        <button key={priority} type="button" {...actsOn(() => onChange({ priority }))}>
+          <PriorityName priority={priority} />
+        </button>
+      ))}
       <button type="button" className="danger" {...actsOn(onDelete)}>
         Delete
       </button>

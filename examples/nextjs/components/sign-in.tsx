@@ -32,6 +32,7 @@ export function SignIn() {
         isNew={isNew}
         email={email}
         onDone={() => window.location.replace("/")}
+        onSignIn={toggle}
       />
       <p className="switch">
         {isNew ? "Already have an account? " : "New here? "}
@@ -48,15 +49,17 @@ export function SignIn() {
   );
 }
 
-type FormProps = { isNew?: boolean; email?: string; onDone: () => void };
+type FormProps = { isNew?: boolean; email?: string; onDone: () => void; onSignIn?: () => void };
 
-export function SignInForm({ isNew = false, email, onDone }: FormProps) {
+export function SignInForm({ isNew = false, email, onDone, onSignIn }: FormProps) {
   const [busy, setBusy] = useState(false);
+  const [isShown, setShown] = useState(false);
   const [problem, setProblem] = useState<SignInProblem>();
   const hydrated = useHydrated();
 
   async function submit(form: FormData) {
     setBusy(true);
+    setShown(false); // a browser offers to save only a hidden password
     setProblem(undefined);
     const refused = await signIn(form);
     if (!refused) return onDone();
@@ -93,18 +96,37 @@ export function SignInForm({ isNew = false, email, onDone }: FormProps) {
       />
       <p id="email-problem" className="problem" role="alert">
         {problem?.field === "email" && problem.text}
+        {problem?.hasAccount && (
+          <button type="button" className="quiet" onClick={onSignIn}>
+            Sign in instead
+          </button>
+        )}
       </p>
-      <label htmlFor="password">Password</label>
-      <input
-        id="password"
-        name="password"
-        type="password"
-        autoComplete={isNew ? "new-password" : "current-password"}
-        minLength={isNew ? 8 : undefined}
-        required
-        aria-invalid={problem?.field === "password"}
-        aria-describedby="password-hint password-problem"
-      />
+      <div className="password">
+        <label htmlFor="password">Password</label>
+        <input
+          id="password"
+          name="password"
+          type={isShown ? "text" : "password"}
+          spellCheck={false} // which may send a text elsewhere
+          autoCapitalize="none"
+          autoComplete={isNew ? "new-password" : "current-password"}
+          minLength={isNew ? 8 : undefined}
+          required
+          aria-invalid={problem?.field === "password"}
+          aria-describedby="password-hint password-problem"
+        />
+        <button
+          type="button"
+          className="quiet"
+          disabled={!hydrated}
+          aria-pressed={isShown}
+          onMouseDown={(event) => event.preventDefault()} // the field keeps the focus
+          onClick={() => setShown(!isShown)}
+        >
+          Show password
+        </button>
+      </div>
       {isNew && (
         <p id="password-hint" className="hint">
           At least 8 characters

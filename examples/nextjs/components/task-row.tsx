@@ -4,12 +4,12 @@ import { describeDue, useToday } from "@/lib/due";
 import { useFocusWhenClosed } from "@/lib/focus";
 import { isEdit, isForEditing } from "@/lib/list";
 import type { Draft, Row } from "@/lib/list";
-import { PRIORITY_NAMES } from "@/lib/messages";
 import type { TaskStore } from "@/lib/store";
 import type { Order } from "@/lib/use-order";
 import { Conflict } from "./conflict";
 import { EditForm } from "./edit-form";
 import { MoveHandle } from "./move-handle";
+import { PriorityName } from "./priority-name";
 import { Refusal } from "./refusal";
 import { Unsaved } from "./unsaved";
 
@@ -159,7 +159,7 @@ function Details({ task, filtered, onFilter }: DetailsProps) {
   if (isOrdinary && !due && tags.length === 0) return null;
   return (
     <p className="details">
-      {!isOrdinary && <Priority priority={priority} />}
+      {!isOrdinary && <PriorityName priority={priority} />}
       {due && (
         <span className="due" dir="ltr" data-state={due.state}>
           {due.state === "overdue" ? <strong>Overdue </strong> : <span className="hidden">Due: </span>}
@@ -181,23 +181,5 @@ function Details({ task, filtered, onFilter }: DetailsProps) {
         </button>
       ))}
     </p>
-  );
-}
-
-/** Bars and a word. */
-function Priority({ priority }: { priority: Task["priority"] }) {
-  const bars = { low: 1, medium: 2, high: 3 }[priority];
-  return (
-    <span className="priority" data-priority={priority}>
-      <svg viewBox="0 0 14 12" aria-hidden="true">
-        {[1, 2, 3].map((bar) => (
-          <path key={bar} d={`M${bar * 5 - 4} 12v-${bar * 4}h3v${bar * 4}z`} data-on={bar <= bars} />
-        ))}
-      </svg>
-      <span>
-        {PRIORITY_NAMES[priority]}
-        <span className="hidden"> priority</span>
-      </span>
-    </span>
   );
 }

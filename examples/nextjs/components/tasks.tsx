@@ -5,7 +5,7 @@ import type { NewTask as Task } from "@/lib/api";
 import { focusTask, focusedRow, leaveControl, useFirstFocus, useFocusInList, useFocusWhenClosed } from "@/lib/focus";
 import type { Undo } from "@/lib/list";
 import { ORDER_OFFER, describeFound } from "@/lib/messages";
-import { BY_HAND, formatQuery, isNarrowed, toUrl, toggled } from "@/lib/query";
+import { BY_HAND, EVERYTHING, formatQuery, isNarrowed, toUrl, toggled } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useListShortcuts } from "@/lib/use-list-shortcuts";
 import { useMoveAttempt, useOrder } from "@/lib/use-order";
@@ -29,6 +29,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const help = useRef<HTMLDialogElement>(null);
   const account = useRef<HTMLDialogElement>(null);
   const isPlaced = useRef(true); // the last new task is where the list has it
+  const wanted = useRef<number>(undefined); // the task to show when it is in the list
   const [editing, setEditing] = useState<string>();
   const selection = useSelection(rows.filter(({ task }) => task.id > 0).map(({ key }) => key));
   const moves = useOrder(rows, store, state.cursor !== undefined);
@@ -60,8 +61,15 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   }
 
   function show() {
-    focusTask(rowOf(state.notice?.added));
+    wanted.current = state.notice?.added;
     store.say(undefined);
+    if (rowOf(wanted.current)) focusWanted();
+    else change({ ...EVERYTHING, sort: query.sort });
+  }
+
+  function focusWanted() {
+    focusTask(rowOf(wanted.current));
+    wanted.current = undefined;
   }
 
   const tellIfOffScreen = useEffectEvent(() => {
@@ -72,6 +80,8 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
     if (!isOnScreen(row)) store.say({ ...notice, seen: true, added: row ? notice.added : undefined });
   });
   useEffect(() => tellIfOffScreen(), [state.ids]);
+  const focusIfLoaded = useEffectEvent(() => isLoaded && focusWanted());
+  useEffect(() => void focusIfLoaded(), [isLoaded]);
   useEffect(() => store.open(Number(editing)), [store, editing]);
   useFocusInList(list);
   useFocusWhenClosed(others.length > 0, list);
@@ -150,5 +160,6 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
 
 function isOnScreen(row: Element | null | undefined): boolean {
   const box = row?.getBoundingClientRect();
-  return box !== undefined && box.top >= 0 && box.bottom <= window.innerHeight;
+  const form = document.querySelector(".new")?.getBoundingClientRect(); // on a phone, rows go under it
+  return box !== undefined && box.top >= Math.max(0, form?.bottom ?? 0) && box.bottom <= window.innerHeight;
 }

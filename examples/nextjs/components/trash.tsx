@@ -4,7 +4,7 @@ import { useSearchParams } from "next/navigation";
 import { useRef } from "react";
 import { formatDate, useToday } from "@/lib/due";
 import { leaveControl, useFocusInList } from "@/lib/focus";
-import { NOTHING_YET } from "@/lib/messages";
+import { NOTHING } from "@/lib/messages";
 import { TRASH, toUrl } from "@/lib/query";
 import type { User } from "@/lib/session";
 import { useTasks } from "@/lib/use-tasks";
@@ -75,7 +75,7 @@ export function Trash({ apiUrl, user }: { apiUrl: string; user: User }) {
           ))}
       </ul>
       <ListEnd {...{ list, store, state, rows, isLoaded }} failure="The trash could not be loaded.">
-        <p>{NOTHING_YET.deleted}</p>
+        <p>{NOTHING.deleted}</p>
         <p className="lead">Tasks that you delete wait here, and you can restore them.</p>
       </ListEnd>
       <EmptyTrash

@@ -10,27 +10,42 @@ after(() => browser.close());
 
 test("a person creates an account on the first page, and sees their list", async () => {
   const ada = await Person.signUp("Ada");
+  const { page } = ada;
   await ada.press("Sign out");
-  ada.email = `new-${ada.email}`;
-  await ada.page.waitForURL("**/sign-in");
+  await page.waitForURL("**/sign-in");
   await ada.focuses("E-mail");
-  await ada.page.getByLabel("E-mail").fill("kept@example.com");
+  await page.getByLabel("E-mail").fill("kept@example.com");
   await ada.press("Create an account");
   await ada.focuses("Name");
-  assert.equal(await ada.page.getByLabel("E-mail").inputValue(), "kept@example.com");
-  await ada.page.getByLabel("Name").fill("Ada the second");
+  assert.equal(await page.getByLabel("E-mail").inputValue(), "kept@example.com");
+  const password = page.getByLabel("Password", { exact: true });
+  const typeOf = () => password.getAttribute("type");
+  await page.getByLabel("Name").fill("Ada the second");
+  await password.fill("half");
+  await ada.press("Show password");
+  assert.equal(await typeOf(), "text");
+  await ada.focuses("Password");
+  await ada.send("Create account", PASSWORD); // with the e-mail of the first Ada
+  await page.getByText("This e-mail address has an account.").waitFor();
+  assert.equal(await typeOf(), "password");
+  await ada.isAccessible("an e-mail address that has an account");
+  await ada.press("Sign in instead");
+  assert.equal(await page.getByLabel("E-mail").inputValue(), ada.email);
+  await ada.press("Create an account");
+  ada.email = `new-${ada.email}`;
+  await page.getByLabel("Name").fill("Ada the second");
   await ada.submit("Create account");
-  await ada.page.getByText("No tasks yet.").waitFor();
-  await ada.page.locator(".who", { hasText: "Ada the second" }).waitFor();
+  await page.getByText("No tasks.").waitFor();
+  await page.locator(".who", { hasText: "Ada the second" }).waitFor();
   await ada.focuses("New task"); // a letter is no shortcut then
-  await ada.leave();
+  await ada.leave(422);
 });
 
 test("two users never see each other's tasks, even in one browser", async () => {
   const ada = await Person.signUp("Ada");
   const { id } = await (await ada.add("Ada's secret")).json();
   const ben = await Person.signUp("Ben");
-  await ben.page.getByText("No tasks yet.").waitFor();
+  await ben.page.getByText("No tasks.").waitFor();
   await ben.add("Ben's plan");
   await ben.shows(["Ben's plan"]);
   assert.equal((await ben.ask("GET", `/api/tasks/${id}`)).status, 404);
@@ -55,7 +70,7 @@ test("after another user signs in from another tab, the first tab shows their ta
   await ada.page.clock.fastForward("15:00");
   await ada.page.getByLabel("New task").fill("For whom?");
   await ada.page.getByLabel("New task").press("Enter");
-  await ada.page.getByText("No tasks yet.").waitFor();
+  await ada.page.getByText("No tasks.").waitFor();
   await ada.page.locator(".who", { hasText: "Ben" }).waitFor();
   await ada.leave();
   await ben.leave();

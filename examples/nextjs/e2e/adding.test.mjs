@@ -15,6 +15,11 @@ test("date, priority and tags are given by typing and by choosing", async () => 
   await page.clock.setFixedTime(NOW);
   await ada.reload();
   const field = page.getByLabel("New task");
+  await field.fill("#home");
+  await page.getByRole("button", { name: "Add", exact: true }).press("Enter");
+  await page.getByRole("alert").getByText("Write a title too.").waitFor();
+  await ada.focuses("New task");
+  assert.equal(await field.inputValue(), "#home");
   await field.fill("Call Ben Tomorrow !high #phone #home");
   await ada.hears("Tomorrow, High priority, #phone, #home");
   await ada.press("Take off: #home");
@@ -67,7 +72,7 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
   const { page } = ada;
   await page.clock.setFixedTime(NOW);
   for (const due_date of [TODAY, YESTERDAY]) {
-    const task = { title: `Due ${due_date}`, due_date, tags: [`for ${due_date}`] };
+    const task = { title: `Due ${due_date}`, due_date, tags: [`for ${due_date}`, "long", "to-do", "zoo"] };
     await ada.ask("POST", "/api/tasks", task);
   }
   await ada.reload();
@@ -76,6 +81,8 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
     const { y = Infinity } = (await page.getByRole("listitem").first().boundingBox()) ?? {};
     assert(y <= 220, `the first task is at ${y} px of a screen of ${width} px`);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+    const details = page.locator(".details").first();
+    assert(await details.evaluate((it) => it.scrollWidth <= it.clientWidth), "all tags are seen");
   }
   await ada.press("View");
   for (const name of ["Today 1", "Overdue 1"]) {
@@ -98,15 +105,26 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
   await ada.press("Today 1");
   await ada.shows([`Due ${TODAY}`]);
   await ada.press("Select");
+  const bar = await page.getByRole("group", { name: "Selected tasks" }).boundingBox();
+  assert(bar && bar.height <= 100, "the bar has two lines");
   await ada.press("Done");
   await page.getByRole("group", { name: "Selected tasks" }).waitFor({ state: "detached" });
   await ada.add("Read a book");
   await ada.hears("Added “Read a book”. The filter hides it.");
   await ada.shows([`Due ${TODAY}`]);
-  await ada.press("View 1 set");
+  await ada.press("Show");
+  await ada.focuses("Edit Read a book");
+  assert.equal(new URL(page.url()).search, "");
+  await ada.press("View");
   await page.getByLabel("Search").waitFor({ state: "hidden" });
   await page.getByLabel("New task").fill("Read tomorrow !high #one #two #three #four");
   const chips = await page.getByRole("group", { name: "Understood" }).boundingBox();
   assert(chips && chips.height < 60, "the chips are one line");
+  await page.setViewportSize({ width: 390, height: 300 });
+  const isInView = () => page.getByLabel("New task").evaluate((it) => it.getBoundingClientRect().top >= 0);
+  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+  assert(await isInView(), "a task can be added from the end of the list");
+  await ada.press("Details");
+  assert(await isInView());
   await ada.leave();
 });

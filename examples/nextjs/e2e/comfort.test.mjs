@@ -9,7 +9,7 @@ const LATE = { title: "Late", description: "Notes", priority: "high", due_date: 
 test("axe-core finds nothing in any state, in light and dark", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
-  await page.getByText("No tasks yet.").waitFor();
+  await page.getByText("No tasks.").waitFor();
   await ada.isAccessible("no tasks");
   for (const label of ["Search", "Sort"]) assert(!(await page.getByLabel(label).isVisible()));
   assert.equal(await page.getByRole("button", { name: "Select" }).count(), 0);
@@ -268,7 +268,7 @@ test("the page fits a small phone in dark mode", async () => {
     hasTouch: true,
     colorScheme: "dark",
   });
-  await ada.page.getByText("No tasks yet.").waitFor();
+  await ada.page.getByText("No tasks.").waitFor();
   assert.equal(await ada.focused(), undefined); // the keyboard would cover the page
   await ada.add("Averylongwordthatnobodywouldwrite".repeat(4));
   const { id } = await (await ada.add("With everything")).json();

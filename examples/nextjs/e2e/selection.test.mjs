@@ -132,7 +132,7 @@ test("clear completed asks nothing, and Undo restores exactly what it deleted", 
   await ada.press("Select");
   await page.getByRole("button", { name: "Select all" }).focus();
   await page.evaluate(() => window.scrollTo(0, 2000));
-  await page.keyboard.press("Escape");
+  await ada.press("Done");
   await ada.focuses("Select");
   assert((await scrolled()) > 1500, "it stays where the user is");
   await ada.leave();

@@ -8,7 +8,7 @@ after(() => browser.close());
 test("a task is added, completed and edited, with all its fields", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
-  await page.getByText("No tasks yet.").waitFor();
+  await page.getByText("No tasks.").waitFor();
 
   assert.equal((await ada.add("  Buy milk ")).status(), 201);
   assert.equal((await ada.add("Write to Charles")).status(), 201);
@@ -24,7 +24,7 @@ test("a task is added, completed and edited, with all its fields", async () => {
   const unticked = ada.answered("PATCH");
   await ada.tick("Buy milk").click();
   await unticked;
-  await page.getByText("No completed tasks yet.").waitFor();
+  await page.getByText("No completed tasks.").waitFor();
   await ada.show("All");
 
   await ada.press("Edit Buy milk");
@@ -107,7 +107,7 @@ test("a list, a search or a page that is on its way shows it", async () => {
     await ada.isAccessible("a list that loads");
   };
   await whileHeld(ada, "**/api/tasks?*", () => page.reload(), isLoading);
-  await page.getByText("No tasks yet.").waitFor();
+  await page.getByText("No tasks.").waitFor();
   await ada.add("Buy bread");
   const search = () => page.getByLabel("Search").fill("milk");
   await whileHeld(ada, "**/api/tasks?*q=milk", search, () => isTurning(".search"));

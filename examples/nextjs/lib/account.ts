@@ -3,7 +3,7 @@
 import { authClient } from "./auth-client";
 import { forgetDrafts } from "./drafts";
 
-export type SignInProblem = { field?: "email" | "password"; text: string };
+export type SignInProblem = { field?: "email" | "password"; text: string; hasAccount?: boolean };
 type AuthError = { status: number; code?: string; message?: string };
 type Answer = { error: AuthError | null };
 
@@ -27,8 +27,8 @@ function describe(error: AuthError): SignInProblem {
   if (status === 429) return { text: "Too many attempts. Wait ten seconds, then try again." };
   const text = sayWhy(error);
   if (code?.startsWith("PASSWORD_")) return { field: "password", text };
-  const isEmail = code === "INVALID_EMAIL" || code?.startsWith("USER_ALREADY_EXISTS");
-  return { field: isEmail ? "email" : undefined, text };
+  const hasAccount = code?.startsWith("USER_ALREADY_EXISTS");
+  return { field: hasAccount || code === "INVALID_EMAIL" ? "email" : undefined, text, hasAccount };
 }
 
 /** Say why in the words of the page, or in those of Better Auth. */
@@ -42,7 +42,7 @@ const WORDS = new Map([
   ["INVALID_PASSWORD", "This is not your password."],
   ["PASSWORD_TOO_SHORT", "Use at least 8 characters."],
   ["PASSWORD_TOO_LONG", "Use at most 128 characters."],
-  ["USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "This e-mail address has an account. Sign in."],
+  ["USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "This e-mail address has an account."],
 ]);
 
 export async function signOut(): Promise<string | undefined> {

@@ -24,10 +24,10 @@ export type Typed = Undo & { kind: "create" | "type" };
 
 export const DUE_NAMES: Record<Due, string> = { today: "Today", overdue: "Overdue" };
 
-export const NOTHING_YET: Record<Status, string> = {
-  all: "No tasks yet. Add your first one.",
+export const NOTHING: Record<Status, string> = {
+  all: "No tasks. Add one.",
   active: "All done.",
-  completed: "No completed tasks yet.",
+  completed: "No completed tasks.",
   deleted: "The trash is empty.",
 };
 
@@ -66,8 +66,8 @@ export function describeDone(operation: Operation, stored: Task[]): Notice {
 }
 
 /** Describe a new task that the list does not show. */
-export function describeHidden({ text }: Notice): Notice {
-  return { text: `${text} The filter hides it.`, seen: true };
+export function describeHidden({ text, added }: Notice): Notice {
+  return { text: `${text} The filter hides it.`, seen: true, added };
 }
 
 function describeDeleted(tasks: Named[]): Notice {

@@ -26,12 +26,14 @@ const MONTHS = [
   "july august september october november december",
 ].flatMap((half) => half.split(" "));
 const MOST_WORDS = 3; // of a date
-const OTHER_DAY = /^(every|last|next|this)$/i; // before a weekday
-const NO_DAY = /^(a|every|in|last|next|of|some|the|this)$/i; // before "sun"
+const NO_DAY = /^(a|every|in|last|next|of|some|the|this)$/i; // before a weekday
 const DATE = /^\d{4}-\d\d-\d\d$/;
 const TAG = /^[#＃]([\p{N}_-]*\p{L}[\p{L}\p{M}\p{N}\p{Cf}_-]*)$/u; // not the number of an issue
 
-/** Read a task from a draft. The last date and priority count, unless others were chosen. */
+/**
+ * Read a task from a draft. The last date and priority count, unless others were chosen. The title
+ * is empty if all of the text is details.
+ */
 export function readDraft({ text, chosen, kept }: Draft, today: string) {
   const words = text.trim().split(/\s+/);
   const found: Chip[] = [];
@@ -41,7 +43,8 @@ export function readDraft({ text, chosen, kept }: Draft, today: string) {
     const read = readEnd(words.slice(0, end), { kept, today, isLast });
     const { details = {}, phrase = "", start = end } = read ?? {};
     const isTaken = details.due_date ? due_date : details.priority && priority !== PLAIN.priority;
-    isLast &&= Boolean(read) && !isTaken;
+    const isKept = kept.includes(words[end - 1] ?? "");
+    isLast &&= (Boolean(read) || isKept) && !isTaken;
     if (!read || isTaken) continue;
     found.unshift({ details, without: { kept: [...kept, phrase] } });
     ({ due_date, priority } = { due_date, priority, ...details });
@@ -50,7 +53,7 @@ export function readDraft({ text, chosen, kept }: Draft, today: string) {
     words.splice(first, end - first);
     end = first + 1;
   }
-  if (words.length === 0 || found.length === 0) return { task: { ...chosen, title: text }, found: [] };
+  if (found.length === 0) return { task: { ...chosen, title: text }, found: [] };
   const tags = [...chosen.tags, ...found.flatMap(({ details }) => details.tags ?? [])];
   return { task: { title: words.join(" "), due_date, priority, tags: [...new Set(tags)] }, found };
 }
@@ -75,28 +78,27 @@ function readEnd(words: string[], { kept, today, isLast }: Context) {
   for (let start = Math.max(words.length - MOST_WORDS, 0); start < words.length; start += 1) {
     const [phrase, before = ""] = [words.slice(start).join(" "), words[start - 1]];
     if (kept.includes(phrase)) continue;
-    const loose = isLast ? readLooseDate(phrase.toLowerCase(), before, today) : undefined;
-    const details = loose ? { due_date: loose } : readWord(phrase, before, today);
+    const isFirst = start === 0 && /^to(day|morrow)$/i.test(phrase);
+    // Elsewhere, it is a word of the title: "Watch Friday night lights".
+    const mayBeDate = isLast || isFirst || isPreposition(before, phrase);
+    const due_date = mayBeDate && readDate(phrase.toLowerCase(), before, today);
+    const details = due_date ? { due_date } : readWord(phrase);
     if (details) return { details, phrase, start };
   }
   return undefined;
 }
 
-function readWord(word: string, before: string, today: string): Partial<Details> | undefined {
-  const text = word.toLowerCase();
+function readWord(word: string): Partial<Details> | undefined {
   const [, tag] = TAG.exec(word) ?? [];
-  const weekday = OTHER_DAY.test(before) ? -1 : WEEKDAYS.indexOf(text);
-  const priority = PRIORITIES.find((known) => text === `!${known}`);
   if (tag) return { tags: [toTag(tag)] };
-  if (priority) return { priority };
-  if (text === "today") return { due_date: today };
-  if (text === "tomorrow") return { due_date: addDays(today, 1) };
-  if (weekday >= 0) return { due_date: nextWeekday(weekday, today) };
-  return isDate(word) ? { due_date: word } : undefined;
+  const priority = PRIORITIES.find((known) => word.toLowerCase() === `!${known}`);
+  return priority && { priority };
 }
 
-/** Read a date of words that may mean something else inside a title, such as `sun` or `4 may`. */
-function readLooseDate(text: string, before: string, today: string): string | undefined {
+function readDate(text: string, before: string, today: string): string | undefined {
+  if (text === "today") return today;
+  if (text === "tomorrow") return addDays(today, 1);
+  if (isDate(text)) return text;
   const [, next = ""] = /^next (\w+)$/.exec(text) ?? [];
   const [, amount, unit] = /^in ([1-9]\d?) (day|week)s?$/.exec(text) ?? [];
   const monday = nextWeekday(1, today); // of next week
@@ -136,5 +138,5 @@ function isDate(word: string): boolean {
 
 /** Nobody says "on today" or "on next week", but "Turn it on today". */
 function isPreposition(before: string, day: string): boolean {
-  return /^by$/i.test(before) || (/^on$/i.test(before) && !/^(to|next |in )/i.test(day));
+  return /^(by|due|until)$/i.test(before) || (/^on$/i.test(before) && !/^(to|next |in )/i.test(day));
 }
