@@ -49,7 +49,8 @@ def test_shutdown_finishes_requests_in_flight(
     cluster: Cluster, tmp_path: Path, tokens: list[str]
 ) -> None:
     engine = cluster.engine.execution_options(isolation_level="READ COMMITTED")
-    with Server(tmp_path / "log", cluster.url) as server, ThreadPoolExecutor(8) as pool:
+    patient = Server(tmp_path / "log", cluster.url, STATEMENT_TIMEOUT="60")
+    with patient as server, ThreadPoolExecutor(8) as pool:
         connection = server.connect()
         sent = ("POST", "/api/tasks")
         tasks = [ask(connection, *sent, signed, b'{"title": "x"}')[1] for signed in tokens[:8]]

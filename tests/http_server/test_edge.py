@@ -41,7 +41,7 @@ def test_client_that_is_still_sending_sees_the_response(
     with open_socket(served) as connection:
         connection.sendall(get("/api/tasks", header).replace(b"GET", b"POST"))
         for _ in range(10):
-            time.sleep(0.1)
+            time.sleep(0.02)
             connection.sendall(b"x" * 50_000)
         assert connection.recv(65_536).startswith(b"HTTP/1.1 " + status)
 

@@ -10,6 +10,7 @@ from flask import Flask
 from tests import ROOT
 from tests.support.api import add_tasks, create, next_link, run_before
 from tests.support.client import Client, MakeClient
+from todo_api.http.signing import sign
 from todo_api.tasks import queries, sync
 
 CHANGES = "/api/tasks/changes"
@@ -82,6 +83,12 @@ def test_forged_token_is_named_in_the_error(client: Client, since: str) -> None:
     response = client.get(CHANGES, query_string={"since": since})
     assert response.status_code == 400
     assert response.json["errors"][0]["loc"] == ["query", "since"]
+
+
+def test_token_of_another_form_of_an_earlier_release_is_a_400(client: Client, user: str) -> None:
+    with client.application.app_context():
+        since = sign("sync", [sync.short_hash(user), "epoch", 1])
+    assert client.get(CHANGES, query_string={"since": since}).status_code == 400
 
 
 def test_foreign_token_and_cursor_are_a_400(

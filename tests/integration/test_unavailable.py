@@ -102,14 +102,14 @@ def test_slow_statement_is_unavailable(with_client: Callable[..., Client], lines
 
 
 def test_slow_statement_of_a_user_says_so_and_when_to_retry(
-    with_client: Callable[..., Client], app: Flask, user: str
+    with_client: Callable[..., Client], client: Client, app: Flask, user: str
 ) -> None:
-    client = with_client(statement_timeout=0.2)
+    hasty = with_client(statement_timeout=0.2)
     path = f"/api/tasks/{create(client)['id']}"
     engine = app.extensions["engine"].execution_options(isolation_level="READ COMMITTED")
     with engine.connect() as holder:
         holder.execute(sa.text("SELECT FROM accounts WHERE user_id = :u FOR UPDATE"), {"u": user})
-        response = client.patch(path, json={"title": "y"})
+        response = hasty.patch(path, json={"title": "y"})
     assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
     assert response.json["detail"].startswith("The request takes too long for this account.")
     assert response.json["error_type"] == "service_unavailable_error"

@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 
@@ -14,3 +15,12 @@ class Lines(StringIO):
     def events(self, level: str) -> list[str]:
         """Return what the lines of one level say."""
         return [line["event"] for line in self.parsed() if line["level"] == level]
+
+
+def assert_no_bug(log: Path) -> None:
+    """Fail if a request of a service ended with a 500.
+
+    The log is not parsed: libpq writes to stderr when a connection ends while it opens.
+    """
+    failed = [line for line in log.read_text().splitlines() if '"status":500' in line]
+    assert not failed, failed[0]

@@ -9,6 +9,8 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests import ROOT, SECRET
 from tests.support.processes import Process, end, start, wait_for
 from tests.support.waiting import LIMIT
@@ -99,7 +101,7 @@ def answers(endpoint: Endpoint) -> bool:
 def workers(server: Server) -> set[int]:
     """Return the process ids of the running workers."""
     booted = re.findall(r"Booting worker with pid: (\d+)", server.log.read_text())
-    return {int(pid) for pid in booted if Path(f"/proc/{pid}").exists()}
+    return {int(pid) for pid in booted if psutil.pid_exists(int(pid))}
 
 
 def free_port() -> int:

@@ -43,7 +43,7 @@ class SyncToken(fields.Field[SyncPosition]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> SyncPosition:
         user, *position = unsign("sync", value) or (None,)
-        if user != user_hash():
+        if user != user_hash() or len(position) != len(SyncPosition._fields):
             raise ValidationError(BAD_TOKEN_MESSAGE)
         return SyncPosition(*position)
 
