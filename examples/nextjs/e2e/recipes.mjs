@@ -218,6 +218,27 @@ test("the next user of the browser sees no task of the last one", async () => {
   await context.close();
 });
 
+test("a task is not added to the list of a user who has signed in in another tab", async () => {
+  const context = await signUp("carl@example.com");
+  const [page, fromServer] = [await context.newPage(), await context.newPage()];
+  await page.goto(`${PAGE}/tasks`);
+  await page.getByText("No tasks yet.").waitFor();
+  await fromServer.goto(`${PAGE}/server-tasks`);
+  const headers = { Origin: PAGE, "X-Forwarded-For": "10.0.1.2" };
+  const data = { name: "Dora", email: "dora@example.com", password: PASSWORD };
+  const signedUp = await context.request.post(`${PAGE}/api/auth/sign-up/email`, { headers, data });
+  assert.equal(signedUp.status(), 200);
+  const reloaded = page.waitForEvent("load");
+  await add(page, "Of Carl");
+  await reloaded;
+  await page.getByText("No tasks yet.").waitFor();
+  await add(fromServer, "Also of Carl");
+  await fromServer.waitForURL(`${PAGE}/sign-in`);
+  await fromServer.goto(`${PAGE}/server-tasks`);
+  await fromServer.getByText("No tasks yet.").waitFor();
+  await context.close();
+});
+
 test("the page from the server asks a stranger to sign in", async () => {
   const page = await browser.newPage();
   await page.goto(`${PAGE}/server-tasks`);
@@ -303,6 +324,7 @@ async function startProxy(t) {
   const proxy = { isDown: false, url: "" };
   const server = createServer(async ({ method, url, headers }, answer) => {
     if (proxy.isDown) return answer.destroy();
+    if (method === "POST") return answer.writeHead(503).end();
     const { authorization = "" } = headers;
     const response = await fetch(API + url, { method, headers: { authorization } });
     if (response.status === 204) return answer.writeHead(204).end();
@@ -381,6 +403,9 @@ test("a proxy may compress what the app passes on, and may fail", async (t) => {
   proxy.isDown = false;
   await page.getByRole("button", { name: "Try again" }).click();
   await row(page, "Still there").waitFor();
+  await add(page, "Refused without a body");
+  await page.getByRole("alert").filter({ hasText: "The task was not added. Try again." }).waitFor();
+  assert.equal(await page.getByLabel("New task").inputValue(), "Refused without a body");
   await page.close();
 });
 
