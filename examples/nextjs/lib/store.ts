@@ -287,6 +287,7 @@ export class TaskStore {
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
     // A move is announced at once, and only then: the next one may come before the response.
+    if (isForAll(operation)) this.#sendAgain(readyToSend(this.#state, this.#openId)); // it is about what they change
     this.say(operation.kind === "move" ? { text: describe(operation, []).text } : undefined);
     return this.#start(operation);
   }
@@ -298,11 +299,15 @@ export class TaskStore {
     return performed;
   }
 
-  /** Take back what a message offers, or else the last change, also one that is under way. */
-  async undo(offered?: Undo[]): Promise<void> {
+  /**
+   * Take back what a message offers, or else the last change, also one that is under way. Call a
+   * function with the ids of its tasks before it begins.
+   */
+  async undo(offered?: Undo[], onBegin?: (ids: number[]) => void): Promise<void> {
     if (!offered) await this.#ended;
     const undos = offered ?? this.#undos.at(-1);
     if (!undos) return this.say(NOTHING_TO_UNDO);
+    onBegin?.(undos.flatMap((undo) => (undo.kind === "type" ? [] : targets(undo))));
     this.#undos = this.#undos.filter((each) => each !== undos);
     const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
     const notice = describeReverted(undos);
