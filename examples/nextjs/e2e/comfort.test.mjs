@@ -344,10 +344,10 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.page.keyboard.press("Escape");
   await ada.page.context().setOffline(true);
   await ada.tick("Averylongwordthatnobodywouldwrite".repeat(4)).click();
-  await ada.page.getByText("The service cannot be reached.", { exact: true }).waitFor();
+  await ada.page.getByText("Waiting.").waitFor();
   await fits(ada, viewport.width);
   await ada.page.context().setOffline(false);
-  await ada.page.getByText("The service cannot be reached.").first().waitFor({ state: "detached" });
+  await ada.page.getByText("Waiting.").waitFor({ state: "detached" });
   await ada.page.getByRole("link", { name: "Trash" }).click();
   await ada.shows(["With everything, changed"]);
   await fits(ada, viewport.width);
