@@ -97,10 +97,11 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
   await ada.shows([`Due ${YESTERDAY}`]);
   await ada.press("Today 1");
   await ada.shows([`Due ${TODAY}`]);
+  await page.setViewportSize({ width: 320, height: 1000 }); // no button sticks to its end
   await page.getByRole("button", { name: `Edit Due ${TODAY}` }).tap();
-  await page.getByLabel("Tags").fill("half typed");
+  await page.getByLabel("Tags").fill("typed halfway to its end");
   await page.getByRole("button", { name: "Save" }).tap(); // it stays under the finger
-  await ada.row(`Due ${TODAY}`).getByText("#half typed").waitFor();
+  await ada.row(`Due ${TODAY}`).getByText("#typed halfway to its end").waitFor();
   await ada.press("Select");
   await ada.press("Done");
   await page.getByRole("group", { name: "Selected tasks" }).waitFor({ state: "detached" });

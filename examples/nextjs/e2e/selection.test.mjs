@@ -81,7 +81,7 @@ test("the keyboard selects tasks, and Undo brings deleted ones back to their pla
   await ada.hears("Deleted 2 tasks.");
   await page.keyboard.press("z");
   await ada.shows(FIVE);
-  await ada.focuses("Edit Five");
+  await ada.focuses("Five");
   const stored = await (await ada.ask("GET", "/api/tasks?sort=created_at")).json();
   assert.deepEqual(stored.map((/** @type {{ id: number }} */ task) => task.id), ids);
   await ada.leave();

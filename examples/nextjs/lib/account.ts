@@ -81,7 +81,13 @@ function leaveThisTab(reason: string): void {
   window.location.replace(`/sign-in${reason}`);
 }
 
-/** Let the browser ask before it closes the tab, unless the user signs out. Return how to stop. */
+/** Load this page again when another user signs in from another tab. */
+export function startOver(): void {
+  isLeaving = true; // what waits stays in this tab for its user
+  window.location.reload();
+}
+
+/** Let the browser ask before the user closes the tab. Return how to stop. */
 export function askBeforeClosing(): () => void {
   const ask = (event: Event) => isLeaving || event.preventDefault();
   window.addEventListener("beforeunload", ask);
