@@ -89,7 +89,8 @@ export function describeDiscarded(undo: Typed): Notice {
 export function describeRefused(operation: Operation, isBesideRow = false): string {
   if (isSentLater(operation)) {
     const name = "tasks" in operation ? nameOf(operation.tasks) : quote(operation.task);
-    return `${isBesideRow ? "Waiting. It" : name} will be ${PARTICIPLES[operation.kind]} when the service responds.`;
+    const it = isBesideRow ? "Waiting. It" : name;
+    return `${it} will be ${PARTICIPLES[operation.kind]} when the service responds.`;
   }
   if (isBesideRow) return `Not ${PARTICIPLES[operation.kind]}.`;
   const isPartial = "done" in operation && operation.done?.length;

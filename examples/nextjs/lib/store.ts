@@ -286,8 +286,9 @@ export class TaskStore {
   /** Apply a change to the page before this returns, and send it. Resolve to a refused operation. */
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
+    // It is about the tasks as the page shows them, with what waits.
+    if (isForAll(operation)) this.#sendAgain(readyToSend(this.#state, this.#openId));
     // A move is announced at once, and only then: the next one may come before the response.
-    if (isForAll(operation)) this.#sendAgain(readyToSend(this.#state, this.#openId)); // it is about what they change
     this.say(operation.kind === "move" ? { text: describe(operation, []).text } : undefined);
     return this.#start(operation);
   }
@@ -360,7 +361,9 @@ export class TaskStore {
 
   /** Send again all that an outage refused, at the user's wish. */
   retryAll(): void {
-    for (const operation of this.#state.operations.filter(isWaiting)) void this.retry(operation);
+    const waiting = this.#state.operations.filter(isWaiting);
+    waiting.sort((one, other) => Number(isForAll(one)) - Number(isForAll(other))); // each is sent once
+    for (const operation of waiting) void this.retry(operation);
     if (this.#state.problem) this.reload();
   }
 
