@@ -1,7 +1,7 @@
 import Link, { useLinkStatus } from "next/link";
 import type { ReactNode } from "react";
 import { useEffect, useRef, useState } from "react";
-import { leaveWithOtherTabs, signOut } from "@/lib/account";
+import { askBeforeClosing, leaveWithOtherTabs, signOut } from "@/lib/account";
 import { useInterruption } from "@/lib/focus";
 import type { Operation, State } from "@/lib/list";
 import { isBegun } from "@/lib/quick-add";
@@ -33,7 +33,16 @@ export function Frame(props: Props) {
   const [unsaved, setUnsaved] = useState<unknown[]>([]); // when the user asked to sign out
   const question = useRef<HTMLDialogElement>(null);
   const [leaving, setLeaving] = useState(false);
+  const isUnsaved = operations.length + state.typed.size > 0;
   useEffect(leaveWithOtherTabs, []);
+  useEffect(() => (isUnsaved ? askBeforeClosing() : undefined), [isUnsaved]);
+
+  /** Stay without a network. The browser would leave the app for its own page about the failure. */
+  function stayIfOffline(event: { preventDefault: () => void }) {
+    if (navigator.onLine) return;
+    event.preventDefault();
+    store.say({ text: `“${text}” opens when you are back online.`, seen: true });
+  }
 
   function askToLeave() {
     const begun = isBegun(store.begun()) ? [store.begun()] : [];
@@ -58,7 +67,7 @@ export function Frame(props: Props) {
         <h1 tabIndex={-1}>{title}</h1>
         <p className="who">
           <span dir="auto">{user.name}</span>
-          <Link href={href} prefetch={false}>
+          <Link href={href} prefetch={false} onNavigate={stayIfOffline}>
             {text}
             <Opening />
           </Link>

@@ -11,6 +11,8 @@ export function Outage({ store, state }: { store: TaskStore; state: State }) {
   const isOffline = state.offline && !isEmpty;
   const waiting = state.operations.filter(isWaiting);
   const isMany = waiting.length > 1;
+  const wait = isMany ? "wait" : "waits";
+  const what = waiting.length > 0 ? `${count(waiting, "change")} ${wait}` : "changes will wait";
   useFocusWhenClosed(isMany, LIST);
 
   function retryAll() {
@@ -21,13 +23,17 @@ export function Outage({ store, state }: { store: TaskStore; state: State }) {
   return (
     <div className="outage">
       <p role="status">
-        {isOffline && "The service cannot be reached. You can read what is here. "}
-        {isMany && `${count(waiting, "change")} are not saved yet.`}
-        {isOffline && !isMany && "Changes you make now will wait here."}
+        {isOffline && "Offline · "}
+        {(isOffline || isMany) && `${what} in this tab`}
       </p>
       {isMany && (
-        <button type="button" className="primary" onClick={retryAll}>
-          Try all again
+        <button
+          type="button"
+          className="primary"
+          aria-label="Try again: all changes"
+          onClick={retryAll}
+        >
+          Try again
         </button>
       )}
     </div>

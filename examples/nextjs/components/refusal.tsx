@@ -1,5 +1,5 @@
 import { focusSignIn } from "@/lib/focus";
-import { isEdit } from "@/lib/list";
+import { isEdit, isSentLater } from "@/lib/list";
 import type { Operation } from "@/lib/list";
 import { describeRefused } from "@/lib/messages";
 import type { Typed } from "@/lib/messages";
@@ -9,7 +9,7 @@ import { Sentence } from "./sentence";
 
 type Props = { operation: Operation; store: TaskStore; wide?: boolean };
 
-/** Why an operation was refused, and what to do. A wide one names the task. */
+/** Why an operation was refused or waits, and what to do. A wide one names the task. */
 export function Refusal({ operation, store, wide = false }: Props) {
   const { key, problem } = operation;
   const typed = typedIn(operation);
@@ -24,11 +24,17 @@ export function Refusal({ operation, store, wide = false }: Props) {
       </div>
     );
   }
+  const waits = isSentLater(operation);
+  const text = <Sentence text={describeRefused(operation, !wide)} />;
   return (
-    <div className={wide ? "failed" : "refusal"} dir="ltr">
-      <p className="problem" role="alert">
-        <Sentence text={describeRefused(operation, !wide)} /> <Reason problem={problem} />
-      </p>
+    <div className={wide ? "failed" : "refusal"} dir="ltr" data-waits={waits}>
+      {waits ? (
+        <p>{text}</p>
+      ) : (
+        <p className="problem" role="alert">
+          {text} <Reason problem={problem} />
+        </p>
+      )}
       <div>
         <button type="button" onClick={() => void store.retry(operation)}>
           Try again

@@ -1,6 +1,5 @@
-import { useEffect, useEffectEvent, useState } from "react";
+import { useState } from "react";
 import type { KeyboardEvent as KeyPress } from "react";
-import { flushSync } from "react-dom";
 import { focusField } from "@/lib/focus";
 import { toTag } from "@/lib/query";
 
@@ -11,34 +10,33 @@ type Props = {
   onChange: (tags: string[]) => void;
 };
 
-/** Tags, typed with Enter or a comma. Backspace in the empty field removes the last one. */
+/**
+ * Tags, typed with Enter or a comma. Backspace in the empty field removes the last one. What is typed
+ * counts at once, but is a chip only after Enter. A chip that came when the field loses the focus would
+ * move the button that the user presses.
+ */
 export function TagField({ field, tags, known, onChange }: Props) {
-  const [text, setText] = useState("");
+  const [typing, setTyping] = useState<{ text: string; chips: string[]; tags: string[] }>();
+  const { text, chips } = typing?.tags === tags ? typing : { text: "", chips: tags };
   const list = `${field.id}-known`;
 
-  function add(typed: string) {
-    const added = typed.split(",").map(toTag);
-    onChange([...new Set([...tags, ...added.filter(Boolean)])]);
-    setText("");
+  function write(typed: string) {
+    const all = [...new Set([...chips, ...typed.split(",").map(toTag)])].filter(Boolean);
+    setTyping(typed.includes(",") ? undefined : { text: typed, chips, tags: all });
+    onChange(all);
   }
-
-  const keep = useEffectEvent(() => text.trim() && flushSync(() => add(text)));
-  useEffect(() => {
-    window.addEventListener("pagehide", keep); // a reload does not blur the field
-    return () => window.removeEventListener("pagehide", keep);
-  }, []);
 
   function onKeyDown(event: KeyPress) {
     if (event.key === "Enter" && text.trim()) {
       if (!event.ctrlKey && !event.metaKey) event.preventDefault(); // which would save the form
-      flushSync(() => add(text)); // before the form saves
+      write(`${text},`);
     }
-    if (event.key === "Backspace" && !text) onChange(tags.slice(0, -1));
+    if (event.key === "Backspace" && !text) onChange(chips.slice(0, -1));
   }
 
   return (
     <div className="tags">
-      {tags.map((tag) => (
+      {chips.map((tag) => (
         <button
           key={tag}
           type="button"
@@ -58,16 +56,15 @@ export function TagField({ field, tags, known, onChange }: Props) {
         dir="auto"
         list={list}
         value={text}
-        placeholder={tags.length === 0 ? "home, errand" : ""}
+        placeholder={chips.length === 0 ? "home, errand" : ""}
         autoComplete="off"
         enterKeyHint="done"
-        onChange={({ target: { value } }) => (value.includes(",") ? add(value) : setText(value))}
+        onChange={(event) => write(event.target.value)}
         onKeyDown={onKeyDown}
-        onBlur={() => text.trim() && add(text)}
       />
       <datalist id={list}>
         {known
-          .filter((tag) => !tags.includes(tag))
+          .filter((tag) => !chips.includes(tag))
           .map((tag) => (
             <option key={tag} value={tag} />
           ))}

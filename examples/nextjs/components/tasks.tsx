@@ -2,7 +2,16 @@
 
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import type { NewTask as Task } from "@/lib/api";
-import { focusTask, focusedRow, leaveControl, useFirstFocus, useFocusInList, useFocusWhenClosed } from "@/lib/focus";
+import {
+  focusTask,
+  focusedRow,
+  leaveControl,
+  leaveGone,
+  useFirstFocus,
+  useFocusInList,
+  useFocusOnReturn,
+  useFocusWhenClosed,
+} from "@/lib/focus";
 import type { Undo } from "@/lib/list";
 import { ORDER_OFFER, describeFound } from "@/lib/messages";
 import { BY_HAND, EVERYTHING, formatQuery, isNarrowed, toUrl, toggled } from "@/lib/query";
@@ -37,11 +46,15 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const attempts = useMoveAttempt(() => store.say(ORDER_OFFER));
   const busy = !isLoaded && !state.problem;
   const isIdle = isLoaded && rows.length === 0 && !isNarrowed(query);
+  const expectRows = useFocusOnReturn(list);
   const showHelp = () => help.current?.showModal();
 
   function undo(offered?: Undo[]) {
-    if (state.notice?.undo && !focusedRow()) leaveControl(list.current); // the Undo button disappears
-    void store.undo(offered);
+    if (state.notice?.undo && !focusedRow()) {
+      if (rows.length > 0) leaveControl(list.current); // the Undo button disappears
+      else leaveGone(document.querySelector(".notice")); // no keyboard opens
+    }
+    void store.undo(offered, expectRows);
   }
 
   function sortByHand() {

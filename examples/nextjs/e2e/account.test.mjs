@@ -68,6 +68,7 @@ test("after another user signs in from another tab, the first tab shows their ta
   await ada.page.context().addCookies(await ben.page.context().cookies());
   await ada.page.clock.install();
   await ada.page.clock.fastForward("15:00");
+  ada.page.on("dialog", (dialog) => dialog.dismiss()); // a question would keep the page
   await ada.page.getByLabel("New task").fill("For whom?");
   await ada.page.getByLabel("New task").press("Enter");
   await ada.page.getByText("No tasks.").waitFor();
@@ -174,6 +175,9 @@ test("after a sign-out only the sign-in page is available", async () => {
   await otherTab.goto(`${PAGE}/trash`);
   await otherTab.getByText("The trash is empty.").waitFor();
   await ada.page.getByLabel("New task").fill("Half a title");
+  await ada.press("Edit Kept");
+  await ada.page.getByLabel("Notes").fill("Half a note");
+  ada.page.on("dialog", (dialog) => dialog.dismiss()); // a question would keep the page
   await otherTab.getByRole("button", { name: "Sign out" }).click();
   await otherTab.waitForURL("**/sign-in");
   await ada.hears("You signed out in another tab.");

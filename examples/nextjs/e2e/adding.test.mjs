@@ -104,6 +104,11 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
   await ada.shows([`Due ${YESTERDAY}`]);
   await ada.press("Today 1");
   await ada.shows([`Due ${TODAY}`]);
+  await page.setViewportSize({ width: 320, height: 1000 }); // no button sticks to its end
+  await page.getByRole("button", { name: `Edit Due ${TODAY}` }).tap();
+  await page.getByLabel("Tags").fill("typed halfway to its end");
+  await page.getByRole("button", { name: "Save" }).tap(); // it stays under the finger
+  await ada.row(`Due ${TODAY}`).getByText("#typed halfway to its end").waitFor();
   await ada.press("Select");
   const bar = await page.getByRole("group", { name: "Selected tasks" }).boundingBox();
   assert(bar && bar.height <= 100, "the bar has two lines");

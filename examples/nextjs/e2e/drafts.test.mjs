@@ -20,12 +20,12 @@ test("what is typed into an edit is never lost", async () => {
   await page.getByLabel("Notes").fill("Before noon");
   await ada.press("Save");
   const ben = ada.row("Call Ben about the boat");
-  await ben.getByText("Not saved. The service cannot be reached.").waitFor();
+  await ben.getByText("Waiting. It will be saved when the service responds.").waitFor();
   await ben.getByText("Before noon").waitFor();
   await ada.press("Edit Call Ben about the boat");
   await isOpenWith("Call Ben about the boat");
   await title.press("Escape");
-  await ben.getByText("Not saved.").waitFor();
+  await ben.getByText("Waiting.").waitFor();
   await page.getByRole("link", { name: "Trash" }).click();
   await page.getByRole("heading", { name: "Trash" }).waitFor();
   await page.getByText("The trash could not be loaded.").waitFor();
@@ -112,6 +112,7 @@ test("a completion that leaves the list can be undone, and Space does not comple
   await notice.getByRole("button", { name: "Undo" }).waitFor();
   await page.keyboard.press("z");
   await ada.shows(["One", "Two"]);
+  await ada.focuses("Edit One");
   await ada.hears("“One” is active again."); // not visibly, if the row had not left yet
   await page.keyboard.press("z"); // One was added last
   await ada.shows(["Two"]);

@@ -71,14 +71,14 @@ test("tasks are ordered by mouse, keyboard and touch, and another device follows
   await phone.leave();
 });
 
-test("a task that cannot be moved goes back, and the page says why", async () => {
+test("a task that cannot be moved waits or goes back, and the page says why", async () => {
   const { ada, paths } = await withTasks("One", "Two", "Three");
   const { page } = ada;
 
   await page.context().setOffline(true);
   await handle(ada, "One").press("End");
-  await ada.row("One").getByText("Not moved.").waitFor();
-  await ada.shows(["One", "Two", "Three"]);
+  await ada.row("One").getByText("It will be moved when the service responds.").waitFor();
+  await ada.shows(["Two", "Three", "One"]);
   await page.context().setOffline(false);
   await ada.hears("Moved to place 3 of 3: “One”.");
   await ada.shows(["Two", "Three", "One"]);

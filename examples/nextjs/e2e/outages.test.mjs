@@ -25,9 +25,9 @@ test("the network is cut in the middle of a create: it is sent again by itself, 
   assert.equal((await stored).status(), 201);
   await ada.page.context().setOffline(true);
   const row = ada.row("Only once");
-  await row.getByText("The service cannot be reached.").waitFor();
+  await row.getByText("It will be added when the service responds.").waitFor();
   await row.getByRole("button", { name: "Try again" }).click();
-  await row.getByText("The service cannot be reached.").waitFor();
+  await row.getByText("It will be added when the service responds.").waitFor();
   const replayed = ada.answered("POST");
   await ada.page.context().setOffline(false);
   assert.equal((await replayed).headers()["idempotency-replayed"], "true");
@@ -61,7 +61,7 @@ test("a create that an outage refused is sent again after a reload", async () =>
   await database("stop");
   try {
     assert.equal((await ada.add("Typed in the dark")).status(), 503);
-    await ada.row("Typed in the dark").getByText("The service is not available.").waitFor();
+    await ada.row("Typed in the dark").getByText("It will be added when").waitFor();
   } finally {
     await database("restart");
   }
@@ -83,16 +83,24 @@ test("without a network the list stays readable, and changes wait until it is ba
   const place = () => page.locator(".list").evaluate((list) => list.getBoundingClientRect().y);
   const before = await place();
   await page.context().setOffline(true);
-  await page.getByText("You can read what is here.").waitFor();
+  await page.getByText("Offline · changes will wait").waitFor();
   assert.equal(await place(), before, "the banner moves the list");
   await ada.tick("Read me").click();
-  await ada.row("Read me").getByText("Not saved. The service cannot be reached.").waitFor();
+  await ada.row("Read me").getByText("Waiting. It will be saved when the service responds.").waitFor();
+  assert(await ada.tick("Read me").isChecked());
   await page.getByRole("link", { name: "Active" }).click();
   await page.getByText("Your tasks could not be loaded.").waitFor();
   await ada.shows(["Read me"]);
+  await page.getByRole("link", { name: "Trash" }).click();
+  await ada.hears("“Trash” opens when you are back online.");
+  const closing = page.waitForEvent("dialog");
+  await page.close({ runBeforeUnload: true });
+  const question = await closing;
+  assert.equal(question.type(), "beforeunload");
+  await question.dismiss();
 
   await page.context().setOffline(false);
-  await page.getByText("You can read what is here.").waitFor({ state: "detached" });
+  await page.getByText("Offline").waitFor({ state: "detached" });
   await page.getByText("Your tasks could not be loaded.").waitFor({ state: "detached" });
   await page.getByText("All done.").waitFor();
   ada.forgiveOffline();
@@ -108,24 +116,25 @@ test("after a database outage every change is sent, also after a reload, and not
     const refused = ada.answered("PATCH");
     await ada.tick("Outlive the outage").click();
     assert.equal((await refused).status(), 503);
-    await page.getByText("The service is not available.").waitFor();
-    assert.equal(await ada.tick("Outlive the outage").isChecked(), false);
+    await ada.hears("“Outlive the outage” will be saved when the service responds.");
+    assert(await ada.tick("Outlive the outage").isChecked());
     await ada.press("Delete Outlive the outage");
-    await ada.hears("“Outlive the outage” was not deleted.");
+    await ada.hears("“Outlive the outage” will be deleted when the service responds.");
     await ada.row("Outlive the outage").getByRole("button", { name: "Dismiss" }).click();
+    assert.equal(await ada.tick("Outlive the outage").isChecked(), false);
     const again = ada.answered("PATCH");
     await ada.tick("Outlive the outage").click();
     assert.equal((await again).status(), 503);
-    await ada.hears("“Outlive the outage” was not saved.");
+    await ada.hears("“Outlive the outage” will be saved when the service responds.");
     assert.equal((await ada.add("Typed in the dark")).status(), 503);
-    await ada.hears("“Typed in the dark” was not added.");
+    await ada.hears("“Typed in the dark” will be added when the service responds.");
     await ada.show("Active");
     await page.getByText("Your tasks could not be loaded.").waitFor();
-    await page.getByText("2 changes are not saved yet.", { exact: true }).waitFor();
+    await page.getByText("2 changes wait in this tab", { exact: true }).waitFor();
     await ada.isAccessible("two changes that can be sent again");
-    await ada.press("Try all again");
+    await ada.press("Try again: all changes");
     await ada.focuses("Tasks");
-    await page.getByText("2 changes are not saved yet.", { exact: true }).waitFor();
+    await page.getByText("2 changes wait in this tab", { exact: true }).waitFor();
     await ada.press("Sign out");
     await page.getByText("If you sign out now, you lose them.").waitFor();
     await ada.isAccessible("a question before the sign-out");

@@ -81,6 +81,7 @@ test("the keyboard selects tasks, and Undo brings deleted ones back to their pla
   await ada.hears("Deleted 2 tasks.");
   await page.keyboard.press("z");
   await ada.shows(FIVE);
+  await ada.focuses("Five");
   const stored = await (await ada.ask("GET", "/api/tasks?sort=created_at")).json();
   assert.deepEqual(stored.map((/** @type {{ id: number }} */ task) => task.id), ids);
   await ada.leave();
@@ -100,6 +101,7 @@ test("a deleted task comes back whole, also after a reload", async () => {
   await ada.press("Undo");
   await ada.hears("Restored “Lost”.");
   await ada.shows(["Above", "Lost", "Below"]);
+  await ada.focuses("Edit Lost");
   const stored = await (await ada.ask("GET", `/api/tasks/${ids[1]}`)).json();
   assert(stored.version > before.version);
   assert.deepEqual({ ...stored, version: 0, updated_at: "" }, { ...before, version: 0, updated_at: "" });

@@ -8,6 +8,7 @@ type AuthError = { status: number; code?: string; message?: string };
 type Answer = { error: AuthError | null };
 
 export const [DELETED, ELSEWHERE] = ["#deleted", "#elsewhere"]; // why the sign-in page is shown
+let isLeaving = false;
 let otherTabs: BroadcastChannel | undefined;
 const UNREACHABLE: Answer = { error: { status: 0, message: "The app cannot be reached. Try again." } };
 
@@ -76,5 +77,19 @@ function leave(reason = ""): void {
 
 /** Load a new document without a history entry, so that no data of this user stays in memory. */
 function leaveThisTab(reason: string): void {
+  isLeaving = true;
   window.location.replace(`/sign-in${reason}`);
+}
+
+/** Load this page again when another user signs in from another tab. */
+export function startOver(): void {
+  isLeaving = true; // what waits stays in this tab for its user
+  window.location.reload();
+}
+
+/** Let the browser ask before the user closes the tab. Return how to stop. */
+export function askBeforeClosing(): () => void {
+  const ask = (event: Event) => isLeaving || event.preventDefault();
+  window.addEventListener("beforeunload", ask);
+  return () => window.removeEventListener("beforeunload", ask);
 }

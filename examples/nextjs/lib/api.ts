@@ -25,9 +25,14 @@ export type Outcome<T> = { data: T; response: Response } | { problem: Problem };
 
 export type Api = ReturnType<typeof createApi>;
 
-/** Create the client for one user's tasks. Its token stays in memory and is only this user's. */
-export function createApi(baseUrl: string, userId: string) {
-  const token = keepToken(userId);
+const reload = () => window.location.reload();
+
+/**
+ * Create the client for one user's tasks. Its token stays in memory and is only this user's. When
+ * another user has signed in from another tab, call a function.
+ */
+export function createApi(baseUrl: string, userId: string, startOver = reload) {
+  const token = keepToken(userId, startOver);
 
   async function send(request: Request): Promise<Response> {
     const again = request.clone();
@@ -48,7 +53,7 @@ function authorized(request: Request, token: string | undefined): Promise<Respon
 }
 
 /** Keep a token and renew it before it expires. Concurrent callers share one token request. */
-function keepToken(userId: string) {
+function keepToken(userId: string, startOver: () => void) {
   let token: Promise<string | undefined> | undefined;
   let renewAt = 0;
 
@@ -66,7 +71,7 @@ function keepToken(userId: string) {
     if (!fetched) return undefined;
     const { sub, iat = 0, exp = 0 } = decodeJwt(fetched);
     if (sub !== userId) {
-      window.location.reload(); // another user signed in from another tab
+      startOver();
       throw new Error("Another user signed in.");
     }
     renewAt = Date.now() + (exp - iat) * 1000 - RENEW_BEFORE_MS; // works with a wrong clock too

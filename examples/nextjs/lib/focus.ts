@@ -75,6 +75,28 @@ export function useFocusInList(list: List): void {
   });
 }
 
+/**
+ * Focus the first row that an Undo brings back, unless the user has gone on. Call the returned function
+ * before the Undo, with the ids of its tasks.
+ */
+export function useFocusOnReturn(list: List) {
+  const awaited = useRef<{ ids: number[]; from: Element | null }>(undefined);
+  const rowOf = (id: number) => list.current?.querySelector(`[data-key="${id}"]`);
+  useLayoutEffect(() => {
+    const { ids = [], from } = awaited.current ?? {};
+    const rows = new Set(ids.map(rowOf));
+    const row = [...(list.current?.children ?? [])].find((each) => rows.has(each));
+    if (!row) return;
+    awaited.current = undefined;
+    const { activeElement, body } = document;
+    const hasStayed = activeElement === from || activeElement === body;
+    if (hasStayed) focusInPlace(row.querySelector<HTMLElement>('[data-control="title"]'));
+  });
+  return (ids: number[]) => {
+    awaited.current = { ids: ids.filter((id) => !rowOf(id)), from: document.activeElement };
+  };
+}
+
 /** After loading more, focus the first new row. Tell how many rows were loaded. */
 export function useFocusAfterLoading(
   list: List,

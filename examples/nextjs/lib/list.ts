@@ -263,6 +263,8 @@ function covers(newer: Intent, older: Intent): boolean {
     case "change":
     case "changeMany":
       return "changes" in older && Object.keys(older.changes).every((field) => field in newer.changes);
+    case "clear":
+      return !("changes" in older && "completed" in older.changes); // the service must know it first
     default:
       return true; // a deletion
   }
@@ -341,8 +343,8 @@ export function isReplaced({ operations }: State, operation: Operation): boolean
 }
 
 /**
- * Apply pending operations to the stored tasks, and what the user typed. Skip other refused
- * operations, which rolls them back.
+ * Apply pending operations to the stored tasks, also changes that are sent later, and what the user
+ * typed. Skip other refused operations, which rolls them back.
  */
 export function toRows(state: State, query: Query, listed: string, today?: string): Row[] {
   const tasks = state.ids.flatMap((id) => state.tasks.get(id) ?? []);
@@ -351,8 +353,10 @@ export function toRows(state: State, query: Query, listed: string, today?: strin
   const drafts: Row[] = [];
   for (const operation of state.operations) {
     if (operation.kind === "create") drafts.unshift(draft(operation));
-    else if (operation.problem) showRefusal(rows, operation, state.typed);
-    else apply(rows, operation, query);
+    else {
+      if (!operation.problem || isShownLater(operation)) apply(rows, operation, query);
+      if (operation.problem) showRefusal(rows, operation, state.typed);
+    }
   }
   for (const [id, unsaved] of state.typed) {
     const row = rows.get(id);
@@ -367,6 +371,12 @@ export function toRows(state: State, query: Query, listed: string, today?: strin
   return [...drafts, ...rows.values()].filter(isShown);
 }
 
+/** Return whether the list has a change already that is sent later, and a row for its message. */
+function isShownLater(operation: Operation): boolean {
+  const staysInList = operation.kind === "move" || ("changes" in operation && !isEdit(operation));
+  return staysInList && isSentLater(operation);
+}
+
 function apply(rows: Map<number, Row>, operation: Operation, query: Query): void {
   for (const id of targets(operation)) {
     const row = rows.get(id);
@@ -376,7 +386,7 @@ function apply(rows: Map<number, Row>, operation: Operation, query: Query): void
       case "changeMany": {
         const { deleted_at } = "restore" in operation && operation.restore ? { deleted_at: null } : row.task;
         const task = { ...row.task, ...operation.changes, deleted_at };
-        rows.set(id, { ...row, task, saving: true });
+        rows.set(id, { ...row, task, saving: row.saving || !operation.problem });
         break;
       }
       case "move":
@@ -423,14 +433,16 @@ export function isWaiting({ problem }: Operation): boolean {
 }
 
 /**
- * Return the waiting operations that are sent by themselves when the service responds again. The user
- * decides about one that a bug refuses (500), about one that would reach tasks of a later time, and
- * about an edit that they have opened again.
+ * Return whether a refused operation is sent by itself when the service responds again. The user
+ * decides about one that a bug refuses (500), and about one that would reach tasks of a later time.
  */
+export function isSentLater(operation: Operation): boolean {
+  return isWaiting(operation) && operation.problem?.status !== 500 && !isForAll(operation);
+}
+
+/** Return the operations to send now. The user decides about an edit that they have opened again. */
 export function readyToSend(state: State, openId?: number): Operation[] {
-  const isReady = (operation: Operation) =>
-    operation.problem?.status !== 500 && !isForAll(operation) && !isReopened(state, operation, openId);
-  return state.operations.filter(isWaiting).filter(isReady);
+  return state.operations.filter((each) => isSentLater(each) && !isReopened(state, each, openId));
 }
 
 /** Return whether an edit is in the open form again, or in a text that is not saved. */

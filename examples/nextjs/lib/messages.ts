@@ -1,7 +1,7 @@
 /** What the page says about an operation: a sentence to announce, and a sentence for a refusal. */
 
 import type { Problem, Task, TaskChanges } from "./api";
-import { changesOf } from "./list";
+import { changesOf, isSentLater } from "./list";
 import type { Field, Intent, Named, Notice, Operation, Undo } from "./list";
 import { PRIORITIES } from "./query";
 import type { Due, Status } from "./query";
@@ -87,6 +87,11 @@ export function describeDiscarded(undo: Typed): Notice {
 
 /** Describe an operation that the service refused, beside its row or elsewhere. */
 export function describeRefused(operation: Operation, isBesideRow = false): string {
+  if (isSentLater(operation)) {
+    const name = "tasks" in operation ? nameOf(operation.tasks) : quote(operation.task);
+    const it = isBesideRow ? "Waiting. It" : name;
+    return `${it} will be ${PARTICIPLES[operation.kind]} when the service responds.`;
+  }
   if (isBesideRow) return `Not ${PARTICIPLES[operation.kind]}.`;
   const isPartial = "done" in operation && operation.done?.length;
   return `${subject(operation)} ${isPartial ? "only partly" : "not"} ${PARTICIPLES[operation.kind]}.`;

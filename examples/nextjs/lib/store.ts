@@ -286,6 +286,8 @@ export class TaskStore {
   /** Apply a change to the page before this returns, and send it. Resolve to a refused operation. */
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
+    // It is about the tasks as the page shows them, with what waits.
+    if (isForAll(operation)) this.#sendAgain(readyToSend(this.#state, this.#openId));
     // A move is announced at once, and only then: the next one may come before the response.
     this.say(operation.kind === "move" ? { text: describe(operation, []).text } : undefined);
     return this.#start(operation);
@@ -298,11 +300,15 @@ export class TaskStore {
     return performed;
   }
 
-  /** Take back what a message offers, or else the last change, also one that is under way. */
-  async undo(offered?: Undo[]): Promise<void> {
+  /**
+   * Take back what a message offers, or else the last change, also one that is under way. Call a
+   * function with the ids of its tasks before it begins.
+   */
+  async undo(offered?: Undo[], onBegin?: (ids: number[]) => void): Promise<void> {
     if (!offered) await this.#ended;
     const undos = offered ?? this.#undos.at(-1);
     if (!undos) return this.say(NOTHING_TO_UNDO);
+    onBegin?.(undos.flatMap((undo) => (undo.kind === "type" ? [] : targets(undo))));
     this.#undos = this.#undos.filter((each) => each !== undos);
     const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
     const notice = describeReverted(undos);
@@ -355,7 +361,9 @@ export class TaskStore {
 
   /** Send again all that an outage refused, at the user's wish. */
   retryAll(): void {
-    for (const operation of this.#state.operations.filter(isWaiting)) void this.retry(operation);
+    const waiting = this.#state.operations.filter(isWaiting);
+    waiting.sort((one, other) => Number(isForAll(one)) - Number(isForAll(other))); // each is sent once
+    for (const operation of waiting) void this.retry(operation);
     if (this.#state.problem) this.reload();
   }
 

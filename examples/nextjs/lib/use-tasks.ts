@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { startOver } from "./account";
 import { createApi } from "./api";
 import { keepDrafts } from "./drafts";
 import { useToday } from "./due";
@@ -12,7 +13,7 @@ let shared: { userId: string; store: TaskStore } | undefined;
 /** In the browser, the list and the trash have one store: what waits is there on both pages. */
 function storeOf(apiUrl: string, userId: string): TaskStore {
   if (typeof window !== "undefined" && shared?.userId === userId) return shared.store;
-  const store = new TaskStore(createApi(apiUrl, userId), keepDrafts(userId));
+  const store = new TaskStore(createApi(apiUrl, userId, startOver), keepDrafts(userId));
   if (typeof window !== "undefined") shared = { userId, store };
   return store;
 }

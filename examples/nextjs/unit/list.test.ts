@@ -8,6 +8,7 @@ import type { Query } from "../lib/query";
 import { aTask } from "./tasks";
 
 const UNREACHABLE: Problem = { status: 0, detail: "The service cannot be reached.", fields: {} };
+const FORBIDDEN: Problem = { status: 403, detail: "That is not allowed.", fields: {} };
 const STALE: Problem = { status: 412, detail: "The task has changed.", fields: {} };
 const ALL = formatQuery(EVERYTHING);
 let lastKey = 0;
@@ -94,10 +95,24 @@ test("a refused change is rolled back, and its row says why", () => {
   const state = after(
     loaded(aTask(1)),
     { type: "began", operation: change },
-    { type: "refused", operation: change, problem: UNREACHABLE },
+    { type: "refused", operation: change, problem: FORBIDDEN },
   );
   const [row] = toRows(state, EVERYTHING, ALL);
-  assert.deepEqual([row?.task.title, row?.refused?.problem], ["Task 1", UNREACHABLE]);
+  assert.deepEqual([row?.task.title, row?.refused?.problem], ["Task 1", FORBIDDEN]);
+});
+
+test("a change that waits stays as the user made it, with its row, until a bug refuses it", () => {
+  const complete = operation(tick(1));
+  const high = operation({ ...HIGH, tasks: [aTask(1)] });
+  const rowAfter = (problem: Problem, ...operations: Intent[]) => {
+    const refused = operations.map((each): Action => ({ type: "refused", operation: operation(each), problem }));
+    return toRows(after(loaded(aTask(1)), ...refused), { ...EVERYTHING, status: "active" }, ALL)[0];
+  };
+  const row = rowAfter(UNREACHABLE, complete, high);
+  assert.deepEqual([row?.task.completed, row?.task.priority, row?.saving], [true, "high", false]);
+  assert(row?.refused);
+  assert.equal(rowAfter({ ...UNREACHABLE, status: 500 }, complete)?.task.completed, false);
+  assert.equal(rowAfter(UNREACHABLE, { kind: "delete", task: aTask(1) })?.refused?.kind, "delete");
 });
 
 const TYPED = { seen: aTask(1), changes: { title: "Typed" } };
@@ -421,15 +436,18 @@ test("moves apply one after the other, then the stored positions give the order"
   assert.deepEqual(ids(reduce(accepted, { type: "dismissed", key: second.key })), [2, 3, 1]);
 });
 
-test("a refused move is rolled back, and its row says why", () => {
+test("a refused move is rolled back unless it waits, and its row says why", () => {
   const refused = move(FIRST, { after: 3 });
-  const state = after(
-    loaded(FIRST, SECOND, THIRD),
-    { type: "began", operation: refused },
-    { type: "refused", operation: refused, problem: UNREACHABLE },
-  );
-  assert.deepEqual(ids(state), [1, 2, 3]);
-  assert.equal(toRows(state, HAND, ALL)[0]?.refused?.problem, UNREACHABLE);
+  for (const [problem, expected] of [[FORBIDDEN, [1, 2, 3]], [UNREACHABLE, [2, 3, 1]]] as const) {
+    const state = after(
+      loaded(FIRST, SECOND, THIRD),
+      { type: "began", operation: refused },
+      { type: "refused", operation: refused, problem },
+    );
+    assert.deepEqual(ids(state), expected);
+    const row = toRows(state, HAND, ALL).find(({ task }) => task.id === FIRST.id);
+    assert.equal(row?.refused?.problem, problem);
+  }
 });
 
 test("a move keeps a refused edit of its task", () => {

@@ -180,6 +180,32 @@ test("what waits survives a reload, and is sent by itself when the service respo
   assert.deepEqual(kinds(reloaded), ["clear"]); // it would delete what was completed since
 });
 
+test("what waits is sent before all completed tasks are deleted", async () => {
+  let status = 503;
+  const sent: string[] = [];
+  const answer = async (data: object) => {
+    sent.push(JSON.stringify(data));
+    return { data, response: new Response(null, { status }) };
+  };
+  const PATCH = () => answer(aTask(1, { completed: true }));
+  const DELETE = () => answer({ ids: [1], has_more: false });
+  const store = new TaskStore({ GET: unavailable, PATCH, DELETE } as unknown as Api, UNSENT);
+  const clear = () => store.run({ kind: "clear", tasks: [aTask(1)] });
+  await store.run({ kind: "change", task: aTask(1), changes: { completed: true } });
+  await clear();
+  assert.deepEqual(store.state().operations.map(({ kind }) => kind), ["change", "clear"]);
+  await store.run({ kind: "change", task: aTask(1), changes: { completed: true } });
+  for (const again of [() => store.retryAll(), () => void clear()]) {
+    sent.length = 0;
+    again();
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.match(sent.join(), /completed.*ids/);
+    assert.equal(sent.length, 2);
+    status = 200;
+  }
+  assert.deepEqual(store.state().operations, []);
+});
+
 test("an edit that waits is not sent while the user writes it again", async () => {
   let sent = 0;
   const PATCH = async () => ({ response: new Response(null, { status: (sent += 1) && 503 }) });
