@@ -134,10 +134,10 @@ async function takePictures({ widths, options, name, size }) {
   await page.context().setOffline(true);
   await page.getByLabel("New task").fill("Not saved");
   await page.getByLabel("New task").press("Enter");
-  await page.getByRole("alert").filter({ hasText: "Not added." }).waitFor();
+  await page.getByText("It will be added when").waitFor();
   await picture(ada, "no-network");
   await ada.type("Not saved either");
-  await page.getByRole("button", { name: "Try all again" }).waitFor();
+  await page.getByRole("button", { name: "Try again: all changes" }).waitFor();
   await picture(ada, "waiting");
 
   const polyglot = await withTasks("Ada Lovelace", OTHER_SCRIPTS);
