@@ -38,7 +38,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const help = useRef<HTMLDialogElement>(null);
   const account = useRef<HTMLDialogElement>(null);
   const isPlaced = useRef(true); // the last new task is where the list has it
-  const wanted = useRef<number>(undefined); // the task to show when it is in the list
+  const wanted = useRef<{ id?: number; from: Element | null }>(undefined); // to show when it is loaded
   const [editing, setEditing] = useState<string>();
   const selection = useSelection(rows.filter(({ task }) => task.id > 0).map(({ key }) => key));
   const moves = useOrder(rows, store, state.cursor !== undefined);
@@ -54,7 +54,8 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
       if (rows.length > 0) leaveControl(list.current); // the Undo button disappears
       else leaveGone(document.querySelector(".notice")); // no keyboard opens
     }
-    void store.undo(offered, expectRows);
+    const { activeElement } = document; // now: the Undo may wait for what is under way
+    void store.undo(offered, (ids) => expectRows(ids, activeElement));
   }
 
   function sortByHand() {
@@ -74,15 +75,12 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   }
 
   function show() {
-    wanted.current = state.notice?.added;
+    const id = state.notice?.added;
     store.say(undefined);
-    if (rowOf(wanted.current)) focusWanted();
-    else change({ ...EVERYTHING, sort: query.sort });
-  }
-
-  function focusWanted() {
-    focusTask(rowOf(wanted.current));
-    wanted.current = undefined;
+    if (rowOf(id)) return focusTask(rowOf(id));
+    leaveControl(list.current); // the Show button disappears
+    wanted.current = { id, from: document.activeElement };
+    change({ ...EVERYTHING, sort: query.sort });
   }
 
   const tellIfOffScreen = useEffectEvent(() => {
@@ -93,8 +91,14 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
     if (!isOnScreen(row)) store.say({ ...notice, seen: true, added: row ? notice.added : undefined });
   });
   useEffect(() => tellIfOffScreen(), [state.ids]);
-  const focusIfLoaded = useEffectEvent(() => isLoaded && focusWanted());
-  useEffect(() => void focusIfLoaded(), [isLoaded]);
+  const focusIfLoaded = useEffectEvent(() => {
+    if (!isLoaded || !wanted.current) return;
+    const { id, from } = wanted.current;
+    wanted.current = undefined;
+    const { activeElement, body } = document;
+    if (activeElement === from || activeElement === body) focusTask(rowOf(id));
+  });
+  useEffect(() => focusIfLoaded(), [isLoaded]);
   useEffect(() => store.open(Number(editing)), [store, editing]);
   useFocusInList(list);
   useFocusWhenClosed(others.length > 0, list);

@@ -77,7 +77,7 @@ export function useFocusInList(list: List): void {
 
 /**
  * Focus the first row that an Undo brings back, unless the user has gone on. Call the returned function
- * before the Undo, with the ids of its tasks.
+ * with the ids of its tasks and the element that had the focus.
  */
 export function useFocusOnReturn(list: List) {
   const awaited = useRef<{ ids: number[]; from: Element | null }>(undefined);
@@ -92,8 +92,8 @@ export function useFocusOnReturn(list: List) {
     const hasStayed = activeElement === from || activeElement === body;
     if (hasStayed) focusInPlace(row.querySelector<HTMLElement>('[data-control="title"]'));
   });
-  return (ids: number[]) => {
-    awaited.current = { ids: ids.filter((id) => !rowOf(id)), from: document.activeElement };
+  return (ids: number[], from: Element | null) => {
+    awaited.current = { ids: ids.filter((id) => !rowOf(id)), from };
   };
 }
 

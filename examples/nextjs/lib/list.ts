@@ -264,13 +264,23 @@ function covers(newer: Intent, older: Intent): boolean {
     case "changeMany":
       return "changes" in older && Object.keys(older.changes).every((field) => field in newer.changes);
     case "clear":
-      return !("changes" in older && "completed" in older.changes); // the service must know it first
+      return !changesCompletion(older); // the service must know it first
     default:
       return true; // a deletion
   }
 }
 
-function isDeletion({ kind }: Intent): boolean {
+function changesCompletion(operation: Intent): boolean {
+  return "changes" in operation && operation.changes.completed !== undefined;
+}
+
+/** Return why "Clear completed" must wait: the service does not know yet what is completed. */
+export function obstacle({ operations }: State, { kind }: Operation): Problem | undefined {
+  if (kind !== "clear") return undefined;
+  return operations.find((other) => isSentLater(other) && changesCompletion(other))?.problem;
+}
+
+export function isDeletion({ kind }: Intent): boolean {
   return ["delete", "deleteMany", "clear", "empty"].includes(kind);
 }
 

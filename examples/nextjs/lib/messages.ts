@@ -85,6 +85,13 @@ export function describeDiscarded(undo: Typed): Notice {
   return { text, seen: true, undo: [undo] };
 }
 
+/** Describe a change that waited, and is no longer wanted. */
+export function describeDismissed(operation: Operation): Notice {
+  const names = "tasks" in operation ? nameOf(operation.tasks) : quote(operation.task);
+  const isOne = !("tasks" in operation) || operation.tasks.length === 1;
+  return { text: `${names} ${isOne ? "is" : "are"} as before.`, seen: true };
+}
+
 /** Describe an operation that the service refused, beside its row or elsewhere. */
 export function describeRefused(operation: Operation, isBesideRow = false): string {
   if (isSentLater(operation)) {

@@ -6,12 +6,15 @@ import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
 import {
   START,
+  isDeletion,
   isEdit,
   isForAll,
   isOutage,
   isReopened,
   isReplaced,
+  isSentLater,
   isWaiting,
+  obstacle,
   readyToSend,
   reduce,
   targets,
@@ -21,6 +24,7 @@ import type { Action, Draft, Intent, Notice, Operation, State, Undo } from "./li
 import {
   NOTHING_TO_UNDO,
   describeDiscarded,
+  describeDismissed,
   describeDone,
   describeGone,
   describeHidden,
@@ -57,6 +61,7 @@ export class TaskStore {
   #tag?: string; // the ETag of the first page
   #isStale = false;
   #turns = new Map<number, Promise<unknown>>(); // the last operation of each task
+  #emptied?: Promise<unknown>; // the last time that the trash was emptied
   #running = 0;
   #settled = 0;
   #sync?: ReturnType<typeof startSync>;
@@ -286,8 +291,11 @@ export class TaskStore {
   /** Apply a change to the page before this returns, and send it. Resolve to a refused operation. */
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
-    // It is about the tasks as the page shows them, with what waits.
-    if (isForAll(operation)) this.#sendAgain(readyToSend(this.#state, this.#openId));
+    if (isForAll(operation)) {
+      // It is about the tasks as the page shows them, with what waits. No deletion fills the trash.
+      const waiting = readyToSend(this.#state, this.#openId);
+      this.#sendAgain(waiting.filter((each) => !isDeletion(each)));
+    }
     // A move is announced at once, and only then: the next one may come before the response.
     this.say(operation.kind === "move" ? { text: describe(operation, []).text } : undefined);
     return this.#start(operation);
@@ -306,13 +314,19 @@ export class TaskStore {
    */
   async undo(offered?: Undo[], onBegin?: (ids: number[]) => void): Promise<void> {
     if (!offered) await this.#ended;
+    const waiting = offered ? undefined : this.#state.operations.filter(isSentLater).at(-1);
+    if (waiting && waiting.kind !== "create" && !isEdit(waiting)) { // which have a text
+      this.dismiss(waiting.key);
+      return this.say(describeDismissed(waiting));
+    }
     const undos = offered ?? this.#undos.at(-1);
     if (!undos) return this.say(NOTHING_TO_UNDO);
     onBegin?.(undos.flatMap((undo) => (undo.kind === "type" ? [] : targets(undo))));
     this.#undos = this.#undos.filter((each) => each !== undos);
     const refused = await Promise.all(undos.map((undo) => this.#takeBack(undo)));
+    if (refused.some(Boolean)) return onBegin?.([]);
     const notice = describeReverted(undos);
-    if (notice && !refused.some(Boolean)) this.say(notice);
+    if (notice) this.say(notice);
   }
 
   #remember(undo: Undo[] | undefined): void {
@@ -361,8 +375,10 @@ export class TaskStore {
 
   /** Send again all that an outage refused, at the user's wish. */
   retryAll(): void {
+    // Each is sent once: what is for all sends the others first, and deletions come after it.
+    const place = (operation: Operation) => (isForAll(operation) ? 1 : isDeletion(operation) ? 2 : 0);
     const waiting = this.#state.operations.filter(isWaiting);
-    waiting.sort((one, other) => Number(isForAll(one)) - Number(isForAll(other))); // each is sent once
+    waiting.sort((one, other) => place(one) - place(other));
     for (const operation of waiting) void this.retry(operation);
     if (this.#state.problem) this.reload();
   }
@@ -381,9 +397,11 @@ export class TaskStore {
 
   async #perform(operation: Operation, isAgain: boolean): Promise<Operation | undefined> {
     this.#running += 1;
-    const result = await this.#inTurn(operation, async () =>
-      isReplaced(this.#state, operation) ? undefined : send(this.api, operation),
-    );
+    const result = await this.#inTurn(operation, async () => {
+      if (isReplaced(this.#state, operation)) return undefined;
+      const problem = obstacle(this.#state, operation);
+      return problem ? { problem } : send(this.api, operation);
+    });
     this.#settled += 1;
     this.#running -= 1;
     if (result) this.#noteConnection(result);
@@ -396,6 +414,7 @@ export class TaskStore {
     if (!isProblem(result)) {
       const { operation: done, stored } = result;
       this.#dispatch({ type: "accepted", operation: done, stored });
+      if (isEdit(done)) this.#tag = undefined; // a list from before the response may have its task
       if (done.kind === "create" && !done.undoes) {
         this.#remember(stored.map((task) => ({ kind: "delete", task })));
       }
@@ -431,13 +450,16 @@ export class TaskStore {
 
   /**
    * Send the operations on a task one after the other, so that the last change is stored last. Also
-   * all moves: a place depends on where its neighbour is.
+   * all moves: a place depends on where its neighbour is. No deletion comes while the trash is emptied,
+   * which would erase its task.
    */
   #inTurn<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
     const ids = targets(operation).concat(operation.kind === "move" ? MOVES : []);
     const before = ids.map((id) => this.#turns.get(id));
+    if (isDeletion(operation)) before.push(this.#emptied);
     const turn = Promise.all(isForAll(operation) ? this.#turns.values() : before).then(work);
     for (const id of ids) this.#turns.set(id, turn);
+    if (operation.kind === "empty") this.#emptied = turn;
     return turn;
   }
 

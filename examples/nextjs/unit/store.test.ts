@@ -195,15 +195,58 @@ test("what waits is sent before all completed tasks are deleted", async () => {
   await clear();
   assert.deepEqual(store.state().operations.map(({ kind }) => kind), ["change", "clear"]);
   await store.run({ kind: "change", task: aTask(1), changes: { completed: true } });
-  for (const again of [() => store.retryAll(), () => void clear()]) {
+  // While the change is refused again, the service does not know what is completed.
+  for (const [again, answers] of [[() => store.retryAll(), 1], [() => void clear(), 2]] as const) {
     sent.length = 0;
     again();
     await new Promise((resolve) => setTimeout(resolve));
-    assert.match(sent.join(), /completed.*ids/);
-    assert.equal(sent.length, 2);
+    assert.equal(sent.length, answers);
+    assert.match(sent.join(), answers === 1 ? /completed/ : /completed.*ids/);
     status = 200;
   }
   assert.deepEqual(store.state().operations, []);
+});
+
+test("a deletion that waits is sent after the trash is emptied, which would erase its task", async () => {
+  let status = 503;
+  const sent: string[] = [];
+  const DELETE = async (path: string) => {
+    await new Promise((resolve) => setTimeout(resolve, path === "/api/tasks" ? 20 : 0));
+    sent.push(path);
+    return { data: { ids: [9], has_more: false }, response: new Response(null, { status }) };
+  };
+  const store = new TaskStore({ GET: unavailable, DELETE } as unknown as Api, UNSENT);
+  await store.run({ kind: "empty", tasks: [] });
+  await store.run({ kind: "delete", task: aTask(5) });
+  status = 200;
+  for (const again of [() => store.retryAll(), () => void store.run({ kind: "empty", tasks: [] })]) {
+    sent.length = 0;
+    again();
+    await store.run({ kind: "delete", task: aTask(6) });
+    while (store.state().operations.length > 0) await new Promise((resolve) => setTimeout(resolve));
+    assert.equal(sent[0], "/api/tasks"); // that of the trash
+    status = 503;
+    await store.run({ kind: "delete", task: aTask(5) });
+    status = 200;
+  }
+});
+
+test("Undo takes back a change that waits before one that is stored", async () => {
+  let status = 200;
+  const sent: string[] = [];
+  const answer = (name: string) => async () => {
+    sent.push(name);
+    return { data: aTask(1), response: new Response(null, { status }) };
+  };
+  const api = { GET: unavailable, DELETE: answer("DELETE"), PATCH: answer("PATCH"), POST: answer("POST") };
+  const store = new TaskStore(api as unknown as Api, UNSENT);
+  await store.run({ kind: "delete", task: aTask(2) });
+  status = 503;
+  await store.run({ kind: "change", task: aTask(1), changes: { completed: true } });
+  await store.undo();
+  assert.deepEqual(store.state().operations, []);
+  assert.equal(store.state().notice?.text, "“Task 1” is as before.");
+  assert.deepEqual(sent, ["DELETE", "PATCH"]);
 });
 
 test("an edit that waits is not sent while the user writes it again", async () => {
