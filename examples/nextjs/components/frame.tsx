@@ -41,7 +41,7 @@ export function Frame(props: Props) {
   function stayIfOffline(event: { preventDefault: () => void }) {
     if (navigator.onLine) return;
     event.preventDefault();
-    store.say({ text: `“${text}” opens when you are back online.`, seen: true });
+    store.say({ text: `You can open “${text}” when you are back online.`, seen: true });
   }
 
   function askToLeave() {

@@ -25,6 +25,13 @@ export function Refusal({ operation, store, wide = false }: Props) {
     );
   }
   const waits = isSentLater(operation);
+
+  function discard() {
+    if (typed) store.discard(typed, key);
+    else if (waits) store.giveUp(operation);
+    else store.dismiss(key);
+  }
+
   const text = <Sentence text={describeRefused(operation, !wide)} />;
   return (
     <div className={wide ? "failed" : "refusal"} dir="ltr" data-waits={waits}>
@@ -39,11 +46,8 @@ export function Refusal({ operation, store, wide = false }: Props) {
         <button type="button" onClick={() => void store.retry(operation)}>
           Try again
         </button>
-        <button
-          type="button"
-          onClick={() => (typed ? store.discard(typed, key) : store.dismiss(key))}
-        >
-          {typed ? "Discard" : "Dismiss"}
+        <button type="button" onClick={discard}>
+          {typed || waits ? "Discard" : "Dismiss"}
         </button>
       </div>
     </div>

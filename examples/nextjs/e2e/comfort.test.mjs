@@ -347,6 +347,9 @@ test("the page fits a small phone in dark mode", async () => {
   await ada.tick("Averylongwordthatnobodywouldwrite".repeat(4)).click();
   await ada.page.getByText("Waiting.").waitFor();
   await fits(ada, viewport.width);
+  await ada.row("Averylong").locator(".title").click();
+  await showsAbove(ada, ada.page.getByRole("button", { name: "Save" }), ada.page.locator(".outage"));
+  await ada.press("Cancel");
   await ada.page.context().setOffline(false);
   await ada.page.getByText("Waiting.").waitFor({ state: "detached" });
   await ada.page.getByRole("link", { name: "Trash" }).click();

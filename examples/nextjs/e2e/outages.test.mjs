@@ -92,7 +92,7 @@ test("without a network the list stays readable, and changes wait until it is ba
   await page.getByText("Your tasks could not be loaded.").waitFor();
   await ada.shows(["Read me"]);
   await page.getByRole("link", { name: "Trash" }).click();
-  await ada.hears("“Trash” opens when you are back online.");
+  await ada.hears("You can open “Trash” when you are back online.");
   const closing = page.waitForEvent("dialog");
   await page.close({ runBeforeUnload: true });
   const question = await closing;
@@ -120,7 +120,8 @@ test("after a database outage every change is sent, also after a reload, and not
     assert(await ada.tick("Outlive the outage").isChecked());
     await ada.press("Delete Outlive the outage");
     await ada.hears("“Outlive the outage” will be deleted when the service responds.");
-    await ada.row("Outlive the outage").getByRole("button", { name: "Dismiss" }).click();
+    await ada.row("Outlive the outage").getByRole("button", { name: "Discard" }).click();
+    await ada.hears("“Outlive the outage” is as before.");
     assert.equal(await ada.tick("Outlive the outage").isChecked(), false);
     const again = ada.answered("PATCH");
     await ada.tick("Outlive the outage").click();

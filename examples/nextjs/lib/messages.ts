@@ -85,8 +85,8 @@ export function describeDiscarded(undo: Typed): Notice {
   return { text, seen: true, undo: [undo] };
 }
 
-/** Describe a change that waited, and is no longer wanted. */
-export function describeDismissed(operation: Operation): Notice {
+/** Describe a change that was undone, or is no longer wanted. */
+export function describeAsBefore(operation: Operation): Notice {
   const names = "tasks" in operation ? nameOf(operation.tasks) : quote(operation.task);
   const isOne = !("tasks" in operation) || operation.tasks.length === 1;
   return { text: `${names} ${isOne ? "is" : "are"} as before.`, seen: true };

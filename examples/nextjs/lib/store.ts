@@ -23,8 +23,8 @@ import {
 import type { Action, Draft, Intent, Notice, Operation, State, Undo } from "./list";
 import {
   NOTHING_TO_UNDO,
+  describeAsBefore,
   describeDiscarded,
-  describeDismissed,
   describeDone,
   describeGone,
   describeHidden,
@@ -47,7 +47,7 @@ type Read = (signal: AbortSignal) => Promise<Outcome<Page>>;
 export const TYPING_MS = 250;
 const UNCHANGED = 304;
 const SIGNED_OUT = 401;
-const MOVES = 0; // no task has this id
+const IN_ORDER: Partial<Record<Operation["kind"], number>> = { move: 0, create: -1 }; // no ids of tasks
 const MANY_UNDOS = 20;
 
 export class TaskStore {
@@ -317,7 +317,7 @@ export class TaskStore {
     const waiting = offered ? undefined : this.#state.operations.filter(isSentLater).at(-1);
     if (waiting && waiting.kind !== "create" && !isEdit(waiting)) { // which have a text
       this.dismiss(waiting.key);
-      return this.say(describeDismissed(waiting));
+      return this.say(describeAsBefore(waiting));
     }
     const undos = offered ?? this.#undos.at(-1);
     if (!undos) return this.say(NOTHING_TO_UNDO);
@@ -356,6 +356,12 @@ export class TaskStore {
     if (typed.kind === "type") this.type(typed.seen.id);
     if (key) this.dismiss(key);
     this.say(describeDiscarded(typed.kind === "create" ? { ...typed, key } : typed));
+  }
+
+  /** Give up a change that waits. Undo lets it wait again. */
+  giveUp(operation: Operation): void {
+    this.dismiss(operation.key);
+    this.say({ ...describeAsBefore(operation), undo: [operation] });
   }
 
   retry({ key, ...operation }: Operation): Promise<Operation | undefined> {
@@ -450,11 +456,11 @@ export class TaskStore {
 
   /**
    * Send the operations on a task one after the other, so that the last change is stored last. Also
-   * all moves: a place depends on where its neighbour is. No deletion comes while the trash is emptied,
+   * new tasks, and all moves: a place depends on where its neighbour is. No deletion comes while the trash is emptied,
    * which would erase its task.
    */
   #inTurn<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
-    const ids = targets(operation).concat(operation.kind === "move" ? MOVES : []);
+    const ids = targets(operation).concat(IN_ORDER[operation.kind] ?? []);
     const before = ids.map((id) => this.#turns.get(id));
     if (isDeletion(operation)) before.push(this.#emptied);
     const turn = Promise.all(isForAll(operation) ? this.#turns.values() : before).then(work);
@@ -498,5 +504,6 @@ export class TaskStore {
 /** Describe what was done. An Undo cannot be undone, so that one more Undo takes back what was before. */
 function describe(operation: Operation, stored: Task[]): Notice {
   const { undo, ...notice } = describeDone(operation, stored);
-  return operation.undoes ? notice : { ...notice, undo };
+  if (!operation.undoes) return { ...notice, undo };
+  return isEdit(operation) ? { ...describeAsBefore(operation), seen: false } : notice;
 }

@@ -135,6 +135,19 @@ test("after an outage, the counts come back, and all that it refused is sent at 
   assert.deepEqual(sent, ["One", "Two"]);
 });
 
+test("new tasks are sent one after the other, so that they keep their order", async () => {
+  const seen: string[] = [];
+  const POST = async (_: string, { body }: { body: { title: string } }) => {
+    seen.push(body.title);
+    await new Promise((resolve) => setTimeout(resolve, body.title === "One" ? 20 : 0));
+    seen.push(`${body.title} is stored`);
+    return { data: aTask(seen.length), response: new Response(null, { status: 201 }) };
+  };
+  const store = new TaskStore({ GET: unavailable, POST } as unknown as Api, UNSENT);
+  await Promise.all(["One", "Two"].map((title) => store.run({ kind: "create", task: { title } })));
+  assert.deepEqual(seen, ["One", "One is stored", "Two", "Two is stored"]);
+});
+
 test("what waits survives a reload, and is sent by itself when the service responds", async () => {
   let status = 503;
   const sent: string[] = [];
