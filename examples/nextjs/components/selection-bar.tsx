@@ -22,7 +22,7 @@ export function SelectionBar({ count, areDone, onSelectAll, onChange, onDelete, 
         Select all
       </button>
       <button type="button" className="done" onClick={onDone}>
-        Done
+        Cancel
       </button>
       <button type="button" {...actsOn(() => onChange({ completed: !areDone }))}>
         {areDone ? "Make active" : "Complete"}

@@ -112,7 +112,7 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
   await ada.press("Select");
   const bar = await page.getByRole("group", { name: "Selected tasks" }).boundingBox();
   assert(bar && bar.height <= 100, "the bar has two lines");
-  await ada.press("Done");
+  await ada.press("Cancel");
   await page.getByRole("group", { name: "Selected tasks" }).waitFor({ state: "detached" });
   await ada.add("Read a book");
   await ada.hears("Added “Read a book”. The filter hides it.");

@@ -134,7 +134,7 @@ test("clear completed asks nothing, and Undo restores exactly what it deleted", 
   await ada.press("Select");
   await page.getByRole("button", { name: "Select all" }).focus();
   await page.evaluate(() => window.scrollTo(0, 2000));
-  await ada.press("Done");
+  await ada.press("Cancel");
   await ada.focuses("Select");
   assert((await scrolled()) > 1500, "it stays where the user is");
   await ada.leave();
