@@ -21,7 +21,7 @@ from todo_api.database import embedded
 NewDatabase = Callable[..., str]
 """Make a database that lasts until the tests end, and return its URL."""
 
-FAST = ("fsync=off", "full_page_writes=off", "max_connections=200", "autovacuum=off")
+FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
 OWN_DATABASES = 3  # postgres and the templates
 
 

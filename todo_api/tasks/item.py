@@ -134,13 +134,14 @@ def move_task(placement: dict[str, Any], task_id: int, versions: Versions) -> Ta
     values = placement_values(placement)
     neighbour = values["neighbour_id"]
     move = {"task_id": task_id, "versions": versions, **values}
-    while (row := fetch(MOVE, **move)) is None:
+    if (row := fetch(MOVE, **move)) is None:
         change_one(task_id, versions, {})  # or a 404 or 412
         if neighbour and (neighbour == task_id or not fetch(queries.GET, task_id=neighbour)):
             messages = {name: [errors.NO_NEIGHBOUR_MESSAGE] for name in placement}
             raise errors.InvalidInput("body", messages)
         execute_for_user(CREATE_ACCOUNT)  # tasks from before migration 0005 may have none
-    return tagged(row)
+        row = fetch(MOVE, **move)
+    return tagged(found(row))
 
 
 @blp.route("/<task_id:task_id>", methods=["DELETE"])
