@@ -78,8 +78,7 @@ class Instances:
     def kill(self, number: int) -> None:
         """End an instance and its workers at once, and start another in its place."""
         server = self.running[number]
-        for pid in (server.process.pid, *workers(server)):
-            os.kill(pid, signal.SIGKILL)
+        os.killpg(server.process.pid, signal.SIGKILL)
         server.process.wait(LIMIT)
         time.sleep(2)
         self.restart(number)
