@@ -51,7 +51,7 @@ bench-scaling: .venv/installed benchmarks/service/.venv/installed ## Measure wha
 bench-indexes: .venv/installed ## Measure what each index costs writes and saves sorted pages.
 	@$(BIN)/python -m benchmarks.indexes
 
-bench: .venv/installed benchmarks/.venv/installed ## Compare with FastAPI, Django Ninja and Fastify. Needs wrk.
+bench: .venv/installed benchmarks/.venv/installed benchmarks/service/.venv/installed ## Compare with FastAPI, Django Ninja and Fastify. Needs wrk.
 	@$(BIN)/python -m benchmarks.run
 
 check: .venv/installed ## Check lint, formatting, types and tests with coverage, as CI does.
