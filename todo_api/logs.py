@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPMethod, HTTPStatus
@@ -113,17 +114,10 @@ def client_address(request: Request, config: Config) -> str | None:
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
     if 0 < config.trusted_proxies <= len(forwarded):
         address = forwarded[-config.trusted_proxies].strip()
-        if is_ip_address(address):
-            return address
+        with suppress(ValueError):
+            if "%" not in str(ip_address(address)):  # after it is any text
+                return address
     return request.remote_addr
-
-
-def is_ip_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text  # a scope is any text
 
 
 @lru_cache(maxsize=1024)
