@@ -97,10 +97,11 @@ def page_of(statement: sa.Select[Any], sort: str) -> sa.Select[Any]:
     return page.order_by(key.desc(), tasks.c.id.desc())
 
 
-def read_rows(result: sa.CursorResult[Any]) -> list[sa.Row[Any]]:
-    """Return the rows of a page, or fewer where their descriptions are very long.
+def read_page(result: sa.CursorResult[Any], limit: int) -> tuple[list[sa.Row[Any]], bool]:
+    """Return the rows of a page that asked for one row more, and whether there is more.
 
-    psycopg2 makes Python objects only of the rows that are fetched.
+    There are fewer rows where their descriptions are very long. psycopg2 makes Python objects only
+    of the rows that are fetched.
     """
     rows: list[sa.Row[Any]] = []
     size = 0
@@ -109,12 +110,7 @@ def read_rows(result: sa.CursorResult[Any]) -> list[sa.Row[Any]]:
         size += len(row.description or "")
         if size > MAX_PAGE_CHARACTERS:
             break
-    return rows
-
-
-def read_page(result: sa.CursorResult[Any], limit: int) -> tuple[list[sa.Row[Any]], bool]:
-    """Return the rows of a page that asked for one row more, and whether there is more."""
-    rows = read_rows(result)[:limit]
+    del rows[limit:]
     return rows, result.rowcount > len(rows)
 
 
