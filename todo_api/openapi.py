@@ -26,7 +26,7 @@ from todo_api.http.smorest import Api, TaskIdConverter
 from todo_api.limits import MAX_ID, MAX_TAG_LENGTH, PRIORITIES, STATUSES
 from todo_api.tasks.examples import TASK
 from todo_api.tasks.paging import SORTS
-from todo_api.tasks.schemas import StaleTaskError
+from todo_api.tasks.schemas import Placement, StaleTaskError
 from todo_api.version import __version__
 
 DOCUMENT = {
@@ -107,6 +107,8 @@ def add_components(components: Components) -> None:
     for name, schema in NAMED_SCHEMAS.items():
         components.schema(name, schema)
     components.schemas["Sort"]["x-enum-varnames"] = SORT_NAMES
+    one_place = {"minProperties": 1, "maxProperties": 1}
+    components.schema("Placement", one_place, schema=Placement, lazy=True)
     components.security_scheme("bearer", BEARER)
     for status, error in errors.ERRORS.items():
         if error.example:
@@ -145,18 +147,11 @@ def refuse_failed_condition(response: Response) -> Response:
 
 
 class Schemas(MarshmallowPlugin):
-    """apispec's, but choices, ids and tags are schemas of their own.
-
-    `Meta.document` of a schema has what its fields do not say.
-    """
+    """apispec's, but choices, ids and tags are schemas of their own."""
 
     def init_spec(self, spec: APISpec) -> None:
         super().init_spec(spec)
         self.converter.add_attribute_function(refer_to_named)  # type: ignore[union-attr]
-
-    def schema_helper(self, name: Any, _: Any, schema: Any = None, **known: Any) -> Any:  # type: ignore[override]
-        described: Any = super().schema_helper(name, _, schema, **known)  # type: ignore[no-untyped-call]
-        return described and described | getattr(schema.Meta, "document", {})
 
 
 def refer_to_named(_converter: Any, _field: Any, ret: dict[str, Any]) -> dict[str, Any]:

@@ -168,9 +168,6 @@ class Completion(Input):
 class Placement(Input):
     """Where to move a task: exactly one of the three."""
 
-    class Meta(Input.Meta):
-        document = {"minProperties": 1, "maxProperties": 1}  # noqa: RUF012
-
     after = id_field()
     before = id_field()
     to = fields.String(validate=OneOf(("first", "last"), error=NOT_IN_LIST))
