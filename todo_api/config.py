@@ -185,11 +185,9 @@ def read_secret(name: str, environ: Mapping[str, str]) -> str:
     try:
         with open(path, "rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", "the path has a NUL character")
         raise ConfigError([f"{name}_FILE names no file that can be read: {reason}"]) from None
-    except ValueError:
-        raise ConfigError([f"{name}_FILE has a character that no path has"]) from None
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError([f"{name}_FILE names a file of more than {MAX_FILE_BYTES} bytes"])
     try:
