@@ -37,7 +37,6 @@ def init_app(app: Flask, config: Config) -> None:
         # flask-cors takes some strings for patterns, and anchors only their start.
         origins=[re.compile(rf"{re.escape(o)}\Z", re.I) for o in config.frontend_origins],
         supports_credentials=True,
-        methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=[*REQUEST_HEADERS, *config.cors_allow_headers],
         expose_headers=[
             "Link",
