@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, PreconditionFailed
 from werkzeug.wrappers import Response
 
 from todo_api.context import application, request_state
+from todo_api.failures import with_causes
 from todo_api.limits import MAX_BODY_BYTES, MAX_TASKS_PER_USER
 
 
@@ -241,11 +242,5 @@ def message(error: HTTPException, status: int) -> str | None:
 
 def drop_tracebacks(error: BaseException | None) -> None:
     """Cut the reference cycles of a handled error. They keep its request until collected."""
-    left, seen = [error], set()
-    while left:
-        error = left.pop()
-        if error is not None and id(error) not in seen:
-            seen.add(id(error))
-            error.__traceback__ = None
-            left += [error.__cause__, error.__context__]
-            left.append(getattr(error, "original_exception", None))
+    for each in with_causes(error, hidden=True):
+        each.__traceback__ = None

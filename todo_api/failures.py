@@ -1,6 +1,7 @@
-"""Why the database failed, in words for the log and for operators. They quote no row."""
+"""Why a request or the database failed, for the log and for operators. No word quotes a row."""
 
 import re
+from collections.abc import Iterator
 
 import psycopg2
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +25,21 @@ CONNECTION_ADVICE = {
 }
 """What to do where connecting failed, by the words of libpq, of the server or of a pooler."""
 MAX_REASON = 300  # characters
+
+
+def with_causes(error: BaseException | None, *, hidden: bool) -> Iterator[BaseException]:
+    """Return an exception and its causes, each once. A driver's error may be a cause of itself.
+
+    ``hidden`` adds those that `from None` hides.
+    """
+    left, seen = [error], set()
+    while left:
+        error = left.pop()
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            yield error
+            context = error.__context__ if hidden or not error.__suppress_context__ else None
+            left += [getattr(error, "original_exception", None), context, error.__cause__]
 
 
 def sqlstate(error: DBAPIError) -> str | None:

@@ -9,7 +9,6 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,7 +24,7 @@ from werkzeug.wrappers import Response
 
 from todo_api.config import Config
 from todo_api.context import application, current_request, request_state, settings
-from todo_api.failures import failure_reason
+from todo_api.failures import failure_reason, with_causes
 
 logger = logging.getLogger(__name__)
 
@@ -191,7 +190,7 @@ class JsonFormatter(logging.Formatter):
     def formatException(self, ei: Any) -> str:
         """Return the frames of an exception and of its causes."""
         frames: list[str] = []
-        for error in chain(ei[1]):
+        for error in with_causes(ei[1], hidden=False):
             frames[:0] = [*traceback.format_tb(error.__traceback__), describe(error)]
         return "".join(frames)
 
@@ -203,16 +202,6 @@ class DebugFormatter(JsonFormatter):
         without = logging.makeLogRecord(vars(record) | {"exc_info": None})
         traced = logging.Formatter.formatException(self, record.exc_info) if record.exc_info else ""
         return "\n".join(filter(None, (super().format(without), traced)))
-
-
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Return an exception and its causes. A driver's error may be a cause of itself."""
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        hidden = error.__suppress_context__
-        error = error.__cause__ or (None if hidden else error.__context__)
 
 
 def describe(error: BaseException) -> str:
