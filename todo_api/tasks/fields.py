@@ -9,7 +9,7 @@ from typing import Any
 from unicodedata import category, combining, normalize
 
 from marshmallow import ValidationError, fields
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import Length, OneOf, Range
 
 from todo_api import limits
 from todo_api.errors import Message, about
@@ -72,19 +72,15 @@ class WholeNumber(fields.Integer):
     """A JSON number without a fraction. Strings and booleans are invalid."""
 
     def __init__(self, *, minimum: int, maximum: int, **options: Any) -> None:
-        bounds = {"minimum": minimum, "maximum": maximum}
-        options["metadata"] = options.get("metadata", {}) | bounds
-        super().__init__(**options)
-        self.minimum, self.maximum = minimum, maximum
+        text = f"Must be a whole number from {minimum} to {maximum}."
+        least = Range(min=minimum, error=Message(text, "too_small", minimum))
+        most = Range(max=maximum, error=Message(text, "too_large", maximum))
+        messages: dict[str, Any] = {"invalid": Message(text, "wrong_type")}
+        super().__init__(validate=[least, most], error_messages=messages, **options)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        text = f"Must be a whole number from {self.minimum} to {self.maximum}."
         if type(value) is not int and not (type(value) is float and value.is_integer()):
-            raise invalid(text, "wrong_type")
-        if value < self.minimum:
-            raise invalid(text, "too_small", self.minimum)
-        if value > self.maximum:
-            raise invalid(text, "too_large", self.maximum)
+            raise self.make_error("invalid")
         return int(value)
 
 
