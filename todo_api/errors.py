@@ -100,6 +100,7 @@ STANDARD_MESSAGES = {
     400: "Malformed request. Check `Host` and the other headers.",
     404: "No such path.",
     405: "This path does not support the method. See the Allow header.",
+    500: INTERNAL_MESSAGE,
 }
 ERROR_TYPES = tuple(error.name for error in ERRORS.values())
 
@@ -233,9 +234,7 @@ def error_type(status: int) -> str:
 
 def message(error: HTTPException, status: int) -> str | None:
     """Return the text for a client. Werkzeug's default texts address people in a browser."""
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return INTERNAL_MESSAGE
-    if error.description == type(error).description:
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR or error.description == type(error).description:
         return STANDARD_MESSAGES.get(status, error.description)
     return error.description
 

@@ -129,11 +129,7 @@ def verify(token: str, key: bytes, config: Config) -> dict[str, Any]:
         audience=config.jwt_audience,
         issuer=config.jwt_issuer,
         leeway=LEEWAY,
-        options={
-            "require": ["sub", "exp", "iat"],
-            "verify_aud": config.jwt_audience is not None,
-            "verify_jti": False,
-        },
+        options={"verify_aud": config.jwt_audience is not None},
     )
     parse_object(base64url_decode(token.partition(".")[0]))
     return claims
@@ -183,4 +179,4 @@ def is_numeric_date(value: object) -> bool:
     return type(value) is int or (type(value) is float and isfinite(value))
 
 
-tokens = StrictJWT()
+tokens = StrictJWT(options={"require": ["sub", "exp", "iat"], "verify_jti": False})
