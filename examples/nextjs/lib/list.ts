@@ -154,9 +154,10 @@ export function reduce(state: State, action: Action): State {
       const tasks = move(put(state.tasks, stored), others);
       const created = operation.kind === "create" ? [...kept] : [];
       const erased = new Set(operation.kind === "empty" ? others : []);
+      const operations = without(operation.key).filter((each) => !isDeletedBy(operation, each));
       const ids = [...new Set([...created, ...state.ids])].filter((id) => !erased.has(id));
       const typed = shelve(state.typed, operation, others);
-      return { ...state, tasks, ids, typed, operations: without(operation.key) };
+      return { ...state, tasks, ids, typed, operations };
     }
     case "refused": {
       const { operation, problem, theirs } = action;
@@ -252,7 +253,7 @@ function fieldsOver(older: Change, newer: Intent & { changes: TaskChanges }): st
 }
 
 /** Return whether an operation makes an older one on the same task obsolete. */
-function covers(newer: Intent, older: Intent): boolean {
+function covers(newer: Intent, older: Operation): boolean {
   switch (newer.kind) {
     case "create":
       return false;
@@ -264,10 +265,17 @@ function covers(newer: Intent, older: Intent): boolean {
     case "changeMany":
       return "changes" in older && Object.keys(older.changes).every((field) => field in newer.changes);
     case "clear":
-      return !changesCompletion(older); // the service must know it first
+      return !changesCompletion(older) && !isShownLater(older); // the service must know it first
     default:
-      return true; // a deletion
+      return !isShownLater(older); // a deletion: its Undo brings the task back as the list shows it
   }
+}
+
+/** Return whether all tasks of a change that waits were deleted now. */
+function isDeletedBy(deletion: Intent, operation: Operation): boolean {
+  if (!isDeletion(deletion) || !isShownLater(operation)) return false;
+  const deleted = targets(deletion);
+  return targets(operation).every((id) => deleted.includes(id));
 }
 
 function changesCompletion(operation: Intent): boolean {
@@ -282,6 +290,21 @@ export function obstacle({ operations }: State, { kind }: Operation): Problem | 
 
 export function isDeletion({ kind }: Intent): boolean {
   return ["delete", "deleteMany", "clear", "empty"].includes(kind);
+}
+
+/**
+ * Return a change with its tasks as they are stored, for its Undo. The list also shows changes that
+ * wait: if this one replaced them, the service never got them.
+ */
+export function asStored(operation: Operation, known: State["tasks"]): Operation {
+  const stored = (task: Task): Task => {
+    const held = known.get(task.id);
+    return held && held.version <= task.version ? held : task; // a newer one may have this change
+  };
+  if (operation.kind === "changeMany") return { ...operation, tasks: operation.tasks.map(stored) };
+  if (operation.kind !== "change") return operation;
+  const { task, seen } = operation;
+  return { ...operation, task: { ...stored(task), title: task.title }, seen: seen && stored(seen) };
 }
 
 /** Turn refused edits into drafts, unless the user has typed more since. */

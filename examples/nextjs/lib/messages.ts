@@ -201,13 +201,15 @@ function describeChange(
   if (completed === undefined) {
     const text = `${quote({ ...task, ...changes })}.`;
     if (restore) return { text: `Restored and saved ${text}`, seen: true };
-    const undo = stored.map((now): Undo => {
-      return { kind: "change", task: now, seen: now, changes: changesOf(now, seen) };
+    const undo = stored.flatMap((now): Undo[] => {
+      const back = changesOf(now, seen);
+      return Object.keys(back).length > 0 ? [{ kind: "change", task: now, seen: now, changes: back }] : [];
     });
-    return { text: `Saved ${text}`, undo };
+    return { text: `Saved ${text}`, undo: undo.length > 0 ? undo : undefined };
   }
   const text = completed ? `Completed ${quote(task)}.` : `${quote(task)} is active again.`;
-  return { text, undo: [{ kind: "change", task, changes: { completed: !completed } }] };
+  const undo: Undo = { kind: "change", task, changes: { completed: !completed } };
+  return { text, undo: task.completed === completed ? undefined : [undo] };
 }
 
 function describeChanged({ tasks, changes }: Intent & { kind: "changeMany" }, stored: Task[]): Notice {

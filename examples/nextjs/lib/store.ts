@@ -6,6 +6,7 @@ import { readCounts } from "./counts";
 import type { Drafts } from "./drafts";
 import {
   START,
+  asStored,
   isDeletion,
   isEdit,
   isForAll,
@@ -291,10 +292,12 @@ export class TaskStore {
   /** Apply a change to the page before this returns, and send it. Resolve to a refused operation. */
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
     const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
-    if (isForAll(operation)) {
+    if (isDeletion(operation)) {
       // It is about the tasks as the page shows them, with what waits. No deletion fills the trash.
-      const waiting = readyToSend(this.#state, this.#openId);
-      this.#sendAgain(waiting.filter((each) => !isDeletion(each)));
+      const ids = targets(operation);
+      const waiting = readyToSend(this.#state, this.#openId).filter((each) => !isDeletion(each));
+      const isMeant = (each: Operation) => targets(each).some((id) => ids.includes(id));
+      this.#sendAgain(isForAll(operation) ? waiting : waiting.filter(isMeant));
     }
     // A move is announced at once, and only then: the next one may come before the response.
     this.say(operation.kind === "move" ? { text: describe(operation, []).text } : undefined);
@@ -403,7 +406,9 @@ export class TaskStore {
 
   async #perform(operation: Operation, isAgain: boolean): Promise<Operation | undefined> {
     this.#running += 1;
+    let before = this.#state.tasks; // as stored, when it is sent
     const result = await this.#inTurn(operation, async () => {
+      before = this.#state.tasks;
       if (isReplaced(this.#state, operation)) return undefined;
       const problem = obstacle(this.#state, operation);
       return problem ? { problem } : send(this.api, operation);
@@ -424,7 +429,7 @@ export class TaskStore {
       if (done.kind === "create" && !done.undoes) {
         this.#remember(stored.map((task) => ({ kind: "delete", task })));
       }
-      const notice = describe(done, stored);
+      const notice = describe(asStored(done, before), stored);
       const offersUndo = this.#state.notice?.seen && this.#state.notice.undo;
       if (isAgain ? offersUndo : done.kind === "move") this.#remember(notice.undo);
       else this.say(this.#showUnlessListed(notice, done, stored));

@@ -180,11 +180,26 @@ test("a change takes from those that wait only its own fields and tasks", () => 
   const [rest] = left(many, low);
   assert(rest && "tasks" in rest);
   assert.deepEqual(rest.tasks?.map(({ id }) => id), [2]);
-  assert.equal(left(many, { kind: "deleteMany", tasks: [aTask(1), aTask(2)] }).length, 0);
+  assert.equal(left(many, { kind: "deleteMany", tasks: [aTask(1), aTask(2)] }).length, 1); // for an Undo
   assert.equal(left(tick(1), EDIT).length, 1);
   assert.equal(left(EDIT, tick(1)).length, 1);
   assert.equal(left(tick(1), tick(1, false)).length, 0);
   assert.equal(left({ kind: "clear", tasks: [aTask(1)] }, tick(1, false)).length, 1);
+});
+
+test("a deletion keeps a tick that waits until the service has deleted the task", () => {
+  const [complete, remove] = [operation(tick(1)), operation({ kind: "delete", task: aTask(1) })];
+  const waits = after(
+    loaded(aTask(1)),
+    { type: "refused", operation: complete, problem: UNREACHABLE },
+    { type: "began", operation: remove },
+    { type: "refused", operation: remove, problem: UNREACHABLE },
+  );
+  assert.deepEqual(waits.operations.map(({ kind }) => kind), ["change", "delete"]);
+  const undone = reduce(waits, { type: "dismissed", key: remove.key });
+  assert.equal(toRows(undone, EVERYTHING, ALL)[0]?.task.completed, true);
+  const accepted = reduce(waits, { type: "accepted", operation: remove, stored: [] });
+  assert.deepEqual(accepted.operations, []); // nobody is told that it was deleted elsewhere
 });
 
 test("a saved form takes back what it no longer has of an edit that waits", () => {

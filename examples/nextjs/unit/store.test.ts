@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApi } from "../lib/api";
-import type { Api } from "../lib/api";
+import type { Api, Task } from "../lib/api";
 import { keepDrafts } from "../lib/drafts";
 import type { Kept } from "../lib/drafts";
 import { toRows } from "../lib/list";
@@ -260,6 +260,72 @@ test("Undo takes back a change that waits before one that is stored", async () =
   assert.deepEqual(store.state().operations, []);
   assert.equal(store.state().notice?.text, "“Task 1” is as before.");
   assert.deepEqual(sent, ["DELETE", "PATCH"]);
+});
+
+test("a tick that waits is sent before its task is deleted, and Undo brings it back ticked", async () => {
+  let status = 503;
+  const sent: string[] = [];
+  const answer = (name: string) => async () => {
+    sent.push(name);
+    return { data: { ...aTask(1), ids: [1] }, response: new Response(null, { status }) };
+  };
+  const api = { GET: unavailable, DELETE: answer("DELETE"), PATCH: answer("PATCH"), POST: answer("POST") };
+  const store = new TaskStore(api as unknown as Api, UNSENT);
+  const kinds = () => store.state().operations.map(({ kind }) => kind);
+  await store.run({ kind: "change", task: aTask(1), changes: { completed: true } });
+  await store.run({ kind: "delete", task: aTask(1) });
+  assert.deepEqual(kinds(), ["change", "delete"]);
+  await store.undo();
+  assert.deepEqual(kinds(), ["change"]);
+  [status, sent.length] = [200, 0];
+  await store.run({ kind: "delete", task: aTask(1) });
+  await store.undo();
+  assert.deepEqual([sent, kinds()], [["PATCH", "DELETE", "POST"], []]);
+});
+
+test("Undo goes back to what is stored, not to a change that waited and was replaced", async () => {
+  let status = 200;
+  const sent: object[] = [];
+  let stored = aTask(1);
+  const change = async (changes: object) => {
+    sent.push(changes);
+    if (status < 300) stored = { ...stored, ...changes, version: stored.version + 1 };
+    return { data: stored, response: new Response(null, { status }) };
+  };
+  const PATCH = async (path: string, { body }: { body: { changes: object } }) => {
+    if (path.endsWith("{task_id}")) return change(body);
+    const { data, response } = await change(body.changes);
+    return { data: [data], response };
+  };
+  const store = new TaskStore({ GET: unavailable, PATCH } as unknown as Api, UNSENT);
+  const rank = (priority: "high" | "low") => (task: Task): Intent => {
+    return { kind: "changeMany", tasks: [task], changes: { priority } };
+  };
+  const write = (title: string) => (task: Task): Intent => {
+    return { kind: "change", task, seen: task, changes: { title } };
+  };
+  const tick = (task: Task): Intent => {
+    return { kind: "change", task, changes: { completed: !task.completed } };
+  };
+  await store.run(tick(stored)); // from now on, the store knows the task
+  for (const [waits, waiting, replaces, back] of [
+    [rank("high"), { priority: "high" }, rank("low"), { priority: "medium" }],
+    [write("Waits"), { title: "Waits" }, write("New"), { title: "Task 1" }],
+    [tick, { completed: false }, tick, undefined],
+  ] as const) {
+    const row = { ...stored, ...waiting };
+    [status, sent.length] = [503, 0];
+    await store.run(waits(stored));
+    status = 200;
+    await store.run(replaces(row));
+    const undo = store.state().notice?.undo;
+    if (undo) await store.undo(undo);
+    assert.deepEqual(sent[2], back);
+  }
+  void store.run(rank("high")(stored)); // the service gets both
+  await store.run(rank("low")({ ...stored, priority: "high" }));
+  await store.undo(store.state().notice?.undo);
+  assert.deepEqual(sent.at(-1), { priority: "high" });
 });
 
 test("an edit that waits is not sent while the user writes it again", async () => {
