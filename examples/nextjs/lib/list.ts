@@ -307,6 +307,14 @@ export function asStored(operation: Operation, known: State["tasks"]): Operation
   return { ...operation, task: { ...stored(task), title: task.title }, seen: seen && stored(seen) };
 }
 
+/** Let a move that replaces one that waits go back to where that one began. */
+export function fromFirstPlace<T extends Intent>({ operations }: State, move: T): T {
+  if (move.kind !== "move") return move;
+  const { id } = move.task;
+  const older = operations.find((each) => each.kind === "move" && isWaiting(each) && each.task.id === id);
+  return older?.kind === "move" ? { ...move, back: older.back ?? move.back } : move;
+}
+
 /** Turn refused edits into drafts, unless the user has typed more since. */
 function keepTexts(typed: State["typed"], refused: Operation[]): State["typed"] {
   const edits = refused.filter(isEdit);

@@ -7,6 +7,7 @@ import type { Drafts } from "./drafts";
 import {
   START,
   asStored,
+  fromFirstPlace,
   isDeletion,
   isEdit,
   isForAll,
@@ -291,7 +292,8 @@ export class TaskStore {
 
   /** Apply a change to the page before this returns, and send it. Resolve to a refused operation. */
   run(intent: Intent, key = randomId()): Promise<Operation | undefined> {
-    const operation: Operation = { ...intent, key, problem: undefined, theirs: undefined };
+    const from = fromFirstPlace(this.#state, intent);
+    const operation: Operation = { ...from, key, problem: undefined, theirs: undefined };
     if (isDeletion(operation)) {
       // It is about the tasks as the page shows them, with what waits. No deletion fills the trash.
       const ids = targets(operation);

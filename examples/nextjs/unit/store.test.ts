@@ -533,6 +533,23 @@ test("Undo goes back through fast moves, also those that were not sent", async (
   assert.deepEqual(sent.slice(-3), [{ after: 3 }, { after: 2 }, { after: 1 }]);
 });
 
+test("Undo of a move goes back to the stored place, not to that of a move that waited", async () => {
+  const sent: unknown[] = [];
+  let status = 503;
+  const PATCH = async (_: string, { body }: { body: object }) => {
+    sent.push(body);
+    return { data: aTask(1), response: new Response(null, { status }) };
+  };
+  const store = new TaskStore({ GET: unavailable, PATCH } as unknown as Api, UNSENT);
+  for (const place of [2, 3]) {
+    const back = { to: { after: place - 1 }, place: place - 1 };
+    await store.run({ kind: "move", task: aTask(1), to: { after: place + 1 }, place, back });
+    status = 200;
+  }
+  await store.undo();
+  assert.deepEqual(sent, [{ after: 3 }, { after: 4 }, { after: 1 }]);
+});
+
 test("Undo offers also what was deleted before Clear completed failed", async () => {
   const answers = [{ ids: [1, 2], has_more: true }, undefined, { ids: [3], has_more: false }];
   const DELETE = async () => {
