@@ -118,3 +118,20 @@ test("a completion that leaves the list can be undone, and Space does not comple
   await ada.shows(["Two"]);
   await ada.leave();
 });
+
+test("an edit that is stored can be undone with the button of its message", async () => {
+  const ada = await Person.signUp("Ada");
+  const { page } = ada;
+  const { id } = await (await ada.add("Call Ben")).json();
+  await ada.press("Edit Call Ben");
+  await page.getByLabel("Title").fill("Call Ann");
+  await page.getByLabel("Notes").fill("Before noon");
+  await ada.press("Save");
+  await page.locator(".notice[data-seen=true]").getByText("Saved “Call Ann”.").waitFor();
+  await ada.press("Undo");
+  await ada.hears("“Call Ben” is as before.");
+  const { title, description } = await (await ada.ask("GET", `/api/tasks/${id}`)).json();
+  assert.deepEqual([title, description], ["Call Ben", null]);
+  assert.equal(await page.getByRole("button", { name: "Undo" }).count(), 0);
+  await ada.leave();
+});

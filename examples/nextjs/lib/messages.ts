@@ -205,7 +205,7 @@ function describeChange(
       const back = changesOf(now, seen);
       return Object.keys(back).length > 0 ? [{ kind: "change", task: now, seen: now, changes: back }] : [];
     });
-    return { text: `Saved ${text}`, undo: undo.length > 0 ? undo : undefined };
+    return undo.length > 0 ? { text: `Saved ${text}`, seen: true, undo } : { text: `Saved ${text}` };
   }
   const text = completed ? `Completed ${quote(task)}.` : `${quote(task)} is active again.`;
   const undo: Undo = { kind: "change", task, changes: { completed: !completed } };

@@ -512,5 +512,6 @@ export class TaskStore {
 function describe(operation: Operation, stored: Task[]): Notice {
   const { undo, ...notice } = describeDone(operation, stored);
   if (!operation.undoes) return { ...notice, undo };
-  return isEdit(operation) ? { ...describeAsBefore(operation), seen: false } : notice;
+  if (!isEdit(operation)) return notice;
+  return { ...describeAsBefore({ ...operation, task: stored[0] ?? operation.task }), seen: false };
 }
