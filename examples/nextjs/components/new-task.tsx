@@ -4,7 +4,7 @@ import { describeDue, useToday } from "@/lib/due";
 import { focusNewTask } from "@/lib/focus";
 import type { Operation } from "@/lib/list";
 import { PRIORITY_NAMES, describeLength, explain } from "@/lib/messages";
-import { EMPTY, readDraft, toChips } from "@/lib/quick-add";
+import { EMPTY, isBegun, readDraft, toChips } from "@/lib/quick-add";
 import type { Chip, Details, Draft } from "@/lib/quick-add";
 import { useHydrated } from "@/lib/use-hydrated";
 import { NewDetails } from "./new-details";
@@ -13,13 +13,14 @@ const PAUSE_MS = 1000;
 
 type Props = {
   tags: string[]; // to suggest
+  filtered: string[]; // the tags that the list is filtered by
   begun: () => Draft; // before a reload, or before the user went to another page
   onType: (draft: Draft) => void;
   onAdd: (task: Task) => Promise<Operation | undefined>;
   onDismiss: (key: string) => void;
 };
 
-export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
+export function NewTask({ tags, filtered, begun, onType, onAdd, onDismiss }: Props) {
   const [draft, setDraft] = useState(EMPTY);
   const [isOpen, setOpen] = useState(false);
   const [problem, setProblem] = useState<string>();
@@ -27,7 +28,7 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
   const id = useId();
   const hydrated = useHydrated();
   const today = useToday();
-  const { task, found } = readDraft(draft, today);
+  const { task, found } = readDraft(draft, today, isBegun(draft) ? filtered : []);
   const chips = [...(isOpen ? [] : toChips(draft.chosen)), ...found];
   const heard = useAfterPause(chips.map((chip) => describe(chip, today)).join(", "));
   const wrongLength = (task.title.trim() && describeLength(task.title)) ?? "";
@@ -95,7 +96,7 @@ export function NewTask({ tags, begun, onType, onAdd, onDismiss }: Props) {
         id="new-task"
         ref={field}
         dir="auto"
-        onChange={({ target: { value } }) => change({ text: value, kept: value ? draft.kept : [] })}
+        onChange={({ target: { value } }) => change(value ? { text: value } : { ...EMPTY, chosen: draft.chosen })}
         onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()}
         placeholder="What needs to be done?"
         autoComplete="off"

@@ -68,8 +68,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
   const rowOf = (id?: number) => list.current?.querySelector(`[data-key="${id}"]`);
 
   async function add(task: Task) {
-    const tags = [...new Set([...(task.tags ?? []), ...query.tag])]; // or the filter would hide it
-    const refused = await store.run({ kind: "create", task: { ...task, tags } });
+    const refused = await store.run({ kind: "create", task });
     isPlaced.current = false; // until the list is loaded again
     return refused;
   }
@@ -119,6 +118,7 @@ export function Tasks({ apiUrl, user }: { apiUrl: string; user: User }) {
     >
       <NewTask
         tags={state.counts?.knownTags ?? []}
+        filtered={query.tag}
         begun={store.begun}
         onType={store.begin}
         onAdd={add}

@@ -126,8 +126,17 @@ test("two tags are offered first, and all of them on request", async () => {
   await ada.press("All tags");
   await page.getByRole("button", { name: "#c 1" }).click();
   await page.waitForURL("**/?tag=c");
-  await ada.add("Another");
-  await ada.shows(["Another", "Tagged"]); // it has the tag, too
+  assert.equal(await page.getByRole("button", { name: "Take off: #c" }).count(), 0);
+  await page.getByLabel("New task").fill("Another");
+  await ada.hears("#c"); // the new task gets the tag, too
+  await page.getByLabel("New task").press("Enter");
+  await ada.shows(["Another", "Tagged"]);
+  await page.getByLabel("New task").fill("Without it");
+  await ada.press("Take off: #c");
+  await ada.focuses("New task");
+  await page.getByLabel("New task").press("Enter");
+  await ada.hears("Added “Without it”. The filter hides it.");
+  await ada.shows(["Another", "Tagged"]);
   await page.goto(`${PAGE}/?tag=__proto__&tag=constructor`); // what every object has
   for (const name of ["#__proto__ 0", "#constructor 0"]) {
     await page.getByRole("button", { name, exact: true }).waitFor();

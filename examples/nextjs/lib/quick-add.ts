@@ -6,14 +6,17 @@ import { PRIORITIES, toTag } from "./query";
 
 export type Details = Pick<Task, "due_date" | "priority" | "tags">;
 
-/** What the user has typed and chosen, and the words that stay in the title. */
-export type Draft = { text: string; chosen: Details; kept: string[] };
+/**
+ * What the user has typed and chosen, the words that stay in the title, and the tags of the filter
+ * that the user does not want.
+ */
+export type Draft = { text: string; chosen: Details; kept: string[]; unwanted?: string[] };
 
 /** A detail, and what changes in the draft when the user takes it off. */
 export type Chip = { details: Partial<Details>; without: Partial<Draft> };
 
 const PLAIN: Details = { due_date: null, priority: "medium", tags: [] };
-export const EMPTY: Draft = { text: "", chosen: PLAIN, kept: [] };
+export const EMPTY: Draft = { text: "", chosen: PLAIN, kept: [], unwanted: [] };
 
 /** Return whether the user would lose something with this draft. */
 export function isBegun({ text, chosen }: Draft): boolean {
@@ -31,10 +34,22 @@ const DATE = /^\d{4}-\d\d-\d\d$/;
 const TAG = /^[#＃]([\p{N}_-]*\p{L}[\p{L}\p{M}\p{N}\p{Cf}_-]*)$/u; // not the number of an issue
 
 /**
- * Read a task from a draft. The last date and priority count, unless others were chosen. The title
- * is empty if all of the text is details.
+ * Read a task from a draft. It also gets the tags that the list is filtered by, or the filter would
+ * hide it.
  */
-export function readDraft({ text, chosen, kept }: Draft, today: string) {
+export function readDraft(draft: Draft, today: string, filtered: string[] = []) {
+  const { task, found } = readText(draft, today);
+  const { unwanted = [] } = draft;
+  const given = filtered.filter((tag) => !task.tags.includes(tag) && !unwanted.includes(tag));
+  const chips = given.map((tag): Chip => ({ details: { tags: [tag] }, without: { unwanted: [...unwanted, tag] } }));
+  return { task: { ...task, tags: [...task.tags, ...given] }, found: [...chips, ...found] };
+}
+
+/**
+ * Read what is typed and chosen. The last date and priority count, unless others were chosen. The
+ * title is empty if all of the text is details.
+ */
+function readText({ text, chosen, kept }: Draft, today: string) {
   const words = text.trim().split(/\s+/);
   const found: Chip[] = [];
   let { due_date, priority } = chosen;
@@ -53,7 +68,7 @@ export function readDraft({ text, chosen, kept }: Draft, today: string) {
     words.splice(first, end - first);
     end = first + 1;
   }
-  if (found.length === 0) return { task: { ...chosen, title: text }, found: [] };
+  if (found.length === 0) return { task: { ...chosen, title: text }, found };
   const tags = [...chosen.tags, ...found.flatMap(({ details }) => details.tags ?? [])];
   return { task: { title: words.join(" "), due_date, priority, tags: [...new Set(tags)] }, found };
 }

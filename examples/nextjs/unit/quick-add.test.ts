@@ -122,3 +122,12 @@ test("each chosen detail has a chip, which takes it off", () => {
   assert.deepEqual(priority?.without, { chosen: { ...chosen, priority: "medium" } });
   assert.deepEqual(tag?.without, { chosen: { ...chosen, tags: ["b"] } });
 });
+
+test("a new task has the tags of the filter, and each one has a chip, which takes it off", () => {
+  const draft = { ...EMPTY, text: "Paint #home" };
+  const { task, found } = readDraft(draft, FRIDAY, ["home", "work"]);
+  assert.deepEqual(task, { ...PLAIN, title: "Paint", tags: ["home", "work"] });
+  assert.deepEqual(found.map(({ details }) => details.tags), [["work"], ["home"]]);
+  const without = readDraft({ ...draft, ...found[0]?.without }, FRIDAY, ["home", "work"]);
+  assert.deepEqual(without.task.tags, ["home"]);
+});
