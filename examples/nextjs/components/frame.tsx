@@ -4,7 +4,6 @@ import { useEffect, useRef, useState } from "react";
 import { askBeforeClosing, leaveWithOtherTabs, signOut } from "@/lib/account";
 import { useInterruption } from "@/lib/focus";
 import type { Operation, State } from "@/lib/list";
-import { isBegun } from "@/lib/quick-add";
 import type { User } from "@/lib/session";
 import type { TaskStore } from "@/lib/store";
 import { Outage } from "./outage";
@@ -33,9 +32,8 @@ export function Frame(props: Props) {
   const [unsaved, setUnsaved] = useState<unknown[]>([]); // when the user asked to sign out
   const question = useRef<HTMLDialogElement>(null);
   const [leaving, setLeaving] = useState(false);
-  const isUnsaved = operations.length + state.typed.size > 0;
   useEffect(leaveWithOtherTabs, []);
-  useEffect(() => (isUnsaved ? askBeforeClosing() : undefined), [isUnsaved]);
+  useEffect(() => askBeforeClosing(() => store.unsaved().length > 0), [store]);
 
   /** Stay without a network. The browser would leave the app for its own page about the failure. */
   function stayIfOffline(event: { preventDefault: () => void }) {
@@ -45,8 +43,7 @@ export function Frame(props: Props) {
   }
 
   function askToLeave() {
-    const begun = isBegun(store.begun()) ? [store.begun()] : [];
-    const found = [...operations, ...state.typed.values(), ...begun];
+    const found = store.unsaved();
     setUnsaved(found);
     if (found.length > 0) question.current?.showModal();
     else void leave();

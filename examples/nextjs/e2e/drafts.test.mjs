@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { API, Person, browser } from "./person.mjs";
+import { API, PAGE, Person, browser } from "./person.mjs";
 
 after(() => browser.close());
 
@@ -133,5 +133,24 @@ test("an edit that is stored can be undone with the button of its message", asyn
   const { title, description } = await (await ada.ask("GET", `/api/tasks/${id}`)).json();
   assert.deepEqual([title, description], ["Call Ben", null]);
   assert.equal(await page.getByRole("button", { name: "Undo" }).count(), 0);
+  await ada.leave();
+});
+
+test("the browser asks before it closes a tab with a new task that is not added", async () => {
+  const ada = await Person.signUp("Ada");
+  const tab = await ada.page.context().newPage();
+  await tab.goto(PAGE);
+  await tab.getByLabel("New task").click();
+  await tab.keyboard.type("Half a title");
+  const asked = tab.waitForEvent("dialog");
+  await tab.close({ runBeforeUnload: true });
+  const question = await asked;
+  assert.equal(question.type(), "beforeunload");
+  await question.dismiss();
+  await tab.keyboard.press("Enter");
+  await tab.getByRole("status").getByText("Added “Half a title”.").waitFor({ state: "attached" });
+  const closed = tab.waitForEvent("close"); // nothing is lost
+  await tab.close({ runBeforeUnload: true });
+  await closed;
   await ada.leave();
 });

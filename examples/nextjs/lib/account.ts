@@ -87,9 +87,9 @@ export function startOver(): void {
   window.location.reload();
 }
 
-/** Let the browser ask before the user closes the tab. Return how to stop. */
-export function askBeforeClosing(): () => void {
-  const ask = (event: Event) => isLeaving || event.preventDefault();
+/** Let the browser ask before the tab is closed, if something would be lost. Return how to stop. */
+export function askBeforeClosing(isUnsaved: () => boolean): () => void {
+  const ask = (event: Event) => isLeaving || !isUnsaved() || event.preventDefault();
   window.addEventListener("beforeunload", ask);
   return () => window.removeEventListener("beforeunload", ask);
 }

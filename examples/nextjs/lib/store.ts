@@ -95,6 +95,12 @@ export class TaskStore {
     if (this.#isRestored) this.#keep();
   };
 
+  /** Return what is lost when the tab is closed, or its user signs out. */
+  unsaved(): unknown[] {
+    const { operations, typed } = this.#state;
+    return [...operations, ...typed.values(), ...(isBegun(this.begun()) ? [this.begun()] : [])];
+  }
+
   /** Listen for changes from elsewhere, while a page shows the list. Return how to stop. */
   start(): () => void {
     this.#restore();
