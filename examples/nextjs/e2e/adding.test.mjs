@@ -133,3 +133,18 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
   assert(await isInView());
   await ada.leave();
 });
+
+test("on a phone, the whole form of a task is in view when it opens", async () => {
+  const viewport = { width: 390, height: 844 };
+  const ada = await Person.signUp("Ada", { viewport, isMobile: true, hasTouch: true });
+  const { page } = ada;
+  for (let index = 1; index <= 20; index += 1) await ada.ask("POST", "/api/tasks", { title: `Task ${index}` });
+  await ada.reload();
+  const row = page.getByRole("button", { name: "Edit Task 10", exact: true });
+  await row.evaluate((it) => scrollBy(0, it.getBoundingClientRect().bottom - innerHeight));
+  await row.tap();
+  await ada.focuses("Title");
+  const form = await page.getByRole("form", { name: "Edit Task 10" }).boundingBox();
+  assert(form && form.y >= 0 && Math.floor(form.y + form.height) <= viewport.height, JSON.stringify(form));
+  await ada.leave();
+});

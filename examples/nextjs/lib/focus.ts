@@ -37,9 +37,15 @@ export function focusField(form: Element | null | undefined): void {
   focusInPlace(invalid ?? form?.querySelector("input"));
 }
 
-/** When a form opens, focus the field that is wrong, or else the first one. */
+/**
+ * When a form opens, focus the field that is wrong, or else the first one. On a phone, show the whole
+ * form, or all of its beginning that fits.
+ */
 export function useFocusInForm(form: RefObject<HTMLFormElement | null>): void {
-  useLayoutEffect(() => focusField(form.current), [form]); // before the list looks for a neighbour
+  useLayoutEffect(() => {
+    if (!matchMedia("(pointer: fine)").matches) form.current?.scrollIntoView({ block: "nearest" });
+    focusField(form.current);
+  }, [form]); // before the list looks for a neighbour
 }
 
 /** When an element takes the place of the focused one, focus it. */
