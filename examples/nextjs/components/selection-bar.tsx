@@ -1,5 +1,7 @@
 import type { TaskChanges } from "@/lib/api";
+import { PRIORITY_NAMES } from "@/lib/messages";
 import { PRIORITIES } from "@/lib/query";
+import type { Priority } from "@/lib/query";
 import { PriorityName } from "./priority-name";
 
 type Props = {
@@ -28,10 +30,25 @@ export function SelectionBar({ count, areDone, onSelectAll, onChange, onDelete, 
         {areDone ? "Make active" : "Complete"}
       </button>
       {PRIORITIES.map((priority) => (
-        <button key={priority} type="button" {...actsOn(() => onChange({ priority }))}>
+        <button key={priority} type="button" className="wide" {...actsOn(() => onChange({ priority }))}>
           <PriorityName priority={priority} />
         </button>
       ))}
+      <select
+        aria-label="Priority"
+        aria-disabled={count === 0}
+        value=""
+        onChange={({ target }) => count > 0 && onChange({ priority: target.value as Priority })}
+      >
+        <option value="" disabled hidden>
+          Priority
+        </option>
+        {PRIORITIES.map((priority) => (
+          <option key={priority} value={priority}>
+            {PRIORITY_NAMES[priority]}
+          </option>
+        ))}
+      </select>
       <button type="button" className="danger" {...actsOn(onDelete)}>
         Delete
       </button>

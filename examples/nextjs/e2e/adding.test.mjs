@@ -112,6 +112,10 @@ test("a phone shows the first task early, and unfolds the filters", async () => 
   await ada.press("Select");
   const bar = await page.getByRole("group", { name: "Selected tasks" }).boundingBox();
   assert(bar && bar.height <= 100, "the bar has two lines");
+  await page.getByLabel(`Select Due ${TODAY}`).tap();
+  await page.getByRole("combobox", { name: "Priority" }).selectOption("High");
+  await ada.hears(`Set “Due ${TODAY}” to high priority.`);
+  await ada.row(`Due ${TODAY}`).getByText("High priority").waitFor();
   await ada.press("Cancel");
   await page.getByRole("group", { name: "Selected tasks" }).waitFor({ state: "detached" });
   await ada.add("Read a book");
