@@ -117,6 +117,19 @@ test("the page of the guide adds one task if the first response is lost", async 
   assert.equal((await add(page)).status(), 201);
 });
 
+test("the page of the guide tries again when it could not load the list", async () => {
+  const page = await signUp("margaret@example.com");
+  await page.getByLabel("New task").fill("Still there");
+  assert.equal((await add(page)).status(), 201);
+  await page.route(`${API}/api/tasks`, (route) => route.abort());
+  await page.reload();
+  await page.getByRole("alert").filter({ hasText: "Failed to fetch" }).waitFor();
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("listitem").filter({ hasText: "Still there" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Try again" }).count(), 0);
+});
+
 /** Hold back the scripts of the next pages. Return what lets them load. @param {import("playwright-core").Page} page */
 async function holdScripts(page) {
   /** @type {(value?: unknown) => void} */

@@ -533,6 +533,30 @@ test("the page with TanStack Query shows a change at once, and takes it back if 
   await page.close();
 });
 
+test("the page with TanStack Query says that it tries again", async () => {
+  const { id } = await ask("POST", "/tasks", { title: "Tried twice" });
+  const page = await user.newPage();
+  const status = page.getByRole("status").filter({ hasText: "Trying again" });
+  let refused = 0;
+  /** Refuse a request once. Hold the next one until the page says so. */
+  const refuseOnce = async (/** @type {import("playwright-core").Route} */ route) => {
+    if ((refused += 1) === 1) return route.fulfill({ status: 503 });
+    await status.waitFor();
+    return route.continue();
+  };
+  await page.route("**/todo/api/tasks?*", refuseOnce);
+  await page.goto(`${PAGE}/query-tasks`);
+  await isStored(page, "Tried twice");
+  await status.waitFor({ state: "detached" });
+  refused = 0;
+  await page.route(`**/todo/api/tasks/${id}/complete`, refuseOnce);
+  const stored = page.waitForResponse((response) => response.ok() && /complete$/.test(response.url()));
+  await row(page, "Tried twice").getByRole("checkbox").click();
+  await stored;
+  await status.waitFor({ state: "detached" });
+  await page.close();
+});
+
 test("the page with TanStack Query lets the user choose after a conflict", async () => {
   const first = await ask("POST", "/tasks", { title: "Before one" });
   const second = await ask("POST", "/tasks", { title: "Before two" });
