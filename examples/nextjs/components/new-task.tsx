@@ -96,7 +96,9 @@ export function NewTask({ tags, filtered, begun, onType, onAdd, onDismiss }: Pro
         id="new-task"
         ref={field}
         dir="auto"
-        onChange={({ target: { value } }) => change(value ? { text: value } : { ...EMPTY, chosen: draft.chosen })}
+        onChange={({ target: { value: text } }) =>
+          change(text ? { text } : { ...EMPTY, chosen: draft.chosen })
+        }
         onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()}
         placeholder="What needs to be done?"
         autoComplete="off"

@@ -41,7 +41,9 @@ export function readDraft(draft: Draft, today: string, filtered: string[] = []) 
   const { task, found } = readText(draft, today);
   const { unwanted = [] } = draft;
   const given = filtered.filter((tag) => !task.tags.includes(tag) && !unwanted.includes(tag));
-  const chips = given.map((tag): Chip => ({ details: { tags: [tag] }, without: { unwanted: [...unwanted, tag] } }));
+  const chips = given.map((tag): Chip => {
+    return { details: { tags: [tag] }, without: { unwanted: [...unwanted, tag] } };
+  });
   return { task: { ...task, tags: [...task.tags, ...given] }, found: [...chips, ...found] };
 }
 
