@@ -140,6 +140,7 @@ test("the browser asks before it closes a tab with a new task that is not added"
   const ada = await Person.signUp("Ada");
   const tab = await ada.page.context().newPage();
   await tab.goto(PAGE);
+  await tab.locator("ul[aria-busy=false]").waitFor({ state: "attached" }); // its scripts run
   await tab.getByLabel("New task").click();
   await tab.keyboard.type("Half a title");
   const asked = tab.waitForEvent("dialog");
