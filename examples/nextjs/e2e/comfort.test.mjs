@@ -224,6 +224,7 @@ test("the keyboard is enough, and the focus is never lost", async () => {
   const ada = await Person.signUp("Ada");
   const { page } = ada;
   for (const title of ["Three", "Two", "One"]) await ada.add(title);
+  await ada.hears("Added “One”."); // until then, its box takes no focus
   await page.getByLabel("Sort").focus();
   await page.keyboard.press("Tab"); // no filter would find anything
   await ada.focuses("Completed: One");
