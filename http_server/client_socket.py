@@ -22,17 +22,23 @@ class ClientSocket(socket.socket):
     give a second back. A timeout of the socket would bound only one call: a client that sends a
     byte before each timeout would hold a thread for ever. So no call blocks, and `poll` waits.
 
-    gunicorn changes whether the socket blocks three times a request. Only this object remembers it:
-    each system call hands the interpreter lock to another thread.
+    gunicorn changes the timeout four times a request. Only this object remembers it: each system
+    call hands the interpreter lock to another thread.
     """
 
     seconds_to_send = PATIENCE
     seconds_to_take = PATIENCE
     sent = 0
-    blocks = True
+    limit: float | None = None  # the timeout: seconds that one `recv` may wait
 
     def setblocking(self, flag: bool) -> None:
-        self.blocks = flag
+        self.limit = None if flag else 0.0
+
+    def settimeout(self, value: float | None) -> None:
+        self.limit = value
+
+    def gettimeout(self) -> float | None:
+        return self.limit
 
     def expect_request(self) -> None:
         """Start the time that the client has to send a request."""
@@ -43,7 +49,7 @@ class ClientSocket(socket.socket):
             try:
                 received = super().recv(size, flags | AT_ONCE)
             except BlockingIOError:
-                if not self.blocks:
+                if self.limit == 0:
                     raise
                 self.wait_to_receive()
             else:
@@ -51,10 +57,10 @@ class ClientSocket(socket.socket):
                 return received
 
     def wait_to_receive(self) -> None:
-        started = monotonic()
-        wait(self, select.POLLIN, self.seconds_to_send)
+        started, left = monotonic(), self.seconds_to_send
+        came = wait(self, select.POLLIN, left if self.limit is None else min(left, self.limit))
         self.seconds_to_send -= monotonic() - started
-        if self.seconds_to_send <= 0:
+        if not came or self.seconds_to_send <= 0:
             raise TimeoutError("the client sends too slowly")
 
     def send(self, data: Any, flags: int = 0) -> int:

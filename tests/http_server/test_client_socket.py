@@ -1,5 +1,6 @@
 """A slow client is disconnected. One that reads or sends steadily is not."""
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -91,6 +92,16 @@ def test_send_sends_all(pair: tuple[ClientSocket, socket.socket]) -> None:
     assert client.recv(10) == b"abc"
 
 
+def test_timeout_is_remembered_without_a_system_call(
+    pair: tuple[ClientSocket, socket.socket],
+) -> None:
+    server, _ = pair
+    for seconds in (0.0, 1.0, None):
+        server.settimeout(seconds)
+        assert server.gettimeout() == seconds
+        assert os.get_blocking(server.fileno())
+
+
 def test_socket_that_does_not_block_never_waits(pair: tuple[ClientSocket, socket.socket]) -> None:
     server, _ = pair
     server.setblocking(False)
@@ -103,6 +114,6 @@ def test_wait_ends_with_the_timeout_of_the_socket(
 ) -> None:
     server, _ = pair
     server.settimeout(0.1)
-    with pytest.raises(TimeoutError, match="timed out"):
+    with pytest.raises(TimeoutError, match="too slowly"):
         server.recv(10)
     assert server.seconds_to_send > PATIENCE / 2

@@ -12,6 +12,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.http.body import LengthReader
 from gunicorn.http.message import Request
+from gunicorn.http.parser import Parser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -79,6 +80,7 @@ def test_method_has_the_expected_parameters(
         (ThreadWorker.handle_request, "wsgi.create(req, conn.sock,"),
         (ThreadWorker.handle_request, "len(self.keepalived_conns) >= self.max_keepalived"),
         (ThreadWorker.finish_request, "if result is _DEFER and self.alive"),
+        (Parser.finish_body, "timeoutable_sock.settimeout(prior_timeout)"),
         (SocketUnreader.read, "ret = self.buf.getvalue()"),
         (LengthReader.read, "self.length -= size"),
         (SocketUnreader.chunk, "self.sock.recv(size)"),
