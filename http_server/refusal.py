@@ -5,12 +5,14 @@ from http import HTTPStatus
 from traceback import walk_tb
 from typing import Any
 
+from gunicorn.http.errors import ConfigurationProblem
 from gunicorn.http.message import Request
 from gunicorn.util import http_date
 
 # The `error_type` and the `detail` of each status code. gunicorn's own texts quote the request.
 REFUSALS = {
     400: ("validation_error", "Malformed HTTP. Check the request line, Host and other headers."),
+    404: ("not_found_error", "No such path."),
     414: ("uri_too_long_error", "The URL is too long. Send at most 8 KiB."),
     417: ("expectation_failed_error", "Send no Expect header, or 100-continue."),
     431: (
@@ -27,6 +29,7 @@ class RefusalSocket:
 
     def __init__(self, sock: Any, request: Any, error: BaseException) -> None:
         self.sock = sock
+        self.is_outside = isinstance(error, ConfigurationProblem)  # of the path in SCRIPT_NAME
         self.is_head = request.method == "HEAD" if request else is_of_head(error)
 
     def gettimeout(self) -> float:
@@ -34,7 +37,7 @@ class RefusalSocket:
 
     def sendall(self, response: bytes) -> None:
         """Send the same status code with a JSON body, which the response to a HEAD lacks."""
-        status = HTTPStatus(int(response.split()[1]))
+        status = HTTPStatus(404 if self.is_outside else int(response.split()[1]))
         error_type, detail = REFUSALS.get(status, REFUSALS[400])
         body = json.dumps({"detail": detail, "status_code": status, "error_type": error_type})
         head = (

@@ -10,6 +10,7 @@ gunicorn's arbiter imports this module, so it must not import the application.
 import errno
 import selectors
 import socket
+import sys
 from collections import deque
 from contextlib import suppress
 from functools import partial
@@ -105,6 +106,14 @@ class Worker(ThreadWorker):
         self.crowded = False  # another connection could not be accepted
         self.last_used = 0.0
 
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse TLS: its sockets would bypass the limits of `ClientSocket`."""
+        if cfg.is_ssl:
+            log.error("This worker serves no TLS: end it in a proxy, without certfile and keyfile.")
+            sys.exit(1)
+        super().check_config(cfg, log)
+
     # The stop of the instance.
 
     def load_wsgi(self) -> None:
@@ -194,6 +203,7 @@ class Worker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         conn.request = req
+        conn.head_due = 0.0
         self.last_used = monotonic()
         return super().handle_request(req, conn)
 

@@ -59,6 +59,18 @@ def idle_connection(worker: Worker, held: ExitStack) -> Connection:
     return idle
 
 
+def test_time_for_a_head_ends_with_its_request(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ThreadWorker, "handle_request", lambda *_: True)
+    with ExitStack() as held:
+        slow = idle_connection(worker, held)
+        slow.head_due = monotonic() - 1
+        assert slow.is_late()
+        worker.handle_request(None, slow)
+        assert not slow.is_late()
+
+
 @pytest.mark.parametrize(("room", "left"), [(2, 1), (1, 0)])
 def test_silent_connection_is_closed_when_there_is_no_room(
     worker: Worker, room: int, left: int

@@ -14,7 +14,7 @@ from tests import ROOT, SECRET
 from tests.support.api import location, next_link
 from tests.support.client import Token
 from tests.support.processes import measured
-from tests.support.raw_http import exchange, head
+from tests.support.raw_http import exchange, get, head
 from tests.support.serving import Server, ask, workers
 from tests.support.waiting import wait_until
 from todo_api.config import Config
@@ -151,6 +151,15 @@ def test_proxy_headers_do_not_change_the_path(served: Server, header: str) -> No
     line = "GET /health HTTP/1.1"
     status, _, body = exchange(served, head("none", header, "Connection: close", line=line))
     assert (status, body) == (200, HEALTH)
+
+
+def test_service_below_a_path_knows_no_other(tmp_path: Path) -> None:
+    environ = measured() | {"SCRIPT_NAME": "/todo"}
+    with Server(tmp_path / "log", "postgresql://host/db", **environ) as server:
+        status, _, body = exchange(server, get("/health", "Connection: close"))
+        assert (status, json.loads(body)["detail"]) == (404, "No such path.")
+        status, _, body = exchange(server, get("/todo/health", "Connection: close"))
+        assert (status, body) == (200, HEALTH)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,17 @@ def test_gunicorn_needs_a_worker(tmp_path: Path) -> None:
     assert logged == ["WEB_CONCURRENCY must be at least 1"]
 
 
+def test_gunicorn_serves_no_tls(tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    file.touch()
+    arguments = f"--certfile={file} --keyfile={file}"
+    environ = processes.measured() | {"GUNICORN_CMD_ARGS": arguments}
+    server = Server(tmp_path / "log", "postgresql://host/db", **environ)
+    assert server.status() == 1
+    (logged,) = [line["event"] for line in server.lines() if line["level"] == "ERROR"]
+    assert "end it in a proxy" in logged
+
+
 def test_gunicorn_with_another_configuration_stops_too(tmp_path: Path) -> None:
     ran = run(
         [*GUNICORN, "wsgi:app", "--no-control-socket", "--bind", "127.0.0.1:0"], tmp_path, **BAD
