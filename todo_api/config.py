@@ -186,7 +186,7 @@ def read_secret(name: str, environ: Mapping[str, str]) -> str:
         with open(path, "rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", "the path has a NUL character")
+        reason = getattr(error, "strerror", "it has a character that no path has")
         raise ConfigError([f"{name}_FILE names no file that can be read: {reason}"]) from None
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError([f"{name}_FILE names a file of more than {MAX_FILE_BYTES} bytes"])

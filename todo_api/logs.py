@@ -114,7 +114,7 @@ def client_address(request: Request, config: Config) -> str | None:
     if 0 < config.trusted_proxies <= len(forwarded):
         address = forwarded[-config.trusted_proxies].strip()
         with suppress(ValueError):
-            if "%" not in str(ip_address(address)):  # after it is any text
+            if "%" not in str(ip_address(address)):  # after it may be any text
                 return address
     return request.remote_addr
 

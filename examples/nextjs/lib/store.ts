@@ -469,8 +469,8 @@ export class TaskStore {
 
   /**
    * Send the operations on a task one after the other, so that the last change is stored last. Also
-   * new tasks, and all moves: a place depends on where its neighbour is. No deletion comes while the trash is emptied,
-   * which would erase its task.
+   * new tasks, and all moves: a place depends on where its neighbour is. No deletion comes while the
+   * trash is emptied, which would erase its task.
    */
   #inTurn<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
     const ids = targets(operation).concat(IN_ORDER[operation.kind] ?? []);
