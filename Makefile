@@ -113,7 +113,9 @@ tests/observability/.venv/installed: tests/observability/requirements.txt
 	@touch $@
 
 .env:
-	@umask 077 && $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' > $@
-	@echo 'created .env with a random BETTER_AUTH_SECRET'
+	@grep -qsE '^ *(export +)?BETTER_AUTH_SECRET(_FILE)? *= *[^ #]' $@ || { umask 077; \
+	    if [ -s $@ ]; then echo >> $@; fi; \
+	    $(PYTHON) -c 'import secrets; print("BETTER_AUTH_SECRET=" + secrets.token_urlsafe(32))' >> $@ \
+	    && echo 'wrote a random BETTER_AUTH_SECRET into .env'; }
 
-.PHONY: help run demo test pooled e2e screenshots fuzz image faults check audit bench bench-scaling bench-indexes format migration openapi lint-openapi observability lock
+.PHONY: .env help run demo test pooled e2e screenshots fuzz image faults check audit bench bench-scaling bench-indexes format migration openapi lint-openapi observability lock

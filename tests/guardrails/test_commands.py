@@ -5,10 +5,12 @@ import runpy
 import shutil
 import socket
 import sys
+from io import StringIO
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from dotenv import dotenv_values
 
 from benchmarks.run import find_services
 from tests import ROOT
@@ -43,6 +45,27 @@ def make(target: str, cwd: Path, *variables: str) -> CompletedProcess[str]:
         cwd=cwd,
         env={"PATH": os.environ["PATH"]},  # not the variables of a make around the tests
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "is_added"),
+    [
+        ("", True),
+        ("FLASK_RUN_PORT=8001", True),
+        ("BETTER_AUTH_SECRET=\n", True),
+        ("#BETTER_AUTH_SECRET=x\n", True),
+        ("export BETTER_AUTH_SECRET = x\n", False),
+        ("BETTER_AUTH_SECRET_FILE=x\n", False),
+    ],
+)
+def test_secret_is_added_to_settings_without_one(folder: Path, text: str, is_added: bool) -> None:
+    settings = folder / ".env"
+    settings.write_text(text)
+    ran = make(".env", folder)
+    before = dotenv_values(stream=StringIO(text))
+    added = set(dotenv_values(settings).items()) - set(before.items())
+    assert [name for name, _ in added] == ["BETTER_AUTH_SECRET"] * is_added
+    assert ran.stdout == "wrote a random BETTER_AUTH_SECRET into .env\n" * is_added
 
 
 def test_check_runs_every_step_and_reports_those_that_failed(folder: Path) -> None:
