@@ -21,7 +21,7 @@ from tests import ROOT, SECRET
 from tests.faults.test_retries import assert_each_create_happened_once
 from tests.support.balancer import HAPROXY, NGINX, Balancer, Nginx
 from tests.support.client import Token
-from tests.support.load import Load, assert_kept
+from tests.support.load import PAUSE, Load, assert_kept
 from tests.support.log import assert_no_bug
 from tests.support.postgres import Cluster
 from tests.support.raw_http import usual_seconds
@@ -42,7 +42,7 @@ class Instances:
 
     def __init__(self, stack: ExitStack, url: str, folder: Path, code: Path) -> None:
         self.stack, self.url, self.folder = stack, url, folder
-        self.environ = {"WEB_CONCURRENCY": "2"}
+        self.environ: dict[str, str] = {}
         self.ports = [free_port() for _ in range(COUNT)]
         self.running = [self.start(port, code) for port in self.ports]
         self.balancer: Balancer
@@ -71,7 +71,7 @@ class Instances:
 
     def rotate(self, **secrets: str) -> None:
         """Replace each instance by one with other secrets."""
-        self.environ = {"WEB_CONCURRENCY": "2", **secrets}
+        self.environ = secrets
         for number in range(COUNT):
             self.replace(number)
 
@@ -118,6 +118,7 @@ def page_through(person: Person, ending: threading.Event) -> None:
         reply = person.send("GET", path or "/api/tasks?limit=1")
         assert reply.status == 200, reply.json
         path = next_page(reply)
+        time.sleep(PAUSE)
     person.close()
 
 
@@ -126,6 +127,7 @@ def poll(person: Person, ending: threading.Event) -> None:
     replica = Replica(person)
     while not ending.is_set():
         replica.poll(1)
+        time.sleep(PAUSE)
     assert replica.restarts == 0
     person.close()
 

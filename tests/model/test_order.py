@@ -17,7 +17,7 @@ from tests.support.client import Client, MakeApp, Token
 from tests.support.order import moved, new_ids, order
 from tests.support.waiting import LIMIT, wait_until
 
-MOVES = 10 * int(os.environ.get("MODEL_ROUNDS", "10"))
+MOVES = 70 + 3 * int(os.environ.get("MODEL_ROUNDS", "10"))
 DEVICES = 6
 pytestmark = pytest.mark.timeout(300 + MOVES)
 

@@ -1,4 +1,4 @@
-"""Clients that send requests without a pause, and what their responses must show."""
+"""Clients that send one request after the other, and what their responses must show."""
 
 import threading
 import time
@@ -11,6 +11,9 @@ from statistics import median
 from tests.support.postgres import Cluster
 from tests.support.serving import Endpoint, Server, ask
 from tests.support.waiting import LIMIT, wait_until
+
+PAUSE = 0.1
+"""Seconds between two requests of a client, so that a load leaves CPU to the tests beside it."""
 
 REQUESTS = [
     ("POST", "/api/tasks", b'{"title": "x", "tags": ["load"]}'),
@@ -34,7 +37,7 @@ class Sent:
 
 @dataclass
 class Load:
-    """While a `with` lasts, each client sends its next request when a response arrives."""
+    """While a `with` lasts, each client sends its next request soon after a response arrives."""
 
     server: Endpoint
     tokens: list[str]
@@ -70,7 +73,7 @@ class Load:
             self.requests.append(Sent(at, time.monotonic() - at, status, method))
             if status == 201:
                 self.acknowledged.append(content["id"])
-            time.sleep(0.01)
+            time.sleep(PAUSE)
         connection.close()
 
     def wait_for_responses(self, count: int = 100) -> None:
