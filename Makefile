@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DELETE_ON_ERROR:
+# The tests start many processes. With this variable, each would compile the code again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What serves is a part of what the tests need.
 TO_SERVE := $(firstword $(wildcard .venv/installed) .venv/installed-run)
@@ -43,7 +45,7 @@ image: .venv/installed ## Build the image with docker or podman, and test it: ma
 ENGINE ?= $(firstword $(foreach each,docker podman,$(shell command -v $(each))))
 
 faults: .venv/installed ## Break the database, the processes and migrations, and run the model for long.
-	@MODEL_ROUNDS=300 $(BIN)/pytest -n4 tests/faults tests/model
+	@MODEL_ROUNDS=300 $(BIN)/pytest -n6 tests/faults tests/model
 
 bench-scaling: .venv/installed benchmarks/service/.venv/installed ## Measure what grows: processes, tasks, the table. Needs wrk.
 	@$(BIN)/python -m benchmarks.scaling
