@@ -15,7 +15,7 @@ from pathlib import Path
 
 # A terminal shows the status in one line. A log gets a new line for each.
 STATUS_SECONDS, CLEAR, END = (0.2, "\r\x1b[K", "") if sys.stdout.isatty() else (4.0, "", "\n")
-ERROR_LINES = 20  # of the end of what failed
+ERROR_LINES = 20  # shown of a failed command, from its end
 PIN = re.compile(r"^(\S+?)(?:\[\S+\])?==.*(?:\n .*)*", re.MULTILINE)
 PIP = ("-m", "pip", "--disable-pip-version-check")
 PIP_SETTING = re.compile(r"^(global|install|:env:)\.([\w-]+)=(.*)$", re.MULTILINE)
@@ -79,7 +79,7 @@ def uv_settings(python: Path) -> dict[str, str]:
         for name, variable in UV_VARIABLES.items()
         if name in values
     }
-    # pip takes the best of all indexes. The hashes say which files are meant.
+    # Like pip, uv may use each index. The hashes protect from a wrong file.
     return {"UV_INDEX_STRATEGY": "unsafe-best-match", **settings, **os.environ}
 
 
@@ -92,10 +92,10 @@ def run(command: Command, environ: dict[str, str] | None = None, count: int = 0)
                 process.wait(STATUS_SECONDS)
                 break
             except subprocess.TimeoutExpired:
-                show_status(Path(file.name).read_text(), count)
+                show_status(Path(file.name).read_text(errors="replace"), count)
         print(CLEAR, end="")
         if process.returncode:
-            raise Failed(Path(file.name).read_text())
+            raise Failed(Path(file.name).read_text(errors="replace"))
 
 
 def show_status(output: str, count: int) -> None:

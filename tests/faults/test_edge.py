@@ -127,11 +127,12 @@ def test_clients_that_keep_their_end_open_hold_up_nobody(
     served: Server, request_: bytes, rate: int, most: int
 ) -> None:
     """If each kept a thread for `LINGER`, the last would wait for 16 s and 40 s."""
+    usual = usual_seconds(served)
     with keep_asking(served, request_, rate):
         slowest = 0.0
         for _ in range(16):
             slowest = max(slowest, seconds_of_health(served))
-            assert slowest < most
+            assert slowest < most + 20 * usual
             time.sleep(0.5)
     print(f"{rate} a second: {slowest:.2f} s")  # noqa: T201 the figure
 

@@ -39,10 +39,8 @@ def install(folder: Path) -> Path:
     return python.parent
 
 
-def test_installed_package_has_types_can_be_mounted_migrates_and_serves(
-    tmp_path: Path, cluster: Cluster
-) -> None:
-    """One test, because the installation takes longest."""
+def test_installed_package_works(tmp_path: Path, cluster: Cluster) -> None:
+    """It has types, can be mounted, migrates and serves. One test, as installing takes long."""
     installed = install(tmp_path)
     (package,) = installed.parent.glob("lib/python*/site-packages/todo_api")
     assert (package / "py.typed").exists()

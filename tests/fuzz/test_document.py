@@ -186,4 +186,4 @@ def test_missing_owner_filter_is_detected(folder: Path) -> None:
     source.write_text(source.read_text().replace(matching, "return statement"))
     options = ["-n0", "-qx", "--hypothesis-seed=0", "-k", "task_of_another_user"]
     ran = run([sys.executable, "-m", "pytest", *options, "tests/fuzz"], cwd=copy)
-    assert re.search(r"^E +assert \d+ in \(400, 401, 404, 415\)", ran.stdout, re.MULTILINE)
+    assert re.search(r"^E +assert (2\d\d|304|412) in \(400, 401, 404", ran.stdout, re.MULTILINE)

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from itertools import count
+from random import Random
 from statistics import median
 
 from tests.support.postgres import Cluster
@@ -13,7 +15,9 @@ from tests.support.serving import Endpoint, Server, ask
 from tests.support.waiting import LIMIT, wait_until
 
 PAUSE = 0.1
-"""Seconds between two requests of a client, so that a load leaves CPU to the tests beside it."""
+"""Usual seconds between two requests of a client: the tests beside it need CPU too."""
+SHORT_PAUSE = 0.02
+"""For tests that need requests in flight when something ends."""
 
 REQUESTS = [
     ("POST", "/api/tasks", b'{"title": "x", "tags": ["load"]}'),
@@ -32,7 +36,6 @@ class Sent:
     at: float
     seconds: float
     status: int
-    method: str
 
 
 @dataclass
@@ -41,12 +44,15 @@ class Load:
 
     server: Endpoint
     tokens: list[str]
+    pause: float = PAUSE
     requests: list[Sent] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "Load":
-        self.threads = [threading.Thread(target=self.run, args=(token,)) for token in self.tokens]
+        self.threads = [
+            threading.Thread(target=self.run, args=client) for client in enumerate(self.tokens)
+        ]
         for thread in self.threads:
             thread.start()
         return self
@@ -57,9 +63,9 @@ class Load:
             thread.join(2 * LIMIT)  # longer than a request may take
             assert not thread.is_alive(), "a request hangs"
 
-    def run(self, token: str) -> None:
-        connection = self.server.connect()
-        for turn in range(1_000_000):
+    def run(self, number: int, token: str) -> None:
+        connection, chance = self.server.connect(), Random(number)
+        for turn in count(number):
             if self.ending.is_set():
                 break
             method, path, body = REQUESTS[turn % len(REQUESTS)]
@@ -70,38 +76,47 @@ class Load:
             except (OSError, HTTPException):
                 connection.close()
                 status = 0
-            self.requests.append(Sent(at, time.monotonic() - at, status, method))
+            self.requests.append(Sent(at, time.monotonic() - at, status))
             if status == 201:
                 self.acknowledged.append(content["id"])
-            time.sleep(PAUSE)
+            time.sleep(chance.uniform(0, 2 * self.pause))
         connection.close()
 
-    def wait_for_responses(self, count: int = 100) -> None:
+    def wait_for_responses(self, more: int = 100) -> None:
         """Return when that many more responses have arrived: the service is under load."""
-        target = len(self.requests) + count
-        wait_until(lambda: len(self.requests) >= target, "no responses arrive")
+        target = self.responses() + more
+        wait_until(lambda: self.responses() >= target, "no responses arrive")
+
+    def responses(self) -> int:
+        return sum(sent.status > 0 for sent in self.requests)
 
     def statuses(self) -> Counter[int]:
         return Counter(sent.status for sent in self.requests)
 
     def allow(self, seconds: float) -> float:
-        """Return a limit for this machine: twice the time, and that of 20 usual responses on top.
+        """Return twice the seconds, and the time of 20 usual responses, but at least 1 s.
 
-        Without the mechanism that a test is about, it takes several times as long.
+        A service without the mechanism that a test is about takes several times as long.
         """
-        return 2 * seconds + 20 * median(
-            sent.seconds for sent in self.requests if sent.status < 300
-        )
+        usual = median(sent.seconds for sent in self.requests if sent.status < 300)
+        return 2 * seconds + max(1, 20 * usual)
+
+    def outlast(self, since: float, seconds: float) -> float:
+        """Go on until no request may fail: `allow(seconds)` after a time. Return when that was."""
+        limit = since + self.allow(seconds)
+        wait_until(lambda: time.monotonic() > limit, "the limit is too far away")
+        self.wait_for_responses()
+        return limit
+
+    def last_failure(self) -> float:
+        """Return when the last request was sent that failed or got no response."""
+        return max((sent.at for sent in self.requests if not 200 <= sent.status < 300), default=0)
 
     def answered(self, since: float, until: float) -> list[Sent]:
         """Return the requests that were sent and answered between two times."""
         return [
             sent for sent in self.requests if since < sent.at and sent.at + sent.seconds < until
         ]
-
-    def last_failure(self) -> float:
-        """Return when the last request was sent whose response was an error."""
-        return max((sent.at for sent in self.requests if sent.status >= 300), default=0)
 
 
 def assert_kept(cluster: Cluster, load: Load) -> None:
@@ -131,10 +146,9 @@ def assert_silence_is_a_503_and_recovers(
         connection.close()
         restore()
         back = time.monotonic()
-        time.sleep(6)
-        load.wait_for_responses()
+        limit = load.outlast(back, 2)
     assert {sent.status for sent in load.answered(silent, back)} == {503}
     assert max(sent.seconds for sent in load.requests) < load.allow(20)
     assert set(load.statuses()) == {200, 201, 503}
-    assert load.last_failure() < back + load.allow(2)
+    assert load.last_failure() < limit
     assert_kept(cluster, load)

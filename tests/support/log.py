@@ -1,4 +1,4 @@
-"""The log that the service writes in this process."""
+"""The log of the service."""
 
 import json
 from io import StringIO
