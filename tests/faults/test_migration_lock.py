@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import sqlalchemy as sa
@@ -35,10 +35,8 @@ def upgrade():
         op.create_index("ix_title", "tasks", ["title"], postgresql_concurrently=True)
     op.execute("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout")
 '''
-UNTIL_ANOTHER_WAITS = """DO $$ BEGIN
-    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted) LOOP
-        PERFORM pg_sleep(0.05);
-    END LOOP;
+UNTIL_TOLD = """DO $$ BEGIN
+    WHILE to_regclass('go_on') IS NULL LOOP PERFORM pg_sleep(0.05); END LOOP;
 END $$"""
 INDEXES = (
     "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid = '{}'::regclass"
@@ -82,7 +80,7 @@ class Database:
             result = connection.exec_driver_sql(statement)
             return list(result.all()) if result.returns_rows else []
 
-    def upgrade(self, way: str, *options: str) -> Process:
+    def upgrade(self, way: str, *options: str, stderr: int | IO[str] = subprocess.PIPE) -> Process:
         flask = Path(sys.executable).with_name("flask")
         environ = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET}
         return self.stack.enter_context(
@@ -90,7 +88,7 @@ class Database:
                 [flask, "db", "upgrade", "-d", self.migrations, *options],
                 cwd=ROOT,
                 env=environ | {"DATABASE_URL": self.urls[way]},
-                stderr=subprocess.PIPE,
+                stderr=stderr,
                 text=True,
             )
         )
@@ -140,16 +138,20 @@ def finish(process: Process) -> str:
     return told
 
 
-@pytest.mark.parametrize("wait", [UNTIL_ANOTHER_WAITS], ids=["until another waits"])
+@pytest.mark.parametrize("wait", [UNTIL_TOLD], ids=[""])
 @both_ways
-def test_two_at_once_migrate_one_after_the_other(slow: Database, way: str) -> None:
+def test_two_at_once_migrate_one_after_the_other(slow: Database, way: str, folder: Path) -> None:
     """Also where a migration commits on its way, and keeping the lock timeout."""
-    both = [slow.upgrade(way) for _ in range(2)]
-    told = [finish(process) for process in both]
+    logs = [folder / "one.log", folder / "other.log"]
+    with logs[0].open("w") as one, logs[1].open("w") as other:
+        both = [slow.upgrade(way, stderr=log) for log in (one, other)]
+    waits = "another migration is running"
+    wait_until(lambda: any(waits in log.read_text() for log in logs), "none waits for the other")
+    slow.ask("CREATE TABLE go_on ()")
+    assert [process.wait(LIMIT) for process in both] == [0, 0]
+    told = [log.read_text() for log in logs]
     assert sum("-> 0005" in text for text in told) == 1
-    waited = [
-        re.search(r"another migration is running \(pid \d+, role \w+, ", text) for text in told
-    ]
+    waited = [re.search(waits + r" \(pid \d+, role \w+, ", text) for text in told]
     assert sum(map(bool, waited)) == 1, told
     assert "application todo_api, age 0:0" in "".join(told)
     assert slow.ask("SELECT lock_timeout FROM seen") == [("5s",)]

@@ -37,6 +37,10 @@ class Sent:
     seconds: float
     status: int
 
+    @property
+    def succeeded(self) -> bool:
+        return 200 <= self.status < 300
+
 
 @dataclass
 class Load:
@@ -98,11 +102,12 @@ class Load:
 
         A service without the mechanism that a test is about takes several times as long.
         """
-        usual = median(sent.seconds for sent in self.requests if sent.status < 300)
+        usual = median(sent.seconds for sent in self.requests if sent.succeeded)
         return 2 * seconds + max(1, 20 * usual)
 
     def outlast(self, since: float, seconds: float) -> float:
         """Go on until no request may fail: `allow(seconds)` after a time. Return when that was."""
+        wait_until(lambda: any(sent.succeeded for sent in self.requests), "no request succeeds")
         limit = since + self.allow(seconds)
         wait_until(lambda: time.monotonic() > limit, "the limit is too far away")
         self.wait_for_responses()
@@ -110,7 +115,7 @@ class Load:
 
     def last_failure(self) -> float:
         """Return when the last request was sent that failed or got no response."""
-        return max((sent.at for sent in self.requests if not 200 <= sent.status < 300), default=0)
+        return max((sent.at for sent in self.requests if not sent.succeeded), default=0)
 
     def answered(self, since: float, until: float) -> list[Sent]:
         """Return the requests that were sent and answered between two times."""
