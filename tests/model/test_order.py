@@ -1,6 +1,6 @@
 """Many moves, one after the other and at once: the order is that of a list, and few are renumbered.
 
-`MODEL_ROUNDS` sets how many moves there are.
+`MODEL_ROUNDS` sets how many moves there are: 100 in `make test`, 970 in `make faults`.
 """
 
 import os
@@ -75,7 +75,7 @@ def test_moves_into_one_gap_renumber_few_tasks(
     # "after the last" and "before" keep the movers in the order of their moves.
     moved_ids = movers if (name == "after") == bool(follows) else movers[::-1]
     assert order(client) == [*others[:index], *moved_ids, *others[index:]]
-    assert renumbered(app, user, movers) <= 33
+    assert renumbered(app, user, movers) <= 1
 
 
 @pytest.mark.parametrize("to", ["first", "last"])
