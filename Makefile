@@ -11,7 +11,7 @@ TO_SERVE := $(firstword $(wildcard .venv/installed) .venv/installed-run)
 help: ## List the commands.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: $(TO_SERVE) .env ## Serve the API on http://localhost:8000 with its own database.
+run: $(TO_SERVE) .env ## Serve the API on port 8000, or FLASK_RUN_PORT, with its own database.
 	@$(BIN)/flask db upgrade
 	@exec $(BIN)/flask run
 

@@ -103,11 +103,11 @@ CURSOR = "Invalid cursor for this list or sort. Take it from the Link header, or
 @pytest.mark.parametrize(
     ("name", "value", "message", "code", "limit"),
     [
-        ("limit", "0", LIMIT, "too_small", 1),
+        *(("limit", value, LIMIT, "too_small", 1) for value in ("0", "-1")),
         *(("limit", value, LIMIT, "too_large", 500) for value in ("501", "9" * 100)),
         *(
             ("limit", value, LIMIT, "wrong_type", None)
-            for value in ("-1", "+5", "05", "1_0", "\u0661", "1.0")
+            for value in ("-0", "+5", "05", "1_0", "\u0661", "1.0")
         ),
         *(
             ("limit", value, LIMIT, "wrong_type", None)

@@ -88,7 +88,7 @@ class PageSize(WholeNumber):
     """A page size in ASCII digits. `int` would accept 1_0 and Arabic digits too."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
-        number = int(value) if re.fullmatch(r"0|[1-9][0-9]{0,99}", value) else value
+        number = int(value) if re.fullmatch(r"0|-?[1-9][0-9]{0,99}", value) else value
         return super()._deserialize(number, *args, **kwargs)
 
 
