@@ -36,7 +36,9 @@ def upgrade():
     op.execute("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout")
 '''
 UNTIL_TOLD = """DO $$ BEGIN
-    WHILE to_regclass('go_on') IS NULL LOOP PERFORM pg_sleep(0.05); END LOOP;
+    WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'go_on') LOOP
+        PERFORM pg_sleep(0.05);
+    END LOOP;
 END $$"""
 INDEXES = (
     "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid = '{}'::regclass"
