@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 # A terminal shows the status in one line. A log gets a new line for each.
-STATUS_SECONDS, CLEAR, END = (0.2, "\r\x1b[K", "") if sys.stdout.isatty() else (4.0, "", "\n")
+STATUS_SECONDS, CLEAR, END = (0.2, "\r\x1b[K", "") if sys.stdout.isatty() else (2.0, "", "\n")
 ERROR_LINES = 20  # shown of a failed command, from its end
 PIN = re.compile(r"^(\S+?)(?:\[\S+\])?==.*(?:\n .*)*", re.MULTILINE)
 PIP = ("-m", "pip", "--disable-pip-version-check")
